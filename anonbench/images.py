@@ -36,7 +36,9 @@ def read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}). Restore the file or fix its permissions.") from error
+        raise DataError(
+            f"{path}: cannot be read ({error.strerror}). Restore the file or fix its permissions."
+        ) from error
 
 
 def decode_image(data: bytes, name: Path | str) -> RGB:

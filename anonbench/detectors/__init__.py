@@ -1,1 +1,25 @@
-"""Face detectors: image to boxes with scores."""
+"""Face detectors: image to boxes with scores. One module a detector, named like its key in the config.
+
+A detector is a frozen dataclass whose fields are its parameters. `open(root)` makes it ready for the images of one
+dataset folder (loads a network, reads annotations) and returns the function that finds faces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from anonbench.images import RGB
+from anonbench.records import Detection
+
+Detect = Callable[[RGB, str], list[Detection]]
+"""(image, its path relative to the dataset root) -> boxes, best first."""
+
+
+class Detector(Protocol):
+    """What every detector offers."""
+
+    def open(self, root: Path) -> Detect:
+        """Load what is needed and return the detecting function for the images below `root`."""
+        ...

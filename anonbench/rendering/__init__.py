@@ -1,1 +1,11 @@
-"""Rendered people: a procedural stand-in for re-identification datasets, with ground truth."""
+"""Rendered people: a procedural stand-in for re-identification datasets, with ground truth.
+
+`render_dataset(RenderSpec(seed=1), Path("data/rendered/market1501"), workers=2)` draws a data set in Market-1501's
+native layout; `render_portrait` draws a single large picture. See docs/rendering.md.
+"""
+
+from anonbench.rendering.crop import Crop, Studio
+from anonbench.rendering.dataset import render_dataset
+from anonbench.rendering.plan import CropPlan, RenderSpec, plan_crops
+
+__all__ = ["Crop", "CropPlan", "RenderSpec", "Studio", "plan_crops", "render_dataset"]

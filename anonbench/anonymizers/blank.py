@@ -1,0 +1,26 @@
+"""Boxes of one colour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from anonbench.anonymizers import Box
+from anonbench.images import RGB
+from anonbench.registry import ANONYMIZERS
+
+
+@ANONYMIZERS.register("blank")
+@dataclass(frozen=True)
+class Blank:
+    """Fill a face box with its own mean colour, each channel rounded to a whole level.
+
+    Source: Dietlmeier et al. 2020, section III-B.
+    """
+
+    def redact(self, image: RGB, box: Box, rng: np.random.Generator) -> RGB:
+        x0, y0, x1, y1 = box
+        crop = image[y0:y1, x0:x1]
+        mean = np.rint(crop.mean(axis=(0, 1))).astype(np.uint8)  # (3,)
+        return np.broadcast_to(mean, crop.shape).copy()

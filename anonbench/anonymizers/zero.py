@@ -1,0 +1,24 @@
+"""Black boxes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from anonbench.anonymizers import Box
+from anonbench.images import RGB
+from anonbench.registry import ANONYMIZERS
+
+
+@ANONYMIZERS.register("zero")
+@dataclass(frozen=True)
+class Zero:
+    """Set every pixel of a face box to black (0, 0, 0).
+
+    Source: Dietlmeier et al. 2020, section III-B.
+    """
+
+    def redact(self, image: RGB, box: Box, rng: np.random.Generator) -> RGB:
+        x0, y0, x1, y1 = box
+        return np.zeros((y1 - y0, x1 - x0, 3), dtype=np.uint8)

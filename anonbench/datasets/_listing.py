@@ -1,0 +1,264 @@
+"""What every dataset adapter returns, and the checks that every dataset must pass."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from anonbench.errors import ConfigError, DataError, nearest
+from anonbench.images import IMAGE_SUFFIXES
+from anonbench.records import DISTRACTOR_PID, JUNK_PID, SPLITS, DroppedImage, ImageRecord
+
+SIDECAR_SUFFIXES = (".txt", ".md", ".csv", ".json", ".yaml", ".yml")  # text cannot show a face
+EXPECT = ("published", "any")
+SHOWN = 5  # names quoted in a message about many files
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetInfo:
+    """What a format is called, what its folder looks like and who gives the data out.
+
+    layout: the tree below the dataset's folder, for messages and docs.
+    """
+
+    title: str
+    format: str
+    layout: str
+    citation: str
+    licence: str
+    request_from: str
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetListing:
+    """Every file below a dataset's root, in exactly one of three groups, each sorted by path.
+
+    images: the images of the re-identification protocol.
+    dropped: images outside the protocol, and files that may hold images (thumbnail caches, archives), with the reason.
+        A copy with hidden faces must leave them out: they would show the faces again.
+    sidecars: text and protocol files that a drop-in copy needs, relative to the root.
+    Hidden folders, and hidden files that are no images (`.DS_Store`, `.snakemake_timestamp`), are in none.
+    """
+
+    images: tuple[ImageRecord, ...]
+    dropped: tuple[DroppedImage, ...]
+    sidecars: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SplitCounts:
+    """Published size of a split. identities counts people alone, without junk and distractors."""
+
+    images: int
+    identities: int
+    junk: int = 0
+
+
+def adapter(info: DatasetInfo) -> Callable[[Callable[..., DatasetListing]], Callable[..., DatasetListing]]:
+    """Decorator of every adapter: attaches `info` and answers an unknown option with `ConfigError`."""
+
+    def decorate(read: Callable[..., DatasetListing]) -> Callable[..., DatasetListing]:
+        known = [p.name for p in inspect.signature(read).parameters.values() if p.kind is p.KEYWORD_ONLY]
+
+        @functools.wraps(read)
+        def checked(root: Path, **options: Any) -> DatasetListing:
+            for key in options:
+                if key not in known:
+                    raise ConfigError(f"dataset format '{info.format}' has no option '{key}': {nearest(key, known)}")
+            return read(Path(root), **options)
+
+        checked.info = info  # type: ignore[attr-defined]
+        return checked
+
+    return decorate
+
+
+def check_choice(info: DatasetInfo, key: str, value: object, allowed: Collection[str]) -> None:
+    """Raise `ConfigError` unless the option `key` has one of its allowed values."""
+    if value not in allowed:
+        raise ConfigError(
+            f"dataset format '{info.format}': option '{key}' is {value!r}; expected one of {', '.join(allowed)}."
+        )
+
+
+def list_files(root: Path, info: DatasetInfo) -> list[str]:
+    """Every file below `root` as a sorted relative path with forward slashes; linked files and folders count as real.
+
+    Hidden folders and hidden files that are no images are left out.
+
+    Raises `DataError` when there is no such folder (saying what belongs there and who has it), when part of it cannot
+    be read, or when a link leads back to a folder above itself.
+    """
+    if not root.is_dir():
+        kind = "is a file, not a folder" if root.exists() else "no such folder"
+        raise DataError(f"{root}: {kind}. {describe(info)}")
+    return sorted(_walk(root, PurePosixPath(), above=()))
+
+
+def _walk(root: Path, below: PurePosixPath, above: tuple[Path, ...]) -> Iterator[str]:
+    """Relative paths below `root / below`; `above` holds the real paths of the folders that led here."""
+    folder = root / below
+    real = folder.resolve()
+    if real in above:
+        raise DataError(f"{folder}: links back to a folder above it, so its files have no end. Remove the link.")
+    try:
+        with os.scandir(folder) as entries:
+            found = [(entry.name, entry.is_dir()) for entry in entries]
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be listed ({error.strerror}). Fix its permissions.") from error
+    for name, is_folder in found:
+        if is_folder and not is_hidden(name):
+            yield from _walk(root, below / name, (*above, real))
+        elif not is_folder and (is_image(name) or not is_hidden(name)):
+            yield str(below / name)
+
+
+def describe(info: DatasetInfo) -> str:
+    """Two sentences and a tree for error messages: what is expected in a dataset's folder, where it comes from."""
+    return f"Expected {info.title} (format '{info.format}') laid out as\n{info.layout}\n{info.request_from}"
+
+
+def is_image(path: str) -> bool:
+    """Whether a file name has the suffix of an image."""
+    return path.lower().endswith(IMAGE_SUFFIXES)
+
+
+def is_hidden(path: str) -> bool:
+    """Whether a file's name starts with a dot, such as the `._x.jpg` that macOS leaves beside `x.jpg`."""
+    return PurePosixPath(path).name.startswith(".")
+
+
+def is_text(path: str) -> bool:
+    """Whether a file name has the suffix of a text file."""
+    return path.lower().endswith(SIDECAR_SUFFIXES)
+
+
+def complete(
+    root: Path,
+    info: DatasetInfo,
+    images: Iterable[ImageRecord],
+    files: Iterable[str],
+    reason: Callable[[str], str],
+    sidecar: Callable[[str], bool] = is_text,
+) -> DatasetListing:
+    """Check the images that an adapter found and sort all other `files` below the root into sidecars and dropped.
+
+    reason: why an image file is not part of the protocol.
+    sidecar: whether a file without image suffix belongs into a drop-in copy.
+
+    Raises `DataError` for a path listed twice, an empty split, junk or distractors outside the gallery, an identity
+    both in training and in test, or queries of which none has a match under another camera.
+    """
+    ordered = tuple(sorted(images, key=lambda image: image.path))
+    _check_unique(root, ordered)
+    _check_splits(root, info, ordered)
+    _check_identities(root, ordered)
+
+    listed = {image.path for image in ordered}
+    others = sorted(set(files) - listed)
+    sidecars = tuple(path for path in others if not is_image(path) and sidecar(path))
+    kept = set(sidecars)
+    dropped = tuple(DroppedImage(path, _why_dropped(path, reason)) for path in others if path not in kept)
+    return DatasetListing(ordered, dropped, sidecars)
+
+
+def check_published(
+    root: Path, info: DatasetInfo, listing: DatasetListing, published: Mapping[str, SplitCounts], expect: object
+) -> None:
+    """Compare a listing with the published size of its dataset, unless `expect` is "any"; `DataError` when it differs.
+
+    Raises `ConfigError` when `expect` is neither "published" nor "any".
+    """
+    check_choice(info, "expect", expect, EXPECT)
+    if expect == "any":
+        return
+    differences = []
+    for split, expected in published.items():
+        pids = [image.pid for image in listing.images if image.split == split]
+        people = {pid for pid in pids if pid not in (JUNK_PID, DISTRACTOR_PID)}
+        found = SplitCounts(len(pids), len(people), pids.count(JUNK_PID))
+        if found != expected:
+            differences.append(f"  {split}: found {_counts(found)}; expected {_counts(expected)}")
+    if differences:
+        raise DataError(
+            f"{root}: not the published {info.title}:\n" + "\n".join(differences) + "\n"
+            "Is the copy complete, and nothing added? If it is a subset or rendered on purpose, write `expect: any` "
+            "in the dataset's config entry."
+        )
+
+
+def check_twins(root: Path, paths: Iterable[str]) -> None:
+    """Raise `DataError` when two image files differ by suffix alone, such as `a.png` and `a.jpg`."""
+    seen: dict[PurePosixPath, str] = {}
+    for path in sorted(paths):
+        stem = PurePosixPath(path).with_suffix("")
+        if stem in seen:
+            raise DataError(
+                f"{root}: {seen[stem]} and {path} are two files for one image. Keep the one that the dataset shipped."
+            )
+        seen[stem] = path
+
+
+def some(names: Iterable[object]) -> str:
+    """A few names, sorted, and how many more there are: 'a, b, c, d, e and 7 more'."""
+    ordered = sorted(names)  # type: ignore[type-var]
+    more = len(ordered) - SHOWN
+    return ", ".join(map(str, ordered[:SHOWN])) + (f" and {more} more" if more > 0 else "")
+
+
+def _check_unique(root: Path, images: Iterable[ImageRecord]) -> None:
+    seen: set[str] = set()
+    for image in images:
+        if image.path in seen:
+            raise DataError(f"{root}: {image.path} is listed twice; expected one entry an image.")
+        seen.add(image.path)
+
+
+def _check_splits(root: Path, info: DatasetInfo, images: Collection[ImageRecord]) -> None:
+    empty = [split for split in SPLITS if not any(image.split == split for image in images)]
+    if empty:
+        entries = some(e.name for e in root.iterdir() if not e.name.startswith(".")) or "nothing"
+        raise DataError(f"{root}: no image for {' and '.join(empty)}; the folder holds {entries}. {describe(info)}")
+
+
+def _check_identities(root: Path, images: Collection[ImageRecord]) -> None:
+    for image in images:
+        if image.pid < JUNK_PID or (image.pid <= DISTRACTOR_PID and image.split != "gallery"):
+            raise DataError(
+                f"{root}: {image.path} has pid {image.pid} in the split {image.split}; expected a pid >= 1 "
+                f"(0 = distractor and -1 = junk are for the gallery alone)."
+            )
+    train = {image.pid for image in images if image.split == "train"}
+    both = train & {image.pid for image in images if image.split != "train"}
+    if both:
+        raise DataError(
+            f"{root}: {len(both)} identities are both in train and in query or gallery: {some(both)}. "
+            f"Re-identification is measured on people whom the model has not seen; move each to one side."
+        )
+    cameras: dict[int, set[int]] = {}
+    for image in images:
+        if image.split == "gallery":
+            cameras.setdefault(image.pid, set()).add(image.camid)
+    if not any(cameras.get(image.pid, set()) - {image.camid} for image in images if image.split == "query"):
+        raise DataError(
+            f"{root}: no query has a gallery image of the same identity under another camera, so nothing can be "
+            f"measured. Are pid and camid numbered alike in query and gallery?"
+        )
+
+
+def _why_dropped(path: str, reason: Callable[[str], str]) -> str:
+    if is_hidden(path):
+        return "hidden file"
+    if is_image(path):
+        return reason(path)
+    return "not a text or protocol file: may hold images"
+
+
+def _counts(counts: SplitCounts) -> str:
+    junk = f", {counts.junk:,} junk" if counts.junk else ""
+    return f"{counts.images:,} images of {counts.identities:,} identities{junk}"

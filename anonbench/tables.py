@@ -1,0 +1,138 @@
+"""Records to CSV files and back: validated, sorted, written atomically.
+
+Every reader reports the file, the line, what was found and what was expected (`results/…csv:14: …`).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from anonbench.errors import DataError
+from anonbench.files import write_text
+from anonbench.records import SPLITS, Detection, DroppedImage, IndexedImage
+
+MANIFEST_COLUMNS = ("path", "pid", "camid", "split", "width", "height", "sha256")
+DROPPED_COLUMNS = ("path", "reason")
+DETECTION_COLUMNS = ("path", "face", "x0", "y0", "x1", "y1", "score")
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write rows under a header; None becomes an empty field."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    write_text(path, buffer.getvalue())
+
+
+def read_csv(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+    """Read a CSV whose header must be exactly `columns`; returns (line number, row) pairs."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}). Has the stage that writes it been run?") from error
+    reader = csv.DictReader(io.StringIO(text))
+    found = tuple(reader.fieldnames or ())
+    if found != tuple(columns):
+        raise DataError(f"{path}:1: header is {','.join(found) or '(empty)'}; expected {','.join(columns)}.")
+    rows = []
+    for row in reader:
+        if None in row or None in row.values():
+            raise DataError(f"{path}:{reader.line_num}: expected {len(columns)} fields. Is the file cut off?")
+        rows.append((reader.line_num, row))
+    return rows
+
+
+def write_manifest(path: Path, images: Iterable[IndexedImage]) -> None:
+    """Write a manifest sorted by path."""
+    ordered = sorted(images, key=lambda i: i.path)
+    write_csv(path, MANIFEST_COLUMNS, ([getattr(i, c) for c in MANIFEST_COLUMNS] for i in ordered))
+
+
+def read_manifest(path: Path) -> list[IndexedImage]:
+    """Read a manifest. Raises `DataError` for malformed fields, duplicate paths or an empty file."""
+    images: list[IndexedImage] = []
+    seen: set[str] = set()
+    for line, row in read_csv(path, MANIFEST_COLUMNS):
+        where = f"{path}:{line}"
+        image = IndexedImage(
+            path=_relative(row["path"], where),
+            pid=_number(int, row, "pid", where, at_least=-1),
+            camid=_number(int, row, "camid", where, at_least=0),
+            split=_choice(row["split"], SPLITS, where, "split"),
+            width=_number(int, row, "width", where, at_least=1),
+            height=_number(int, row, "height", where, at_least=1),
+            sha256=row["sha256"],
+        )
+        if image.path in seen:
+            raise DataError(f"{where}: {image.path} is listed twice; expected one row an image.")
+        seen.add(image.path)
+        images.append(image)
+    if not images:
+        raise DataError(f"{path}: lists no image.")
+    return images
+
+
+def write_dropped(path: Path, dropped: Iterable[DroppedImage]) -> None:
+    """Write the list of images that a manifest leaves out, with reasons (a header alone when there are none)."""
+    write_csv(path, DROPPED_COLUMNS, ([d.path, d.reason] for d in sorted(dropped, key=lambda d: d.path)))
+
+
+def write_detections(path: Path, detections: Mapping[str, Sequence[Detection]]) -> None:
+    """Write one row a face; an image without a face has one row with face = -1 and empty corners."""
+    rows: list[list[object]] = []
+    for image in sorted(detections):
+        for number, d in enumerate(detections[image]):
+            rows.append([image, number, *(f"{v:.3f}" for v in (d.x0, d.y0, d.x1, d.y1)), f"{d.score:.4f}"])
+        if not detections[image]:
+            rows.append([image, -1, None, None, None, None, None])
+    write_csv(path, DETECTION_COLUMNS, rows)
+
+
+def read_detections(path: Path) -> dict[str, list[Detection]]:
+    """Read detections: every image of the manifest, with an empty list where no face was found."""
+    detections: dict[str, list[Detection]] = {}
+    for line, row in read_csv(path, DETECTION_COLUMNS):
+        where = f"{path}:{line}"
+        faces = detections.setdefault(_relative(row["path"], where), [])
+        number = _number(int, row, "face", where, at_least=-1)
+        if number == -1:
+            continue
+        if number != len(faces):
+            raise DataError(f"{where}: face number {number} of {row['path']}; expected {len(faces)}.")
+        x0, y0, x1, y1 = (_number(float, row, c, where) for c in ("x0", "y0", "x1", "y1"))
+        if not (x0 < x1 and y0 < y1):
+            raise DataError(f"{where}: box {x0}, {y0}, {x1}, {y1} is empty; expected x0 < x1 and y0 < y1.")
+        faces.append(Detection(x0, y0, x1, y1, _number(float, row, "score", where, at_least=0)))
+    return detections
+
+
+def _relative(path: str, where: str) -> str:
+    if not path or path.startswith("/") or "\\" in path or ".." in path.split("/"):
+        raise DataError(f"{where}: path '{path}' must be relative to the dataset root, with forward slashes.")
+    return path
+
+
+def _number(
+    kind: Callable[[str], Any], row: Mapping[str, str], column: str, where: str, at_least: float | None = None
+) -> Any:
+    what = "an integer" if kind is int else "a number"
+    expected = what if at_least is None else f"{what} >= {at_least}"
+    try:
+        value = kind(row[column])
+    except ValueError:
+        found = f"is '{row[column]}'" if row[column] else "is empty"
+        raise DataError(f"{where}: column {column} {found}; expected {expected}.") from None
+    if value != value or (at_least is not None and value < at_least):
+        raise DataError(f"{where}: column {column} is {value}; expected {expected}.")
+    return value
+
+
+def _choice(value: str, known: Sequence[str], where: str, column: str) -> str:
+    if value not in known:
+        raise DataError(f"{where}: column {column} is '{value}'; expected one of {', '.join(known)}.")
+    return value

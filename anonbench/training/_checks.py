@@ -1,0 +1,43 @@
+"""Checks of recipe values. They raise `ValueError`; `Recipe.from_config` adds where in the config the value stands."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+
+
+def number(name: str, value: object, low: float, high: float = math.inf, *, above: bool = False) -> None:
+    """Demand a finite number with low <= value <= high (low < value with `above`)."""
+    if isinstance(value, str):
+        raise ValueError(f"{name} is the text '{value}'; expected a number (YAML reads 3e-4 as text: write 3.0e-4)")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{name} is {value!r}; expected a number")
+    if not math.isfinite(value) or value < low or value > high or (above and value == low):
+        least = f"{'>' if above else '>='} {low:g}"
+        raise ValueError(f"{name} is {value!r}; expected {least}{'' if high == math.inf else f' and <= {high:g}'}")
+
+
+def integer(name: str, value: object, low: int) -> None:
+    """Demand an integer >= low."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < low:
+        raise ValueError(f"{name} is {value!r}; expected an integer >= {low}")
+
+
+def choice(name: str, value: object, known: Collection[object]) -> None:
+    """Demand one of the known values."""
+    if isinstance(value, bool) is not any(isinstance(k, bool) and k is value for k in known) or value not in known:
+        raise ValueError(f"{name} is {value!r}; expected one of {', '.join(_yaml(k) for k in known)}")
+
+
+def pair(name: str, value: object, low: float, high: float = math.inf, *, above: bool = False) -> None:
+    """Demand two ascending numbers within bounds."""
+    if not isinstance(value, tuple) or len(value) != 2:
+        raise ValueError(f"{name} is {value!r}; expected two numbers, e.g. [{low:g}, {low + 0.5:g}]")
+    for part in value:
+        number(name, part, low, high, above=above)
+    if value[0] > value[1]:
+        raise ValueError(f"{name} is {list(value)}; expected the smaller number first")
+
+
+def _yaml(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,104 @@
+"""Networks and interrupted trainings on disk, written atomically and read without running code from the file."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from anonbench.errors import TrainingError
+from anonbench.files import atomic_file
+from anonbench.models._network import ReidNetwork, create_model
+
+logger = logging.getLogger(__name__)
+FORMAT = 1  # of network files; raise it when their keys change
+
+
+def save_network(path: Path, network: ReidNetwork, entry: Mapping[str, Any], num_identities: int) -> None:
+    """Write a network's weights with what rebuilds it: its config entry and the number of training identities."""
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    content = {"format": FORMAT, "model": dict(entry), "num_identities": num_identities, "weights": weights}
+    with atomic_file(path) as temporary:
+        torch.save(content, temporary)
+
+
+def load_network(path: Path) -> tuple[ReidNetwork, dict[str, Any]]:
+    """The network of a file by `save_network`, on the CPU in eval mode, and its model's config entry.
+
+    Raises `TrainingError` when the file is missing, damaged, or of another architecture than the code now builds.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        if content["format"] != FORMAT:
+            raise ValueError(f"format {content['format']}, expected {FORMAT}")
+        entry: dict[str, Any] = content["model"]
+        with torch.random.fork_rng(devices=[]):  # building draws weights that are replaced at once
+            network = create_model(entry).build(content["num_identities"], pretrained=False)
+        network.load_state_dict(content["weights"])
+    except FileNotFoundError as error:
+        raise TrainingError(f"{path}: there is no such checkpoint. Run the stage `train` that writes it.") from error
+    except Exception as error:
+        # torch.load raises whatever its parsers meet in a damaged file
+        raise TrainingError(
+            f"{path}: not a checkpoint that this version can load ({type(error).__name__}: {error}). "
+            f"Remove the file and train again."
+        ) from error
+    return network.eval(), entry
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Where a training keeps its state so that a killed one goes on from its last saved epoch.
+
+    folder: outside the outputs of a rule, since the workflow removes those of a failed job.
+    key: identifies recipe, data, seed and code; a state with another key is not used.
+    share: of the time spent on training that saving may take: 0.05 = 5 %. A state is three times the weights
+        (1.6 GB for MuDeep), so that networks with short epochs are not saved after every one.
+    """
+
+    folder: Path
+    key: str
+    share: float = 0.05
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "state.pt"
+
+    def load(self, device: torch.device) -> dict[str, Any] | None:
+        """The saved state, or None when there is none to be used; says why a state is not used."""
+        if not self.file.exists():
+            return None
+        try:
+            state: dict[str, Any] = torch.load(self.file, map_location=device, weights_only=True)
+            key = state["key"]
+        except Exception as error:  # whatever is wrong with the file, a training from the start mends it
+            logger.warning(
+                "%s: cannot be read (%s: %s); training starts afresh.", self.file, type(error).__name__, error
+            )
+            return None
+        if key != self.key:
+            logger.warning(
+                "%s: belongs to another recipe, data set, seed or version of the code; training starts afresh.",
+                self.file,
+            )
+            return None
+        return state
+
+    def save(self, state: Mapping[str, Any]) -> float:
+        """Write the state; returns the seconds it took."""
+        started = time.perf_counter()
+        with atomic_file(self.file) as temporary:
+            torch.save({"key": self.key, **state}, temporary)
+        return time.perf_counter() - started
+
+    def remove(self) -> None:
+        """Forget the state of a training that has ended."""
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(self.folder)

@@ -1,0 +1,46 @@
+"""How far a training is: a bar on a terminal, one line an epoch in a log."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from dataclasses import dataclass
+
+from tqdm import tqdm
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EpochSummary:
+    """One row of a training's history.
+
+    epoch: from 1. loss: mean over images. accuracy: share of training images (augmented, in train mode) whose identity
+    has the highest logit, averaged over classifiers, 0..1. lr: of the last step. seconds: without saving states.
+    """
+
+    epoch: int
+    loss: float
+    accuracy: float
+    lr: float
+    images_per_second: float
+    seconds: float
+
+
+class Progress:
+    """Reports the epochs of one training."""
+
+    def __init__(self, epochs: int, finished: int) -> None:
+        self.epochs = epochs
+        self.bar = tqdm(total=epochs, initial=finished, unit="epoch", disable=not sys.stderr.isatty())
+
+    def report(self, row: EpochSummary) -> None:
+        """Show a finished epoch."""
+        text = f"loss {row.loss:.3f}, accuracy {row.accuracy:.3f}, {row.images_per_second:.0f} images/s"
+        self.bar.set_postfix_str(text, refresh=False)
+        self.bar.update()
+        if self.bar.disable:
+            logger.info("epoch %d/%d: %s, lr %.2e, %.1f s", row.epoch, self.epochs, text, row.lr, row.seconds)
+
+    def close(self) -> None:
+        self.bar.close()

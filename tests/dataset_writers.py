@@ -1,0 +1,206 @@
+"""Tiny datasets in every native layout, made of random pixels: one writer for each dataset format.
+
+`FORMATS` says for each registered format how to write a valid dataset and how to spoil it; a new adapter adds its own
+entry, and the contract tests do the rest.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import scipy.io
+from PIL import Image
+
+TRAIN_PIDS, TEST_PIDS, CAMERAS = (2, 7, 11), (1, 3), (1, 2)
+CUHK03_PERSONS = {1: (1, 2, 3), 2: (1, 2)}  # camera pair: persons; identities are numbered through
+
+
+@dataclass(frozen=True)
+class Format:
+    """How the contract tests make and break a dataset of one format.
+
+    write(root): a valid dataset with all three splits, at least one image outside the protocol and one sidecar.
+    empty_split(root, split): takes every image of a split away.
+    duplicate(root): lists one image twice.
+    options: what `read` needs to accept it.
+    """
+
+    write: Callable[[Path], object]
+    empty_split: Callable[[Path, str], object]
+    duplicate: Callable[[Path], object]
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def write_image(path: Path, seed: int = 0, width: int = 8, height: int = 16) -> None:
+    """A random image in the format of its suffix."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+
+
+# --- Market-1501 ---
+
+MARKET_FOLDERS = {"train": "bounding_box_train", "query": "query", "gallery": "bounding_box_test"}
+
+
+def write_market1501(
+    root: Path, train_pids: Sequence[int] = TRAIN_PIDS, test_pids: Sequence[int] = TEST_PIDS, extras: bool = True
+) -> None:
+    """Two images an identity and camera in train and gallery, one in query; junk, distractors and extras beside."""
+    names = []
+    for camera in CAMERAS:
+        for pid in train_pids:
+            names += [f"bounding_box_train/{pid:04d}_c{camera}s1_{frame:06d}_01.jpg" for frame in (51, 76)]
+        for pid in test_pids:
+            names.append(f"query/{pid:04d}_c{camera}s1_000101_00.jpg")
+            names += [f"bounding_box_test/{pid:04d}_c{camera}s1_{frame:06d}_01.jpg" for frame in (101, 126)]
+        names += [f"bounding_box_test/{pid}_c{camera}s2_000151_02.jpg" for pid in ("-1", "0000")]
+    for seed, name in enumerate(names):
+        write_image(root / name, seed)
+    if extras:
+        write_image(root / "gt_bbox/0001_c1s1_000101_00.jpg")
+        write_image(root / "ground_truth/masks/0001_c1s1_000101_00.png")
+        write_image(root / "query/._0001_c1s1_000101_00.jpg")
+        (root / "gt_query").mkdir()
+        scipy.io.savemat(root / "gt_query/0001_c1s1_000101_00_good.mat", {"good_index": [1, 2]})
+        (root / "ground_truth/annotations.csv").write_text("path,x0,y0,x1,y1\n")
+        (root / "bounding_box_train/Thumbs.db").write_bytes(b"thumbnails")
+        (root / "query/.DS_Store").write_bytes(b"")
+        (root / "readme.txt").write_text("Market-1501\n")
+
+
+def _empty_market1501(root: Path, split: str) -> None:
+    for path in (root / MARKET_FOLDERS[split]).glob("*.jpg"):
+        path.unlink()
+
+
+# --- CUHK03 ---
+
+
+def cuhk03_filelist() -> list[tuple[str, int, int]]:
+    """(file name, identity, camera) of two images a person and view, in the protocol's order."""
+    entries, identity = [], 0
+    for pair, persons in CUHK03_PERSONS.items():
+        for person in persons:
+            identity += 1
+            for view, numbers in ((1, (1, 3)), (2, (6, 10))):
+                entries += [(f"{pair}_{person:03d}_{view}_{n:02d}.png", identity, view) for n in numbers]
+    return entries
+
+
+def write_cuhk03_protocol(folder: Path, boxes: str = "detected", **changes: Any) -> Path:
+    """A protocol file: identities 1-3 train; of each later one the first image a view is the query.
+
+    changes: replace whole variables, for making bad files.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    entries = cuhk03_filelist()
+    names = np.empty((len(entries), 1), dtype=object)
+    names[:, 0] = [name for name, _, _ in entries]
+    train = [i for i, (_, pid, _) in enumerate(entries, 1) if pid <= 3]
+    query = [i for i, (name, pid, _) in enumerate(entries, 1) if pid > 3 and name.endswith(("01.png", "06.png"))]
+    content: dict[str, Any] = {
+        "filelist": names,
+        "labels": _column([pid for _, pid, _ in entries], np.uint16),
+        "camId": _column([camera for _, _, camera in entries], np.uint8),
+        "train_idx": _column(train, np.uint16),
+        "query_idx": _column(query, np.uint16),
+        "gallery_idx": _column(sorted(set(range(1, len(entries) + 1)) - set(train) - set(query)), np.uint16),
+    }
+    content.update(changes)
+    path = folder / f"cuhk03_new_protocol_config_{boxes}.mat"
+    scipy.io.savemat(path, {key: value for key, value in content.items() if value is not None})
+    return path
+
+
+def write_cuhk03_extracted(root: Path, boxes: str = "detected", suffix: str = ".png") -> None:
+    """Extracted images with the protocol file, one stray image and a read-me."""
+    write_cuhk03_protocol(root, boxes)
+    for seed, (name, _, _) in enumerate(cuhk03_filelist()):
+        write_image(root / f"images_{boxes}" / Path(name).with_suffix(suffix), seed)
+    write_image(root / f"images_{boxes}" / "9_999_1_01.png")
+    (root / "readme.txt").write_text("CUHK03\n")
+
+
+def write_cuhk03_mat(root: Path, boxes: str = "detected") -> dict[str, np.ndarray]:
+    """`cuhk03_release/cuhk-03.mat` as MATLAB writes it, and the protocol file; returns the images by name."""
+    write_cuhk03_protocol(root, boxes)
+    (root / "cuhk03_release").mkdir(parents=True)
+    rng, images = np.random.default_rng(5), {}
+    listed = {name for name, _, _ in cuhk03_filelist()}
+    with h5py.File(root / "cuhk03_release" / "cuhk-03.mat", "w", userblock_size=512) as release:
+        contents = release.create_group("#refs#")
+        pairs = release.create_dataset(boxes, (1, len(CUHK03_PERSONS)), dtype=h5py.ref_dtype)
+        for p, (pair, persons) in enumerate(CUHK03_PERSONS.items()):
+            cells = contents.create_dataset(f"pair{pair}", (10, len(persons)), dtype=h5py.ref_dtype)
+            pairs[0, p] = cells.ref
+            for column, person in enumerate(persons):
+                for number in range(1, 11):
+                    name = f"{pair}_{person:03d}_{1 + (number > 5)}_{number:02d}.png"
+                    if name in listed:
+                        image = rng.integers(0, 256, (12 + number, 7 + person, 3), dtype=np.uint8)  # (H, W, 3)
+                        cell = contents.create_dataset(name, data=image.transpose(2, 1, 0))
+                        images[name] = image
+                    else:
+                        cell = contents.create_dataset(name, data=np.zeros(2, dtype=np.uint64))
+                        cell.attrs["MATLAB_empty"] = np.uint8(1)
+                    cells[number - 1, column] = cell.ref
+    return images
+
+
+def _empty_cuhk03(root: Path, split: str) -> None:
+    write_cuhk03_protocol(root, **{f"{split}_idx": _column([], np.uint16)})
+
+
+def _column(values: Sequence[int], dtype: type) -> np.ndarray:
+    return np.array(values, dtype=dtype).reshape(-1, 1)
+
+
+# --- folder ---
+
+
+def folder_rows() -> list[tuple[str, int, int, str]]:
+    """(path, pid, camid, split) of the rows that `write_folder` writes."""
+    rows = []
+    for camera in CAMERAS:
+        rows += [(f"cam{camera}/{pid}_train.jpg", pid, camera, "train") for pid in TRAIN_PIDS]
+        rows += [(f"cam{camera}/{pid}_query.png", pid, camera, "query") for pid in TEST_PIDS]
+        rows += [(f"cam{camera}/{pid}_gallery.bmp", pid, camera, "gallery") for pid in (-1, 0, *TEST_PIDS)]
+    return rows
+
+
+def write_folder(root: Path, rows: Sequence[Sequence[object]] | None = None, table: str = "images.csv") -> None:
+    """Images, one stray image, a read-me and the CSV; `rows` replaces the rows of the CSV alone."""
+    for seed, (path, *_) in enumerate(folder_rows()):
+        write_image(root / path, seed)
+    write_image(root / "stray.jpg")
+    (root / "readme.md").write_text("mine\n")
+    with (root / table).open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([("path", "pid", "camid", "split"), *(folder_rows() if rows is None else rows)])
+
+
+FORMATS = {
+    "market1501": Format(
+        write_market1501,
+        _empty_market1501,
+        lambda root: write_image(root / "query/0001_c1s1_000101_00.png"),
+        {"expect": "any"},
+    ),
+    "cuhk03": Format(
+        write_cuhk03_extracted,
+        _empty_cuhk03,
+        lambda root: write_image(root / "images_detected/1_001_1_01.jpg"),
+        {"expect": "any"},
+    ),
+    "folder": Format(
+        write_folder,
+        lambda root, split: write_folder(root, [row for row in folder_rows() if row[3] != split]),
+        lambda root: write_folder(root, [*folder_rows(), folder_rows()[0]]),
+    ),
+}

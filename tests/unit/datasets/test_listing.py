@@ -1,0 +1,117 @@
+"""The checks that every dataset must pass."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from anonbench.datasets._listing import (
+    DatasetInfo,
+    DatasetListing,
+    SplitCounts,
+    check_published,
+    check_twins,
+    complete,
+    list_files,
+    some,
+)
+from anonbench.errors import ConfigError, DataError
+from anonbench.records import DroppedImage, ImageRecord
+
+INFO = DatasetInfo("Toy", "toy", "  a/b.jpg", "nobody", "none", "Ask a child.")
+GOOD = [
+    ImageRecord("t.jpg", 5, 1, "train"),
+    ImageRecord("q.jpg", 7, 1, "query"),
+    ImageRecord("g.jpg", 7, 2, "gallery"),
+    ImageRecord("h.jpg", 0, 2, "gallery"),
+    ImageRecord("i.jpg", -1, 1, "gallery"),
+]
+
+
+def finish(root: Path, images: list[ImageRecord], files: list[str] | None = None) -> DatasetListing:
+    return complete(root, INFO, images, files or [], reason=lambda path: "stray")
+
+
+def test_divides_the_files(tmp_path: Path) -> None:
+    others = ["x.JPG", "readme.TXT", "Thumbs.db", "faces.zip", "._t.jpg"]
+    listing = finish(tmp_path, GOOD, [*others, *(i.path for i in GOOD)])
+    assert listing.images == tuple(sorted(GOOD, key=lambda i: i.path))
+    assert listing.sidecars == ("readme.TXT",)
+    assert listing.dropped == (
+        DroppedImage("._t.jpg", "hidden file"),
+        DroppedImage("Thumbs.db", "not a text or protocol file: may hold images"),
+        DroppedImage("faces.zip", "not a text or protocol file: may hold images"),
+        DroppedImage("x.JPG", "stray"),
+    )
+
+
+def test_path_twice(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"t\.jpg is listed twice; expected one entry an image"):
+        finish(tmp_path, [*GOOD, ImageRecord("t.jpg", 6, 1, "train")])
+
+
+@pytest.mark.parametrize(("pid", "split"), [(0, "train"), (-1, "query"), (-2, "gallery")])
+def test_special_pids_are_for_the_gallery(tmp_path: Path, pid: int, split: str) -> None:
+    with pytest.raises(DataError, match=rf"z\.jpg has pid {pid} in the split {split}; expected a pid >= 1"):
+        finish(tmp_path, [*GOOD, ImageRecord("z.jpg", pid, 1, split)])
+
+
+@pytest.mark.parametrize("split", ["query", "gallery"])
+def test_identity_on_both_sides(tmp_path: Path, split: str) -> None:
+    with pytest.raises(DataError, match="1 identities are both in train and in query or gallery: 5"):
+        finish(tmp_path, [*GOOD, ImageRecord("z.jpg", 5, 1, split)])
+
+
+def test_no_query_with_a_match(tmp_path: Path) -> None:
+    same_camera = [ImageRecord(i.path, i.pid, 1, i.split) for i in GOOD]
+    with pytest.raises(DataError, match="no query has a gallery image of the same identity under another camera"):
+        finish(tmp_path, same_camera)
+    finish(tmp_path, [*same_camera, ImageRecord("z.jpg", 7, 3, "gallery")])  # one is enough
+
+
+def test_empty_folder(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no image for train and query and gallery; the folder holds nothing"):
+        finish(tmp_path, [])
+
+
+def test_twins() -> None:
+    check_twins(Path("d"), ["a/x.jpg", "b/x.jpg", "a/y.jpg"])
+    with pytest.raises(DataError, match=r"d: a/x\.jpg and a/x\.png are two files for one image"):
+        check_twins(Path("d"), ["a/x.png", "b/x.jpg", "a/x.jpg"])
+
+
+def test_published_counts(tmp_path: Path) -> None:
+    listing = finish(tmp_path, GOOD)
+    right = {"train": SplitCounts(1, 1), "query": SplitCounts(1, 1), "gallery": SplitCounts(3, 1, junk=1)}
+    check_published(tmp_path, INFO, listing, right, "published")
+    wrong = {"train": SplitCounts(12_936, 751), "query": SplitCounts(1, 1), "gallery": SplitCounts(3, 1, junk=2)}
+    check_published(tmp_path, INFO, listing, wrong, "any")
+    with pytest.raises(DataError) as error:
+        check_published(tmp_path, INFO, listing, wrong, "published")
+    message = str(error.value)
+    assert "not the published Toy:\n  train: found 1 images of 1 identities; expected 12,936 images of 751" in message
+    assert "gallery: found 3 images of 1 identities, 1 junk; expected 3 images of 1 identities, 2 junk" in message
+    assert "query" not in message
+    assert "`expect: any`" in message
+    with pytest.raises(ConfigError, match="option 'expect' is 'all'; expected one of published, any"):
+        check_published(tmp_path, INFO, listing, right, "all")
+
+
+def test_list_files_skips_hidden_folders_and_keeps_hidden_images(tmp_path: Path) -> None:
+    for name in ["b/x.jpg", "a.txt", ".git/x.jpg", ".DS_Store", "b/._x.jpg", "b/c/d.PNG"]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert list_files(tmp_path, INFO) == ["a.txt", "b/._x.jpg", "b/c/d.PNG", "b/x.jpg"]
+
+
+def test_a_folder_linked_twice_is_listed_twice(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "x.jpg").touch()
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    assert list_files(tmp_path, INFO) == ["a/x.jpg", "b/x.jpg"]
+
+
+def test_some() -> None:
+    assert some([3, 1, 2]) == "1, 2, 3"
+    assert some("hgfedcba") == "a, b, c, d, e and 3 more"
