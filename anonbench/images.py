@@ -88,3 +88,16 @@ def clip_box(box: Detection, width: int, height: int, scale: float = 1.0) -> tup
     x0, y0 = max(0, math.floor(cx - half_w)), max(0, math.floor(cy - half_h))
     x1, y1 = min(width, math.ceil(cx + half_w)), min(height, math.ceil(cy + half_h))
     return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
+
+
+def intersection_over_union(a: Detection, b: Detection) -> float:
+    """Area common to two boxes over the area that they cover together, 0..1.
+
+    >>> intersection_over_union(Detection(0, 0, 2, 2, 1), Detection(1, 0, 3, 2, 1))
+    0.3333333333333333
+    """
+    width = min(a.x1, b.x1) - max(a.x0, b.x0)
+    height = min(a.y1, b.y1) - max(a.y0, b.y0)
+    common = max(0.0, width) * max(0.0, height)
+    union = math.prod((a.x1 - a.x0, a.y1 - a.y0)) + math.prod((b.x1 - b.x0, b.y1 - b.y0)) - common
+    return common / union if union > 0 else 0.0

@@ -82,6 +82,16 @@ def write_dropped(path: Path, dropped: Iterable[DroppedImage]) -> None:
     write_csv(path, DROPPED_COLUMNS, ([d.path, d.reason] for d in sorted(dropped, key=lambda d: d.path)))
 
 
+def write_sidecars(path: Path, files: Iterable[str]) -> None:
+    """Write the list of the text and protocol files that a drop-in copy of a dataset needs beside its images."""
+    write_csv(path, ("path",), ([file] for file in sorted(files)))
+
+
+def read_sidecars(path: Path) -> list[str]:
+    """Read the list that `write_sidecars` wrote."""
+    return [_relative(row["path"], f"{path}:{line}") for line, row in read_csv(path, ("path",))]
+
+
 def write_detections(path: Path, detections: Mapping[str, Sequence[Detection]]) -> None:
     """Write one row a face; an image without a face has one row with face = -1 and empty corners."""
     rows: list[list[object]] = []

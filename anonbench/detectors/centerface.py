@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -68,8 +67,8 @@ class CenterFace:
         kept = non_maximum_suppression(boxes, scores, self.nms_iou)
         scale = np.array([width / new_w, height / new_h] * 2)
         return [
-            Detection(*map(float, box), float(score))
-            for box, score in zip(boxes[kept] * scale, scores[kept], strict=True)
+            Detection(x0, y0, x1, y1, score)
+            for (x0, y0, x1, y1), score in zip((boxes[kept] * scale).tolist(), scores[kept].tolist(), strict=True)
         ]
 
     @cached_property
@@ -142,16 +141,3 @@ def _import_runtime() -> tuple[Any, Any]:
             f"detector 'centerface' needs onnx and onnxruntime ({error}). Run `pip install onnx onnxruntime`."
         ) from error
     return onnx, onnxruntime
-
-
-def intersection_over_union(a: Detection, b: Detection) -> float:
-    """Area common to two boxes over the area that they cover together, 0..1.
-
-    >>> intersection_over_union(Detection(0, 0, 2, 2, 1), Detection(1, 0, 3, 2, 1))
-    0.3333333333333333
-    """
-    width = min(a.x1, b.x1) - max(a.x0, b.x0)
-    height = min(a.y1, b.y1) - max(a.y0, b.y0)
-    common = max(0.0, width) * max(0.0, height)
-    union = math.prod((a.x1 - a.x0, a.y1 - a.y0)) + math.prod((b.x1 - b.x0, b.y1 - b.y0)) - common
-    return common / union if union > 0 else 0.0

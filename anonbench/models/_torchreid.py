@@ -14,7 +14,6 @@ from __future__ import annotations
 import functools
 import importlib.util
 import sys
-import warnings
 from pathlib import Path
 from types import ModuleType
 
@@ -77,9 +76,3 @@ def return_contiguous(module: nn.Module) -> None:
     `.view` of a channels_last map raises; a copy of the small pooled map costs nothing.
     """
     module.register_forward_hook(lambda _module, _inputs, output: output.contiguous())
-
-
-def silence_interpolation_warnings() -> None:
-    """Hide the two warnings HACNN prints (it leaves align_corners at its default and calls F.upsample)."""
-    for message in ("Default grid_sample and affine_grid", "Default affine_grid", "Default grid_sample", ".*upsample"):
-        warnings.filterwarnings("ignore", message=message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from anonbench.models import _imagenet
 from anonbench.models._network import InputSize, TrainingOutput
-from anonbench.models._torchreid import TorchreidNetwork, architecture_module, silence_interpolation_warnings
+from anonbench.models._torchreid import TorchreidNetwork, architecture_module
 from anonbench.registry import MODELS
 
 
@@ -36,7 +37,6 @@ class HACNN:
 
     def build(self, num_identities: int, pretrained: bool) -> TorchreidNetwork:
         _imagenet.refuse("hacnn", pretrained)
-        silence_interpolation_warnings()
         source = architecture_module("hacnn").HACNN
         network = source(num_identities, loss="triplet", feat_dim=self.feat_dim, use_gpu=False)
         return _HACNNNetwork(network, feature_dim=2 * self.feat_dim, input_size=self.input_size)
@@ -45,4 +45,6 @@ class HACNN:
 class _HACNNNetwork(TorchreidNetwork):
     def forward(self, images: Tensor) -> TrainingOutput | Tensor:
         self.architecture.__dict__["use_gpu"] = images.is_cuda  # it builds its transformation matrices on the CPU
-        return super().forward(images)
+        with warnings.catch_warnings():  # it calls F.upsample, and grid_sample without align_corners, 15 times an image
+            warnings.filterwarnings("ignore", message="Default grid_sample|.*upsample", category=UserWarning)
+            return super().forward(images)

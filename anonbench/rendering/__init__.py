@@ -4,8 +4,8 @@
 native layout; `render_portrait` draws a single large picture. See docs/rendering.md.
 """
 
-from anonbench.rendering.crop import Crop, Studio
+from anonbench.rendering.crop import Crop, Studio, render_portrait
 from anonbench.rendering.dataset import render_dataset
 from anonbench.rendering.plan import CropPlan, RenderSpec, plan_crops
 
-__all__ = ["Crop", "CropPlan", "RenderSpec", "Studio", "plan_crops", "render_dataset"]
+__all__ = ["Crop", "CropPlan", "RenderSpec", "Studio", "plan_crops", "render_dataset", "render_portrait"]

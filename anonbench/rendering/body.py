@@ -121,12 +121,12 @@ def _neck(identity: Identity, density: float) -> PointCloud:
 
 def _arm(identity: Identity, side: str, density: float) -> PointCloud:
     """The bare arm, from below a short sleeve (or the whole arm under a tank top) to the wrist."""
-    top = {"tank": 1.437}.get(identity.outfit.top, 1.23)
+    top = {"tank": 1.430}.get(identity.outfit.top, 1.23)
     heights = (0.84, 0.87 if identity.outfit.top in LONG_SLEEVES else top)
     rows = lathe_rows(heights, density)
     y = np.linspace(*heights, rows, dtype=F)
-    knots = [0.84, 0.87, 0.98, 1.05, 1.10, 1.2, 1.33, 1.40, 1.425, 1.437]
-    radius = profile(y, knots, [0.026, 0.027, 0.037, 0.039, 0.037, 0.043, 0.050, 0.047, 0.032, 0.012])
+    knots = [0.84, 0.87, 0.98, 1.05, 1.10, 1.2, 1.31, 1.37, 1.405, 1.430]
+    radius = profile(y, knots, [0.026, 0.027, 0.037, 0.039, 0.037, 0.043, 0.052, 0.051, 0.041, 0.012])
     radius = radius * (0.55 + 0.45 * identity.build) * (0.93 if identity.female else 1.0)
     x = SIGN[side] * identity.proportions.shoulder_x
     tube = turn(heights, radius, radius, density, centre_x=x, centre_z=-0.008, rows=rows)
@@ -136,7 +136,7 @@ def _arm(identity: Identity, side: str, density: float) -> PointCloud:
 
 def _hand(identity: Identity, side: str, density: float) -> PointCloud:
     x = SIGN[side] * identity.proportions.shoulder_x
-    grid, normals = rounded_box((x, 0.785, 0.0), (0.019, 0.075, 0.034), np.eye(3, dtype=F), density, 0.15)
+    grid, normals = rounded_box((x, 0.79, 0.002), (0.017, 0.068, 0.031), np.eye(3, dtype=F), density, 0.15)
     colour = np.array(identity.skin, F) * np.array([0.96, 0.88, 0.86], F)
     bone = side_bone(side, "FOREARM")
     return cloud_of(grid, normals, colour, Part.ARM, rigid(bone, grid[..., 0].size), 0.03)

@@ -75,12 +75,12 @@ class Camera:
 
     def develop(self, light: Array, rng: np.random.Generator) -> NDArray[np.uint8]:
         """Linear RGB (height, width, 3) to the sRGB image that the camera delivers, before compression."""
-        scale = light.shape[0] / REFERENCE_HEIGHT_PX
+        scale = math.sqrt(light.shape[0] / REFERENCE_HEIGHT_PX)  # larger crops come from better cameras
         x = light * np.array(self.white_balance, F) * F(self.exposure * rng.uniform(0.88, 1.14))
-        x = x / (1 + 0.3 * np.clip(x - 0.55, 0, None))  # highlights roll off
+        x = x / (1 + 0.55 * np.clip(x - 0.4, 0, None))  # highlights roll off
         sigma = self.blur_px * rng.uniform(0.7, 1.2) * scale
         if sigma > 0.15:
-            x = cv2.GaussianBlur(x, (0, 0), sigma)
+            x = np.asarray(cv2.GaussianBlur(x, (0, 0), sigma), F)
         x = self._smear(x, rng, scale)
         x = np.clip(x, 0, 1.0) ** F(self.gamma)
         x = (x - F(0.45)) * F(self.contrast) + F(0.45 + self.lift)
@@ -88,7 +88,7 @@ class Camera:
         x = grey + (x - grey) * F(self.saturation)
         grain = rng.standard_normal(x.shape, F)
         if scale > 1:  # grain is as coarse as the pixels of the small crop
-            grain = cv2.GaussianBlur(grain, (0, 0), 0.35 * scale) * F(1.2 * scale**0.5)
+            grain = cv2.GaussianBlur(grain, (0, 0), 0.3 * scale)
         x = x + grain * F(self.noise) * (0.6 + 0.4 * (1 - x))
         return (np.clip(x, 0, 1) * 255 + 0.5).astype(np.uint8)
 
@@ -116,13 +116,20 @@ def make_cameras(seed: int, count: int) -> list[Camera]:
 
     pitch, distance = spread(0.03, 0.30), spread(5.0, 12.0)
     temperature, tint = spread(-0.15, 0.15), spread(-0.05, 0.05)
-    exposure, gamma, contrast = spread(0.82, 1.28), spread(0.42, 0.50), spread(0.88, 1.14)
+    exposure, gamma, contrast = spread(1.05, 1.6), spread(0.42, 0.50), spread(0.88, 1.14)
     saturation, lift = spread(0.62, 1.05), spread(-0.02, 0.05)
     blur, noise, quality = spread(0.1, 0.62), spread(0.008, 0.022), spread(74, 94)
     azimuth, elevation = spread(-1.25, 1.25), spread(0.5, 1.1)
     key, sky, ground = spread(0.45, 1.25), spread(0.5, 0.8), spread(0.26, 0.42)
     leaning = rng.permutation(np.tile([0, 3, 1, 2], count // 4 + 1)[:count])
-    favourites = [("pole", "bicycle"), ("railing", "bin"), ("bicycle", "plant"), ("suitcase", "bollard"), ("car", "pole"), ("bin", "railing")]
+    favourites = [
+        ("pole", "bicycle"),
+        ("railing", "bin"),
+        ("bicycle", "plant"),
+        ("suitcase", "bollard"),
+        ("plant", "pole"),
+        ("bin", "railing"),
+    ]
     cameras = []
     for i in range(count):
         shares = np.array(VIEW_SHARES)

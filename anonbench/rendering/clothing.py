@@ -25,7 +25,19 @@ from anonbench.rendering.geometry import (
 )
 from anonbench.rendering.identity import Identity
 from anonbench.rendering.parts import Part, cloud_of
-from anonbench.rendering.skeleton import ANKLE_Y, SIDES, SIGN, Bone, follow_arm, follow_leg, follow_torso, rigid, side_bone
+from anonbench.rendering.skeleton import (
+    ANKLE_Y,
+    SIDES,
+    SIGN,
+    Bone,
+    follow_arm,
+    follow_leg,
+    follow_torso,
+    rigid,
+    side_bone,
+)
+
+Triple = tuple[float, float, float]
 
 NECKLINE_Y = 1.515
 WAIST_Y = 0.985
@@ -34,12 +46,20 @@ LONG_SLEEVES = ("shirt", "hoodie", "jacket", "coat")
 OPEN_FRONT = ("jacket", "coat")
 # Lowest edge of each top when it hangs over the trousers, and its distance from the body, metres.
 HEM_Y = {"tee": 0.86, "tank": 0.87, "shirt": 0.82, "hoodie": 0.87, "jacket": 0.81, "coat": 0.57, "dress": 0.52}
-THICKNESS_M = {"tee": 0.010, "tank": 0.007, "shirt": 0.012, "hoodie": 0.022, "jacket": 0.022, "coat": 0.024, "dress": 0.008}
+THICKNESS_M = {
+    "tee": 0.010,
+    "tank": 0.007,
+    "shirt": 0.012,
+    "hoodie": 0.022,
+    "jacket": 0.022,
+    "coat": 0.024,
+    "dress": 0.008,
+}
 
 TRUNK_KNOTS = [0.45, 0.70, 0.84, 0.93, 1.0, 1.09, 1.2, 1.3, 1.36, 1.40, 1.435, 1.465, 1.49, 1.515]
 TRUNK_WIDTH = {
-    False: [.165, .165, .160, .158, .155, .150, .163, .176, .182, .174, .146, .094, .066, .056],
-    True: [.165, .165, .163, .167, .158, .132, .146, .157, .161, .154, .128, .090, .064, .054],
+    False: [.165, .165, .160, .158, .155, .150, .163, .176, .178, .160, .124, .089, .068, .058],
+    True: [.165, .165, .163, .167, .158, .132, .146, .157, .158, .142, .112, .084, .064, .055],
 }  # fmt: skip
 TRUNK_DEPTH = {
     False: [.110, .108, .104, .108, .105, .105, .112, .120, .112, .098, .084, .070, .060, .053],
@@ -73,7 +93,7 @@ def folds(identity: Identity, name: str, shape: tuple[int, int], length_m: float
     broad = noise(rng, shape, (max(3, round(length_m / 0.09)), 8), wrap=True)
     fine = noise(rng, shape, (max(3, round(length_m / 0.035)), 15), wrap=True)
     edge = np.linspace(0, 1, shape[0], dtype=F)[:, None]
-    return amplitude_m * (broad + 0.45 * fine) * smoothstep(0, 0.10, edge) * smoothstep(1, 0.93, edge)
+    return amplitude_m * (broad + 0.3 * fine) * smoothstep(0, 0.10, edge) * smoothstep(1, 0.93, edge)
 
 
 def pattern(identity: Identity, around_m: Array, height_m: Array, flat: bool = False) -> Array:
@@ -112,8 +132,8 @@ def pattern(identity: Identity, around_m: Array, height_m: Array, flat: bool = F
 
 
 # ---------------------------------------------------------------------------------------------- trunk
-def _trunk(identity: Identity, heights: tuple[float, float], thickness: float, density: float, rows: int):
-    """Half width and half depth of the trunk between two heights, one value a row."""
+def _trunk(identity: Identity, heights: tuple[float, float], thickness: float, rows: int) -> tuple[Array, Array, Array]:
+    """Heights, half widths and half depths of the trunk between two heights, one value a row (rows,)."""
     y = np.linspace(*heights, rows, dtype=F)
     shoulder = (0.172 if identity.female else 0.190) * (0.6 + 0.4 * identity.build)
     width = np.array(TRUNK_WIDTH[identity.female]) * (shoulder / 0.185 * 0.5 + 0.5 * identity.build)
@@ -128,20 +148,22 @@ def _top(identity: Identity, density: float) -> list[PointCloud]:
     bottom = WAIST_Y - 0.02 if tucked else HEM_Y[outfit.top]
     heights = (bottom, NECKLINE_Y)
     rows = lathe_rows(heights, density)
-    y, width, depth = _trunk(identity, heights, 0.004 if tucked else THICKNESS_M[outfit.top], density, rows)
+    y, width, depth = _trunk(identity, heights, 0.004 if tucked else THICKNESS_M[outfit.top], rows)
     flare = {"dress": 0.17, "coat": 0.07}.get(outfit.top, 0.0)
     width, depth = width + flare * np.clip(0.97 - y, 0, 1), depth + 0.75 * flare * np.clip(0.97 - y, 0, 1)
     if not tucked and not flare:  # loose cloth stands off the hips, an elastic band gathers it
         loose = {"hoodie": -0.004, "jacket": 0.004}.get(outfit.top, 0.010) * smoothstep(1.0, bottom, y)
         width, depth = width + loose, depth + loose
     columns = lathe_columns(float(width.max()), float(depth.max()), density)
-    amplitude = 0.0055 if outfit.top in ("jacket", "coat", "hoodie") else 0.0045
+    amplitude = 0.0045 if outfit.top in ("jacket", "coat", "hoodie") else 0.0035
     relief = folds(identity, "top", (rows, columns), NECKLINE_Y - bottom, amplitude)
     angle = np.linspace(-np.pi, np.pi, columns, endpoint=False, dtype=F)[None]
     if flare:
-        relief = relief + 0.13 * flare * np.cos(7 * angle + outfit.pattern_phase * 6) * smoothstep(0.9, bottom, y)[:, None]
+        relief = (
+            relief + 0.13 * flare * np.cos(7 * angle + outfit.pattern_phase * 6) * smoothstep(0.9, bottom, y)[:, None]
+        )
     chest = 0.014 * bump(y, 1.31, 0.075)[:, None] * bump(np.abs(angle), 0.5, 0.42) * identity.female
-    body = turn(heights, width, depth, density, exponent=2.5, relief=relief + chest, rows=rows)
+    body = turn(heights, width, depth, density, exponent=2.35, relief=relief + chest, rows=rows)
     swing = 0.75 if flare else 0.35
     colours = _paint_trunk(identity, body.angle, body.height)
     follow = follow_torso(body.grid.reshape(-1, 3), swing)
@@ -163,7 +185,11 @@ def _paint_trunk(identity: Identity, angle: Array, height: Array) -> Array:
     colours = pattern(identity, around, height)
     away, h = np.abs(angle) + 0 * height, height + 0 * angle
     if outfit.top in OPEN_FRONT:
-        half = 0.10 + 0.32 * np.clip((h - 1.2) / 0.2, 0, 1) + 0.25 * np.clip((0.95 - h) / 0.4, 0, 1) * (outfit.pattern_phase > 0.5)
+        half = (
+            0.10
+            + 0.32 * np.clip((h - 1.2) / 0.2, 0, 1)
+            + 0.25 * np.clip((0.95 - h) / 0.4, 0, 1) * (outfit.pattern_phase > 0.5)
+        )
         colours = np.where((away < half)[..., None], np.array(outfit.inner_colour, F), colours)
         colours = colours * (1 - 0.4 * bump(away, half + 0.03, 0.05))[..., None]
     elif outfit.top == "shirt":
@@ -204,15 +230,15 @@ def _sleeve(identity: Identity, side: str, density: float) -> list[PointCloud]:
     if outfit.top == "tank":
         return []
     long = outfit.top in LONG_SLEEVES
-    bottom, top = (0.85 if long else SHORT_SLEEVE_Y), 1.437
+    bottom, top = (0.85 if long else SHORT_SLEEVE_Y), 1.430
     extra = {"tee": 0.006, "dress": 0.004, "shirt": 0.006}.get(outfit.top, 0.014)
     rows = lathe_rows((bottom, top), density)
     y = np.linspace(bottom, top, rows, dtype=F)
-    knots = [0.85, 0.92, 1.09, 1.2, 1.33, 1.40, 1.425, 1.437]
-    width = profile(y, knots, [0.031, 0.036, 0.043, 0.049, 0.055, 0.052, 0.036, 0.012])
+    knots = [0.85, 0.92, 1.09, 1.2, 1.31, 1.37, 1.405, 1.430]
+    width = profile(y, knots, [0.031, 0.036, 0.043, 0.049, 0.057, 0.056, 0.045, 0.012])
     radius = width * (0.5 + 0.5 * identity.build) + extra * smoothstep(1.44, 1.38, y)
     columns = lathe_columns(float(radius.max()), float(radius.max()), density)
-    relief = folds(identity, f"sleeve {side}", (rows, columns), top - bottom, 0.004 if long else 0.003)
+    relief = folds(identity, f"sleeve {side}", (rows, columns), top - bottom, 0.0032 if long else 0.0025)
     x = SIGN[side] * identity.proportions.shoulder_x
     tube = turn((bottom, top), radius, radius, density, centre_x=x, centre_z=-0.008, relief=relief, rows=rows)
     colours = pattern(identity, tube.angle * 0.05 + 0.3, tube.height, flat=True)
@@ -229,7 +255,7 @@ def _lower(identity: Identity, density: float) -> list[PointCloud]:
         return [_skirt(identity, density, colour)]
     heights = (0.80, WAIST_Y)
     rows = lathe_rows(heights, density)
-    _, width, depth = _trunk(identity, heights, 0.012 if outfit.tucked else 0.002, density, rows)
+    _, width, depth = _trunk(identity, heights, 0.012 if outfit.tucked else 0.002, rows)
     hips = turn(heights, width, depth, density, exponent=2.5, rows=rows)
     belt = (hips.height > WAIST_Y - 0.035) & (hips.angle > -9)
     shades = np.where(belt[..., None], colour * 0.45, np.broadcast_to(colour, hips.grid.shape))
@@ -241,7 +267,7 @@ def _skirt(identity: Identity, density: float, colour: Array) -> PointCloud:
     outfit = identity.outfit
     heights = (outfit.skirt_length, WAIST_Y + 0.02)
     rows = lathe_rows(heights, density)
-    y, width, depth = _trunk(identity, heights, 0.012 if outfit.tucked else 0.003, density, rows)
+    y, width, depth = _trunk(identity, heights, 0.012 if outfit.tucked else 0.003, rows)
     flare = 0.06 + 0.2 * outfit.trouser_cut
     out = flare * np.clip(0.93 - y, 0, 1)
     columns = lathe_columns(float((width + out).max()), float((depth + out).max()), density)
@@ -267,7 +293,7 @@ def _trouser_leg(identity: Identity, side: str, density: float, colour: Array) -
         radius = profile(y, knots, (1 - cut) * np.array(slim) + cut * np.array(wide))
     radius = radius * (0.35 + 0.65 * identity.build)
     columns = lathe_columns(float(radius.max()), float(radius.max()), density)
-    amplitude = {"leggings": 0.0008, "shorts": 0.004}.get(outfit.lower, 0.0045)
+    amplitude = {"leggings": 0.0008, "shorts": 0.0035}.get(outfit.lower, 0.0037)
     relief = folds(identity, f"trousers {side}", (rows, columns), heights[1] - heights[0], amplitude)
     x = SIGN[side] * identity.proportions.hip_x
     leg = turn(heights, radius, radius, density, centre_x=x, relief=relief, rows=rows)
@@ -306,6 +332,7 @@ def _bag(identity: Identity, density: float) -> list[PointCloud]:
     outfit = identity.outfit
     colour, size, still = np.array(outfit.bag_colour, F), outfit.bag_size, np.eye(3, dtype=F)
     shoulder_x = identity.proportions.shoulder_x
+    boxes: list[tuple[Triple, Triple, float, float]]  # centre, radii, squareness, tone
     if outfit.bag == "backpack":
         back = -0.115 * identity.build
         boxes = [
@@ -316,9 +343,9 @@ def _bag(identity: Identity, density: float) -> list[PointCloud]:
     elif outfit.bag == "tote":
         x = shoulder_x + 0.085
         boxes = [
-            ((x, 0.93, 0.0), (0.045, 0.15 * size, 0.16 * size), 0.55, 1.0),
-            ((x - 0.03, 1.24, 0.045), (0.009, 0.19, 0.010), 0.3, 0.75),
-            ((x - 0.03, 1.24, -0.045), (0.009, 0.19, 0.010), 0.3, 0.75),
+            ((x, 0.90, 0.0), (0.035, 0.125 * size, 0.14 * size), 0.6, 1.0),
+            ((x - 0.03, 1.2, 0.045), (0.009, 0.21, 0.010), 0.3, 0.75),
+            ((x - 0.03, 1.2, -0.045), (0.009, 0.21, 0.010), 0.3, 0.75),
         ]
     elif outfit.bag == "shoulder":
         boxes = [

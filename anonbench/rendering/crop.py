@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from anonbench.errors import ConfigError, nearest
 from anonbench.rendering.body import Figure, PosedPoints, build_figure
 from anonbench.rendering.camera import VIEWS, YAW_RANGES_DEG, Camera, make_cameras, view_of
 from anonbench.rendering.geometry import Array, F, Mask, rotation_x, rotation_y
@@ -37,7 +38,8 @@ from anonbench.rendering.truth import (
 
 BYSTANDERS = 12  # other people come from a small cast, whose figures stay in memory
 FIGURES_KEPT = BYSTANDERS + 4
-POINT_DENSITY = 1.12  # surface points per raster pixel along each axis
+POINT_DENSITY = 1.2  # surface points per raster pixel along each axis
+BACKGROUND_ONLY = {"tree", "car", "passer_by", "bench"}  # these would hide too much of a person
 MEAN_PERSON_M = 1.80  # height of a person with shoes and hair; a crop is a little higher
 
 
@@ -195,7 +197,7 @@ class Studio:
         self, image: Array, camera: Camera, person: Projection, light: Light, rng: np.random.Generator
     ) -> Mask:
         """Put a thing in front of the person, in place; returns where it hides what is behind."""
-        names = sorted(set(FURNITURE) - {"tree", "passer_by", "bench"})
+        names = sorted(set(FURNITURE) - BACKGROUND_ONLY)
         name = str(rng.choice(camera.occluders if rng.random() < 0.8 else names))
         before = float(rng.uniform(0.2, 1.2))
         cover = np.zeros(self.raster_shape, np.uint8)
@@ -226,7 +228,7 @@ class Studio:
     def _develop(self, image: Array, camera: Camera, rng: np.random.Generator) -> NDArray[np.uint8]:
         size = (self.spec.width_px, self.spec.height_px)
         small = image if self.spec.supersampling == 1 else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        return camera.develop(small, rng)
+        return camera.develop(np.asarray(small, F), rng)
 
     # ------------------------------------------------------------------------------------------ truth
     def _truth(
@@ -250,6 +252,21 @@ class Studio:
             mask=shown > 0.5,
             keypoints=project_keypoints(posed.joints, projection, layer.depth, visible, ss),
         )
+
+
+def render_portrait(seed: int, person: int, view: str = "front", height_px: int = 512, camera: int = 1) -> Crop:
+    """One large picture of person `person` of the population `seed`, alone and in full view.
+
+    view: one of `camera.VIEWS`. height_px: 64..1024, the width is half of it. camera: 1..6.
+
+    >>> render_portrait(seed=1, person=3, height_px=64).image.shape
+    (64, 32, 3)
+    """
+    if view not in VIEWS:
+        raise ConfigError(f"render: unknown view '{view}': {nearest(view, VIEWS)}")
+    spec = RenderSpec(seed=seed, height_px=height_px, width_px=height_px // 2, occluder_share=0.0, bystander_share=0.0)
+    plan = CropPlan(path=f"portrait/{person}_{view}", pid=person, camid=camera, person=person)
+    return Studio(spec).draw(plan, view)
 
 
 def _draw_yaw(view: str, rng: np.random.Generator) -> float:

@@ -147,10 +147,11 @@ def encode_jpeg(crop: Crop) -> bytes:
 def _annotation(plan: CropPlan, crop: Crop) -> Row:
     truth = crop.truth
     box = [f"{v:.1f}" for v in truth.face_box] if truth.face_box else [""] * 4
+    yaw = "" if truth.yaw_deg is None else f"{truth.yaw_deg:.1f}"
+    tone = "" if truth.skin_tone is None else str(truth.skin_tone)
     values = (
-        plan.path, plan.pid, plan.camid, truth.view or "", "" if truth.yaw_deg is None else f"{truth.yaw_deg:.1f}", *box,
-        f"{truth.face_fraction:.3f}", "" if truth.skin_tone is None else truth.skin_tone, int(truth.occluded),
-        int(truth.face_occluded),
+        plan.path, plan.pid, plan.camid, truth.view or "", yaw, *box, f"{truth.face_fraction:.3f}", tone,
+        int(truth.occluded), int(truth.face_occluded),
     )  # fmt: skip
     return dict(zip(ANNOTATION_COLUMNS, map(str, values), strict=True))
 
@@ -176,8 +177,8 @@ def _readme(spec: RenderSpec, plans: Sequence[CropPlan]) -> str:
 They check that a pipeline works; they are not evidence about real people.
 
 annotations.csv  one row an image: pid, camid; view and yaw of the head relative to the camera (degrees, 0 = facing
-                 it); x0, y0, x1, y1 of the visible face (pixels, half-open; empty when less than {FACE_THRESHOLD} of the
-                 frontal face area shows); face_fraction (visible over frontal face area); skin_tone (0 lightest);
+                 it); x0, y0, x1, y1 of the visible face (pixels, half-open; empty when less than {FACE_THRESHOLD} of
+                 the frontal face area shows); face_fraction (visible over frontal face area); skin_tone (0 lightest);
                  occluded, face_occluded (1: something hides more than 5 % of the person, of the face).
                  Passers-by at the edge are not annotated.
 keypoints.csv    COCO's 17 keypoints: x, y in pixels, v = 0 outside the image, 1 hidden, 2 visible.

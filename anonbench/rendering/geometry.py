@@ -7,6 +7,7 @@ Colours are linear RGB, 0..1. Everything is float32.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,15 +18,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 F = np.float32
-Array = NDArray[np.float32]
+Array = NDArray[np.floating]  # float32 wherever there are many values
 Mask = NDArray[np.bool_]
 
 
 # ---------------------------------------------------------------------------------------------- scalar functions
 def smoothstep(start: ArrayLike, end: ArrayLike, x: ArrayLike) -> Array:
     """Rise smoothly from 0 at `start` to 1 at `end` (falls when start > end)."""
-    width = np.subtract(end, start, dtype=F)
-    t = np.clip((np.asarray(x, F) - start) / np.where(np.abs(width) < 1e-9, F(1e-9), width), 0, 1).astype(F)
+    first = np.asarray(start, F)
+    width = np.asarray(end, F) - first
+    t = np.clip((np.asarray(x, F) - first) / np.where(np.abs(width) < 1e-9, F(1e-9), width), 0, 1).astype(F)
     return t * t * (3 - 2 * t)
 
 
@@ -106,12 +108,17 @@ class PointCloud:
         order = np.argsort(first.astype(np.int16) * 64 + second, kind="stable")
 
         def gather(name: str) -> NDArray:
-            return np.ascontiguousarray(np.concatenate([getattr(c, name) for c in clouds])[order])
+            return np.concatenate([getattr(c, name) for c in clouds])[order]
 
         weight = np.concatenate([c.skinning.weight for c in clouds])[order]
         skinning = Skinning(first[order], second[order], weight)
         return PointCloud(
-            *(gather(name) for name in ("points", "normals", "albedo", "gloss", "part")), skinning=skinning
+            points=gather("points"),
+            normals=gather("normals"),
+            albedo=gather("albedo"),
+            gloss=gather("gloss"),
+            part=gather("part"),
+            skinning=skinning,
         )
 
     @cached_property
@@ -121,7 +128,7 @@ class PointCloud:
         edges = [0, *(np.nonzero(np.diff(code))[0] + 1).tolist(), len(code)]
         return [
             (slice(a, b), int(self.skinning.first[a]), int(self.skinning.second[a]))
-            for a, b in zip(edges[:-1], edges[1:], strict=True)
+            for a, b in itertools.pairwise(edges)
         ]
 
 
@@ -181,10 +188,10 @@ def turn(
     a, b = (np.broadcast_to(np.asarray(v, F), (rows,))[:, None] for v in (half_width, half_depth))
     s, c = np.sin(angle), np.cos(angle)
     if exponent == 2.0:
-        x, z = a * s, b * c
+        x, z = (a * s).astype(F), (b * c).astype(F)
     else:
         radius = (np.abs(s / a) ** exponent + np.abs(c / b) ** exponent) ** F(-1 / exponent)
-        x, z = radius * s, radius * c
+        x, z = (radius * s).astype(F), (radius * c).astype(F)
     out = 1 + np.asarray(relief, F) / np.maximum(np.hypot(x, z), F(1e-3))
     cx, cz = (np.broadcast_to(np.asarray(v, F), (rows,))[:, None] for v in (centre_x, centre_z))
     grid = np.stack([x * out + cx, np.broadcast_to(y, x.shape), z * out + cz], axis=2).astype(F)
@@ -205,30 +212,22 @@ def lathe_columns(half_width: float, half_depth: float, density: float) -> int:
 def rounded_box(
     centre: ArrayLike, radii: ArrayLike, rotation: Array, density: float, squareness: float = 0.0
 ) -> tuple[Array, Array]:
-    """A super-quadric: an ellipsoid at squareness 0, nearly a box at .8. Returns point and normal grids."""
+    """The surface |x/a|^p + |y/b|^p + |z/c|^p = 1 with p = 2 / (1 - squareness): an ellipsoid at 0, nearly a box at .8.
+
+    Returns (rows, columns, 3) grids of points and unit normals, sampled evenly in direction.
+    """
     r = np.asarray(radii, F)
     around = max(12, round(2 * math.pi * math.hypot(r[0], r[2]) / 1.2 * density))
     along = max(8, round(math.pi * math.hypot(max(r[0], r[2]), r[1]) / 1.2 * density))
     latitude = np.linspace(-np.pi / 2 + 0.02, np.pi / 2 - 0.02, along, dtype=F)[:, None]
     longitude = np.linspace(0, 2 * np.pi, around, endpoint=False, dtype=F)[None]
-    power = F(1 - squareness)
-
-    def signed_power(base: Array, exponent: np.float32) -> Array:
-        return np.sign(base) * np.abs(base) ** exponent
-
-    cos_a, sin_a = np.cos(latitude), np.sin(latitude)
-    cos_b, sin_b = np.cos(longitude), np.sin(longitude)
-    unit, facing = (
-        np.stack(
-            [
-                signed_power(cos_a, e) * signed_power(sin_b, e),
-                signed_power(sin_a, e) + 0 * longitude,
-                signed_power(cos_a, e) * signed_power(cos_b, e),
-            ],
-            axis=2,
-        )
-        for e in (power, 2 - power)
-    )
-    normals = facing / r
-    normals /= np.linalg.norm(normals, axis=2, keepdims=True) + F(1e-9)
+    level = np.broadcast_to(np.sin(latitude), (along, around))
+    unit = np.stack([np.cos(latitude) * np.sin(longitude), level, np.cos(latitude) * np.cos(longitude)], axis=2)
+    if squareness > 0:
+        power = F(2 / (1 - squareness))
+        unit = unit / ((np.abs(unit) ** power).sum(axis=2, keepdims=True)) ** (1 / power)
+        facing = np.sign(unit) * np.abs(unit) ** (power - 1) / r
+    else:
+        facing = unit / r
+    normals = facing / (np.linalg.norm(facing, axis=2, keepdims=True) + F(1e-9))
     return ((unit * r) @ rotation.T + np.asarray(centre, F)).astype(F), (normals @ rotation.T).astype(F)

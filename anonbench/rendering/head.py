@@ -17,6 +17,7 @@ from anonbench.rendering.geometry import (
     F,
     Mask,
     PointCloud,
+    Skinning,
     bump,
     grid_normals,
     noise,
@@ -40,9 +41,11 @@ FALLING = ("long", "bob")
 
 # Half width, depth to the front and depth to the back (metres) by height, in half head heights from the eye line.
 SKULL_KNOTS = [-1.04, -1.0, -0.93, -0.82, -0.68, -0.5, -0.3, 0, 0.2, 0.45, 0.65, 0.8, 0.92, 0.98, 1.0]
-SKULL_WIDTH = [.010, .022, .033, .0435, .0535, .0625, .0685, .0735, .0755, .0735, .0655, .0535, .036, .018, .004]  # fmt: skip
-SKULL_FRONT = [.050, .070, .0835, .0875, .0870, .0885, .0890, .0880, .0915, .0885, .0795, .0650, .044, .022, .004]  # fmt: skip
-SKULL_BACK = [.004, .004, .004, .008, .020, .050, .078, .096, .100, .097, .086, .070, .047, .024, .004]  # fmt: skip
+# fmt: off
+SKULL_WIDTH = [.010, .022, .033, .0435, .0535, .0625, .0685, .0735, .0755, .0735, .0655, .0535, .036, .018, .004]
+SKULL_FRONT = [.050, .070, .0835, .0875, .0870, .0885, .0890, .0880, .0915, .0885, .0795, .0650, .044, .022, .004]
+SKULL_BACK = [.004, .004, .004, .008, .020, .050, .078, .096, .100, .097, .086, .070, .047, .024, .004]
+# fmt: on
 
 
 @dataclass(frozen=True)
@@ -204,8 +207,12 @@ def paint_face(identity: Identity, skull: Skull, at: Features) -> Array:
     brow_colour = np.minimum(linear(HAIR[identity.hair.colour]), linear((96, 70, 52))) * 0.8
     along = (ax - 0.013) / 0.037
     arch = 0.0175 + 0.005 * np.sin(np.clip(along, 0, 1) * 2.3)
-    thickness = (0.0046 + 0.0008 * face.brow - (0.0008 if identity.female else 0)) * (1.05 - 0.55 * np.clip(along, 0, 1))
-    hairs = np.exp(-(np.abs((y - arch) / thickness) ** 3)) * smoothstep(-0.06, 0.08, along) * smoothstep(1.1, 0.85, along)
+    thickness = (0.0046 + 0.0008 * face.brow - (0.0008 if identity.female else 0)) * (
+        1.05 - 0.55 * np.clip(along, 0, 1)
+    )
+    hairs = (
+        np.exp(-(np.abs((y - arch) / thickness) ** 3)) * smoothstep(-0.06, 0.08, along) * smoothstep(1.1, 0.85, along)
+    )
     paint.cover(brow_colour, 0.88 * hairs)
     nostril_y = -at.nose_drop - 0.0035
     paint.cover(linear((40, 20, 17)), 0.85 * bump(ax, at.nose_half * 0.62, 0.0032) * bump(y, nostril_y, 0.0022))
@@ -292,7 +299,7 @@ def _place(grid: Array) -> Array:
     return grid + HEAD_CENTRE
 
 
-def _follow_head(grid: Array):  # noqa: ANN202 - the type is Skinning, named by `rigid`
+def _follow_head(grid: Array) -> Skinning:
     return rigid(Bone.HEAD, grid.shape[0] * grid.shape[1])
 
 
@@ -321,7 +328,16 @@ def _ears(identity: Identity, density: float) -> list[PointCloud]:
 
 def _hair(identity: Identity, skull: Skull, density: float) -> list[PointCloud]:
     hair, rng = identity.hair, identity.rng("hair")
-    thickness = {"short": 0.013, "crop": 0.004, "mid": 0.019, "long": 0.016, "bob": 0.02, "bun": 0.01, "pony": 0.01, "afro": 0.05}
+    thickness = {
+        "short": 0.013,
+        "crop": 0.004,
+        "mid": 0.019,
+        "long": 0.016,
+        "bob": 0.02,
+        "bun": 0.01,
+        "pony": 0.01,
+        "afro": 0.016,
+    }
     above = skull.level - hairline(identity, skull.angle)
     up = smoothstep(-0.03, 0.16, above)
     outwards = np.stack([skull.x / 0.075**2, skull.y / 0.115**2, skull.z / 0.09**2], axis=2)
@@ -342,6 +358,8 @@ def _hair(identity: Identity, skull: Skull, density: float) -> list[PointCloud]:
     clouds = [cloud_of(_place(grid), normals, colour * tone[..., None], Part.HAIR, follow, 0.08, keep)]
     if hair.style in FALLING:
         clouds += _falling_hair(identity, density, rng, colour)
+    elif hair.style == "afro":
+        clouds.append(_afro(identity, density, rng, colour))
     elif hair.style == "bun":
         bun, facing = rounded_box((0, 0.075, -0.105), (0.042, 0.037, 0.037), np.eye(3, dtype=F), density)
         clouds.append(cloud_of(_place(bun), facing, colour, Part.HAIR, _follow_head(bun), 0.08))
@@ -380,14 +398,26 @@ def _falling_hair(identity: Identity, density: float, rng: np.random.Generator, 
     ]
 
 
+def _afro(identity: Identity, density: float, rng: np.random.Generator, colour: Array) -> PointCloud:
+    """A round cloud of curls around the skull, open in front of the face."""
+    size = 0.85 + 0.15 * identity.hair.volume
+    grid, normals = rounded_box(
+        (0, 0.04, -0.02), (0.112 * size, 0.115 * size, 0.118 * size), np.eye(3, dtype=F), density
+    )
+    curls = noise(rng, grid.shape[:2], (26, 44), wrap=True)[..., None]
+    grid = grid + normals * (0.005 * curls)
+    tone = np.clip(1 + 0.4 * curls, 0.3, 1.8)
+    open_front = (grid[..., 1] > 0.075 + 0.9 * np.clip(grid[..., 2] - 0.05, 0, 1)) | (grid[..., 2] < 0.03)
+    above_nape = grid[..., 1] > -0.055
+    return cloud_of(_place(grid), normals, colour * tone, Part.HAIR, _follow_head(grid), 0.01, open_front & above_nape)
+
+
 def _hat(identity: Identity, density: float) -> list[PointCloud]:
     outfit = identity.outfit
     colour = np.array(outfit.hat_colour, F)
     grid, normals = rounded_box((0, 0.036, -0.006), (0.094, 0.096, 0.116), np.eye(3, dtype=F), density)
     lowest = 0.052 if outfit.hat == "cap" else 0.03
-    clouds = [
-        cloud_of(_place(grid), normals, colour, Part.HAT, _follow_head(grid), 0.01, keep=grid[..., 1] > lowest)
-    ]
+    clouds = [cloud_of(_place(grid), normals, colour, Part.HAT, _follow_head(grid), 0.01, keep=grid[..., 1] > lowest)]
     if outfit.hat == "cap":
         tilt = rotation_x(math.radians(9))
         brim, facing = rounded_box((0, 0.050, 0.105), (0.072, 0.006, 0.066), tilt, density)

@@ -92,7 +92,7 @@ class Identity:
     def proportions(self) -> Proportions:
         """Joint distances of the rest figure."""
         shoulder = (0.172 if self.female else 0.190) * (0.6 + 0.4 * self.build)
-        return Proportions(hip_x=0.088 * (0.8 + 0.2 * self.build), shoulder_x=shoulder - 0.012)
+        return Proportions(hip_x=0.088 * (0.8 + 0.2 * self.build), shoulder_x=shoulder - 0.022)
 
     def rng(self, *names: str | int) -> np.random.Generator:
         """A generator for a detail of this person that looks the same in every crop."""
@@ -130,10 +130,15 @@ def sample_identity(seed: int, number: int, clothes_group_size: int = 1) -> Iden
 
 
 def _sample_face(rng: np.random.Generator, female: bool) -> Face:
-    shape = [float(v) for v in np.clip(rng.normal(0, 1.15, 12), -1.9, 1.9)]
+    names = (
+        "jaw", "eye_distance", "eye_size", "nose_length", "nose_width", "nose_depth", "lips", "mouth_width", "brow",
+        "chin", "width", "height",
+    )  # fmt: skip
+    values = np.clip(rng.normal(0, 1.15, len(names)), -1.9, 1.9)
+    shape = {name: float(value) for name, value in zip(names, values, strict=True)}
     beard = 0.0 if female else float(rng.choice([0, 0, 0.3, 0.6, 0.9], p=[0.3, 0.3, 0.16, 0.12, 0.12]))
     return Face(
-        *shape,
+        **shape,
         lip_colour=float(rng.uniform(0.25, 0.9) if female else rng.uniform(0.1, 0.45)),
         ruddiness=float(rng.uniform(0.3, 1)),
         age=float(rng.uniform(0, 1) ** 1.6),
@@ -175,7 +180,10 @@ def _sample_outfit(own: np.random.Generator, group: np.random.Generator, female:
     lower_colour = colour(group, palette.LOWERS, palette.LOWER_SHARES)
     shoe_colour = colour(group, palette.SHOES, palette.SHOE_SHARES)
     if female:
-        tops, shares = ["tee", "shirt", "hoodie", "jacket", "coat", "dress", "tank"], [0.24, 0.2, 0.1, 0.16, 0.1, 0.13, 0.07]
+        tops, shares = (
+            ["tee", "shirt", "hoodie", "jacket", "coat", "dress", "tank"],
+            [0.24, 0.2, 0.1, 0.16, 0.1, 0.13, 0.07],
+        )
         lowers, lower_shares = ["trousers", "jeans", "shorts", "skirt", "leggings"], [0.24, 0.26, 0.12, 0.18, 0.2]
     else:
         tops, shares = ["tee", "shirt", "hoodie", "jacket", "coat"], [0.34, 0.2, 0.18, 0.2, 0.08]

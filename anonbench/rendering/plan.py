@@ -95,9 +95,6 @@ class RenderSpec:
                 f"render: width_px must be half of height_px, got {self.width_px} x {self.height_px} (width x height). "
                 f"Use for example 64 x 128, 128 x 256 or 256 x 512."
             )
-        if self.layout == "market1501" and self.images_per_camera < 2 and self.camera_coverage < 1:
-            # one image per camera: all of them are queries, and the gallery would lack the person
-            pass
 
 
 def plan_crops(spec: RenderSpec) -> list[CropPlan]:
@@ -111,7 +108,7 @@ def plan_market1501(spec: RenderSpec) -> list[CropPlan]:
     Names are `PPPP_cCsS_FFFFFF_BB.jpg`: person, camera, sequence, frame, number of the box; `-1` junk, `0000`
     distractors. Query images have twins by the same camera in the gallery, which the metric ignores.
     Source: Zheng et al. 2015, "Scalable Person Re-identification: A Benchmark". Deviation: with one image per camera
-    the gallery holds the images of all cameras but the first two of each person's, which are queries.
+    half of each person's cameras give queries and the other half the gallery.
     """
     rng = generator(spec.seed, "plan", "market1501")
     people = spec.train_identities + spec.test_identities
@@ -132,7 +129,7 @@ def plan_market1501(spec: RenderSpec) -> list[CropPlan]:
                 query = image == 0 and (spec.images_per_camera > 1 or k < len(seen_by) // 2)
                 folder = "query" if query else "bounding_box_test"
                 plans.append(CropPlan(f"{folder}/{names.draw(pid, camera)}", pid, camera, person))
-    for k in range(spec.junk):
+    for _ in range(spec.junk):
         camera = int(rng.integers(1, spec.cameras + 1))
         person = int(rng.choice(np.array(test_people)))
         path = f"bounding_box_test/{names.draw(JUNK_PID, camera)}"
@@ -141,8 +138,10 @@ def plan_market1501(spec: RenderSpec) -> list[CropPlan]:
     for k in range(spec.distractors):
         camera = int(rng.integers(1, spec.cameras + 1))
         path = f"bounding_box_test/{names.draw(DISTRACTOR_PID, camera)}"
-        person, kind = (None, EMPTY) if k % 3 == 2 else (strangers + k, PERSON)
-        plans.append(CropPlan(path, DISTRACTOR_PID, camera, person, kind))
+        if k % 3 == 2:
+            plans.append(CropPlan(path, DISTRACTOR_PID, camera, None, EMPTY))
+        else:
+            plans.append(CropPlan(path, DISTRACTOR_PID, camera, strangers + k))
     return plans
 
 
@@ -162,7 +161,11 @@ class _Names:
     def draw(self, pid: int, camera: int) -> str:
         label = str(pid) if pid < 0 else f"{pid:04d}"
         while True:
-            sequence, frame, box = self.rng.integers(1, SEQUENCES + 1), self.rng.integers(1, 120000), self.rng.integers(1, 7)
+            sequence, frame, box = (
+                self.rng.integers(1, SEQUENCES + 1),
+                self.rng.integers(1, 120000),
+                self.rng.integers(1, 7),
+            )
             name = f"{label}_c{camera}s{sequence}_{frame:06d}_{box:02d}.jpg"
             if name not in self.used:
                 self.used.add(name)

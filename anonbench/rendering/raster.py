@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from anonbench.rendering.geometry import Array, F
+
+GAP_DEPTH_M = 0.02
 
 
 @dataclass(frozen=True)
@@ -33,29 +34,38 @@ class Projection:
 def splat(columns: Array, rows: Array, depth: Array, width: int, height: int) -> NDArray[np.int32]:
     """Index of the nearest point in every pixel, -1 where there is none; (height, width) int32.
 
-    depth grows towards the camera. Points are painted from far to near, so the last one written stays.
+    depth: metres, growing towards the camera. Points are painted from far to near, so the last one written stays.
     """
     x, y = np.floor(columns).astype(np.int32), np.floor(rows).astype(np.int32)
     inside = np.nonzero((x >= 0) & (x < width) & (y >= 0) & (y < height))[0]
     index = np.full(height * width, -1, np.int32)
-    if len(inside):
-        z = depth[inside]
-        # 16-bit depths sort by radix, six times faster than floats; 2 m / 65534 is far below the surfaces' spacing.
-        steps = ((z - z.min()) / (np.ptp(z) + F(1e-6)) * 65534).astype(np.uint16)
-        order = inside[np.argsort(steps, kind="stable")]
-        index[y[order] * width + x[order]] = order
-    return _fill_pinholes(index.reshape(height, width))
+    if len(inside) == 0:
+        return index.reshape(height, width)
+    z = depth[inside]
+    # 16-bit depths sort by radix, six times faster than floats; 2 m / 65534 is far below the surfaces' spacing.
+    steps = ((z - z.min()) / (np.ptp(z) + F(1e-6)) * 65534).astype(np.uint16)
+    order = inside[np.argsort(steps, kind="stable")]
+    index[y[order] * width + x[order]] = order
+    image = index.reshape(height, width)
+    top, bottom, left, right = y[inside].min(), y[inside].max() + 1, x[inside].min(), x[inside].max() + 1
+    window = np.s_[max(0, top - 1) : bottom + 1, max(0, left - 1) : right + 1]
+    image[window] = _close_gaps(image[window], depth)
+    return image
 
 
-def _fill_pinholes(index: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Give uncovered pixels amid covered ones the index of a neighbour."""
-    covered = index >= 0
-    holes = ~covered & (cv2.blur(covered.astype(F), (3, 3)) > 0.55)
-    if holes.any():
-        height, width = index.shape
-        y, x = np.nonzero(holes)
-        for dy, dx in ((0, -1), (0, 1), (-1, 0), (1, 0)):
-            near = index[np.clip(y + dy, 0, height - 1), np.clip(x + dx, 0, width - 1)]
-            empty = (near >= 0) & (index[y, x] < 0)
-            index[y[empty], x[empty]] = near[empty]
+def _close_gaps(index: NDArray[np.int32], depth: Array) -> NDArray[np.int32]:
+    """Close one-pixel gaps between neighbouring points of a surface, through which something further away shows.
+
+    A pixel takes its neighbour's index when the neighbours on both sides are nearer by more than `GAP_DEPTH_M`.
+    """
+    for axis in (0, 1):
+        nearness = np.where(index >= 0, depth[index], F(-1e3))
+        inner, before, after = (
+            tuple(slice(*bounds) if a == axis else slice(None) for a in (0, 1))
+            for bounds in ((1, -1), (None, -2), (2, None))
+        )
+        gap = np.minimum(nearness[before], nearness[after]) > nearness[inner] + F(GAP_DEPTH_M)
+        closed = index.copy()
+        closed[inner][gap] = index[before][gap]
+        index = closed
     return index

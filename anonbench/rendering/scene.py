@@ -23,13 +23,22 @@ from anonbench.rendering.street import FURNITURE, Brush
 WIDTH_M, ABOVE_M, BELOW_M = 7.0, 2.35, 0.75  # a backdrop around the line on which people stand
 OVERSAMPLING = 2
 
-WALLS = [(150, 148, 142), (128, 118, 108), (176, 166, 150), (98, 102, 106), (140, 146, 130), (186, 182, 176), (116, 92, 80), (80, 78, 80)]
+WALLS = [
+    (150, 148, 142),
+    (128, 118, 108),
+    (176, 166, 150),
+    (98, 102, 106),
+    (140, 146, 130),
+    (186, 182, 176),
+    (116, 92, 80),
+    (80, 78, 80),
+]
 FLOORS = [(128, 126, 122), (148, 142, 134), (92, 92, 94), (108, 112, 96), (164, 160, 154), (120, 104, 94)]
 
 
 @dataclass(frozen=True)
 class Backdrop:
-    """A drawn place: (rows, columns, 3) uint8, the square root of linear RGB / 1.5, with its scale and standing line."""
+    """A drawn place: (rows, columns, 3) uint8, the square root of linear RGB / 1.5; its scale and standing line."""
 
     pixels: NDArray[np.uint8]
     scale: float  # pixels per metre
@@ -71,8 +80,8 @@ def draw_backdrop(rng: np.random.Generator, camera: Camera, scale: float) -> Bac
     _furnish(rng, image, camera, fine, standing, depth, sin_pitch)
     image *= 1 + 0.05 * _grain(rng, (rows, columns), fine)[..., None]
     _cast_shadows(rng, image, fine, standing)
-    image = cv2.GaussianBlur(image, (0, 0), fine * rng.uniform(0.004, 0.012))
-    small = cv2.resize(image, (columns // OVERSAMPLING, rows // OVERSAMPLING), interpolation=cv2.INTER_AREA)
+    blurred = cv2.GaussianBlur(image, (0, 0), fine * rng.uniform(0.004, 0.012))
+    small = cv2.resize(blurred, (columns // OVERSAMPLING, rows // OVERSAMPLING), interpolation=cv2.INTER_AREA)
     pixels = (np.sqrt(np.clip(small / 1.5, 0, 1)) * 255 + 0.5).astype(np.uint8)
     return Backdrop(pixels, scale, standing / OVERSAMPLING)
 
@@ -97,7 +106,9 @@ def _floor(
     """The ground below a wall: (rows, columns, 3). start_m: height of its first row above the standing line."""
     up = start_m - np.arange(rows, dtype=F)[:, None] / scale
     behind = up / sin_pitch
-    x = (np.arange(columns, dtype=F)[None] / scale - WIDTH_M / 2) * (1 + np.clip(behind / camera.distance_m, -0.6, None))
+    x = (np.arange(columns, dtype=F)[None] / scale - WIDTH_M / 2) * (
+        1 + np.clip(behind / camera.distance_m, -0.6, None)
+    )
     colour = linear(FLOORS[rng.integers(len(FLOORS))]) * rng.uniform(0.6, 1.15)
     floor = np.broadcast_to(colour, (rows, columns, 3)).copy()
     kind = rng.choice(["slabs", "setts", "asphalt", "grass", "crossing"], p=[0.34, 0.18, 0.26, 0.1, 0.12])
@@ -208,13 +219,25 @@ def _opening(rng: np.random.Generator, brush: Brush, kind: str, wide: float) -> 
         box(0, low, wide * 0.5, low + wide * 0.65, tint)
         box(wide * 0.05, low + wide * 0.3, wide * 0.45, low + wide * 0.58, frame * 1.2)
         for k in range(3):
-            box(wide * 0.06, low + wide * (0.05 + 0.07 * k), wide * rng.uniform(0.2, 0.44), low + wide * (0.085 + 0.07 * k), glass)
+            box(
+                wide * 0.06,
+                low + wide * (0.05 + 0.07 * k),
+                wide * rng.uniform(0.2, 0.44),
+                low + wide * (0.085 + 0.07 * k),
+                glass,
+            )
     elif kind == "pipe":
         brush.cylinder(0, 0.12, 0, 4, frame)
 
 
 def _furnish(
-    rng: np.random.Generator, image: Array, camera: Camera, scale: float, standing: float, depth: float, sin_pitch: float
+    rng: np.random.Generator,
+    image: Array,
+    camera: Camera,
+    scale: float,
+    standing: float,
+    depth: float,
+    sin_pitch: float,
 ) -> None:
     """Stand things between the wall and the people, far ones first, in place."""
     names = ["pole", "bollard", "bin", "railing", "bicycle", "plant", "car", "bench", "passer_by", "tree"]
@@ -227,6 +250,8 @@ def _furnish(
         shadow_size = (max(1, round(0.45 * scale * shrink)), max(1, round(0.12 * scale * shrink)))
         _darken(image, at, shadow_size, 0.45)
         name = str(rng.choice(names, p=shares / shares.sum()))
+        if name == "car" and behind < 2:
+            name = "bicycle"
         FURNITURE[name](Brush(image, cover, at[0], at[1], scale * shrink, light), rng)
 
 

@@ -96,11 +96,11 @@ def _lit_share(surface: Surface, blockers: Array, towards: Array) -> Array:
     nearest = np.full(width * height, -9, F)
     order = np.argsort(((w - w.min()) / (np.ptp(w) + F(1e-6)) * 65534).astype(np.uint16), kind="stable")
     nearest[(rows * width + columns)[order]] = w[order]
-    nearest = nearest.reshape(height, width)
+    shadow_map = nearest.reshape(height, width)
     origin = surface.points + surface.normals * F(0.006)
     x = np.clip(((origin @ right - u0) / cell).astype(np.int32), 0, width - 1)
     y = np.clip(((origin @ up - v0) / cell).astype(np.int32), 0, height - 1)
-    free = (nearest[y, x] < origin @ towards + F(0.02)).astype(F)
+    free = (shadow_map[y, x] < origin @ towards + F(0.02)).astype(F)
     kernel = max(3, int(0.024 * surface.scale) | 1)
     share = cv2.blur(surface.spread(free), (kernel, kernel))
     weight = cv2.blur(surface.covered.astype(F), (kernel, kernel))
@@ -120,6 +120,6 @@ def _crease_light(surface: Surface) -> Array:
         z, w = (depth, weight) if fine else (half_depth, half_weight)
         around = cv2.GaussianBlur(z, (0, 0), sigma) / np.maximum(cv2.GaussianBlur(w, (0, 0), sigma), F(1e-3))
         if not fine:
-            around = cv2.resize(around, (width, height), interpolation=cv2.INTER_LINEAR)
+            around = np.asarray(cv2.resize(around, (width, height), interpolation=cv2.INTER_LINEAR), F)
         left *= 1 - np.clip((around - depth) * F(strength), 0, F(most))
     return left[surface.covered]

@@ -25,7 +25,7 @@ from anonbench.rendering.geometry import (
 REST_HEIGHT_M = 1.75
 HIP_Y, KNEE_Y, ANKLE_Y = 0.925, 0.495, 0.075
 SHOULDER_Y, ELBOW_Y, WRIST_Y = 1.385, 1.095, 0.845
-NECK_Y, HEAD_Y, HEAD_Z = 1.475, 1.628, 0.022  # HEAD is the point between the eyes, inside the head
+NECK_Y, HEAD_Y, HEAD_Z = 1.470, 1.618, 0.024  # HEAD is the point between the eyes, inside the head
 
 
 class Bone(IntEnum):
@@ -118,7 +118,7 @@ STANDING = Pose((0, 0), (0.02, 0.02), (0, 0), (0.1, 0.1), 0.1, 0, 0, 0, 0)
 
 def sample_pose(rng: np.random.Generator) -> Pose:
     """Draw a walking (most), standing or phone-holding pose."""
-    kind = rng.choice(["walk", "stand", "phone", "carry"], p=[0.68, 0.16, 0.09, 0.07])
+    kind = rng.choice(["walk", "stand", "phone", "carry"], p=[0.70, 0.17, 0.08, 0.05])
     head_yaw, head_pitch, head_roll = rng.normal(0, 0.12), rng.normal(0.03, 0.07), rng.normal(0, 0.04)
     spread, lean = float(rng.uniform(0.05, 0.17)), float(rng.normal(0.03, 0.02))
     phase, stride = rng.uniform(0, 2 * math.pi), rng.uniform(0.25, 0.5)
@@ -134,10 +134,10 @@ def sample_pose(rng: np.random.Generator) -> Pose:
         hips, knees = list(still_hips), [0.04, 0.04]
         shoulders, elbows = list(still_arms), list(still_elbows)
     if kind == "phone":
-        shoulders[busy_side], elbows[busy_side] = 0.5, 1.7
+        shoulders[busy_side], elbows[busy_side] = 0.35, 2.0
         head_pitch += 0.15
     elif kind == "carry":
-        shoulders[busy_side], elbows[busy_side] = 0.15, 1.35
+        shoulders[busy_side], elbows[busy_side] = 0.05, 1.15
 
     def pair(values: list[float]) -> tuple[float, float]:
         return float(values[0]), float(values[1])
@@ -205,7 +205,7 @@ def move_bones(proportions: Proportions, pose: Pose, leg_freedom: float = 1.0) -
 
         shoulder = _vector(sign * proportions.shoulder_x, SHOULDER_Y, -0.008)
         elbow = shoulder + _vector(0, ELBOW_Y - SHOULDER_Y, 0)
-        inwards = 0.45 if pose.elbows[i] > 1 else 0.0
+        inwards = 0.6 if pose.elbows[i] > 1 else 0.0
         upper = BoneMotion(
             lean @ rotation_z(sign * pose.spread) @ rotation_x(-pose.shoulders[i]),
             shoulder,

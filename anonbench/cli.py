@@ -1,0 +1,245 @@
+"""The command line: every rule of the workflow is one command with paths in and paths out.
+
+Commands print a message and exit with status 2 when the user can mend what is wrong (`AnonbenchError`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from anonbench import __version__
+from anonbench.errors import AnonbenchError
+
+# Stages are imported by the functions below: `anonbench detect` need not wait for torch.
+
+
+def _render(a: argparse.Namespace) -> None:
+    from anonbench.stages.render import render
+
+    render(a.spec, a.output, a.threads)
+
+
+def _unpack(a: argparse.Namespace) -> None:
+    from anonbench.stages.unpack import unpack
+
+    unpack(a.root, a.output, a.boxes, a.threads)
+
+
+def _index(a: argparse.Namespace) -> None:
+    from anonbench.stages.index import index
+
+    index(a.root, a.spec, a.output, a.dropped, a.sidecars, a.threads, a.plugins)
+
+
+def _detect(a: argparse.Namespace) -> None:
+    from anonbench.stages.detect import detect
+
+    detect(a.manifest, a.root, a.spec, a.output, a.threads, a.plugins)
+
+
+def _anonymize(a: argparse.Namespace) -> None:
+    from anonbench.stages.anonymize import anonymize
+
+    anonymize(
+        a.manifest, a.detections, a.root, a.spec, a.sidecars, a.output, a.output_manifest, a.threads, a.plugins
+    )  # fmt: skip
+
+
+def _train(a: argparse.Namespace) -> None:
+    from anonbench.registry import load_plugins
+    from anonbench.stages.train import train
+
+    load_plugins(a.plugins)
+    train(a.manifest, a.root, a.spec, a.seed, a.output, a.history, a.resume_dir, a.device, a.threads)
+
+
+def _embed(a: argparse.Namespace) -> None:
+    from anonbench.registry import load_plugins
+    from anonbench.stages.embed import embed
+
+    load_plugins(a.plugins)
+    embed(a.checkpoint, a.manifest, a.root, a.output, a.device, a.threads)
+
+
+def _evaluate(a: argparse.Namespace) -> None:
+    from anonbench.stages.evaluate import evaluate
+
+    evaluate(a.query, a.gallery, a.spec, a.labels, a.output, a.queries, a.device, a.threads)
+
+
+def _table(a: argparse.Namespace) -> None:
+    from anonbench.stages.table import table
+
+    table(a.metrics, a.name, a.spec, a.label, a.output, a.markdown)
+
+
+def _untrained(a: argparse.Namespace) -> None:
+    from anonbench.stages.table import untrained
+
+    untrained(a.metrics, [(c["dataset"], c["model"]) for c in a.spec], a.label, a.output, a.markdown)
+
+
+def _ttest(a: argparse.Namespace) -> None:
+    from anonbench.stages.ttest import ttest
+
+    ttest(a.tables, a.output)
+
+
+def _samples(a: argparse.Namespace) -> None:
+    from anonbench.stages.samples import samples
+
+    samples(a.manifest, a.detections, {name: Path(root) for name, root in a.spec.items()}, a.count, a.output)
+
+
+def _list(a: argparse.Namespace) -> None:
+    from anonbench import registry
+
+    kinds = {
+        "anonymizers": registry.ANONYMIZERS,
+        "datasets": registry.DATASETS,
+        "detectors": registry.DETECTORS,
+        "models": registry.MODELS,
+    }
+    registry.load_plugins(a.plugins)
+    print("\n".join(kinds[a.kind].names()))
+
+
+def _check(a: argparse.Namespace) -> None:
+    from anonbench.registry import load_plugins
+    from anonbench.stages.check import check_anonymizer
+
+    load_plugins(a.plugins)
+    check_anonymizer(a.name, a.spec)
+
+
+def _check_config(a: argparse.Namespace) -> None:
+    import yaml
+
+    from anonbench.config import check_config, merge
+
+    layers = [yaml.safe_load(Path(file).read_text(encoding="utf-8")) for file in a.files]
+    check_config(merge(layers), " + ".join(map(str, a.files)))
+    print("config: every key and every name is known")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="anonbench", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--version", action="version", version=f"anonbench {__version__}")
+    commands = parser.add_subparsers(dest="stage", required=True, metavar="COMMAND")
+
+    def command(name: str, run: Callable[[argparse.Namespace], None], help_: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=help_, description=help_)
+        sub.set_defaults(run=run)
+        return sub
+
+    def stage(
+        name: str, run: Callable[[argparse.Namespace], None], help_: str, *inputs: str
+    ) -> argparse.ArgumentParser:
+        """A command that makes an artifact from the files named by its `inputs` options."""
+        sub = command(name, run, help_)
+        for option in inputs:
+            sub.add_argument(f"--{option}", type=Path, required=True)
+        sub.add_argument("--output", type=Path, required=True)
+        sub.add_argument("--threads", type=int, default=1, help="threads or processes to use")
+        sub.add_argument("--plugins", type=json.loads, default=[], help="JSON list of modules to import first")
+        sub.add_argument("--stamp", type=Path, help="where to write the provenance of the output (JSON)")
+        sub.add_argument("--code", default="", help="code digest for the stamp")
+        sub.set_defaults(inputs=inputs)
+        return sub
+
+    def spec(sub: argparse.ArgumentParser, what: str) -> None:
+        sub.add_argument("--spec", type=json.loads, required=True, help=f"{what}, as JSON")
+
+    spec(stage("render", _render, "draw a dataset of rendered people"), "the config entry's `render:`")
+    sub = stage("unpack", _unpack, "extract the images of CUHK03's cuhk-03.mat", "root")
+    sub.add_argument("--boxes", choices=("detected", "labeled"), default="detected")
+    sub = stage("index", _index, "list the images of a dataset", "root")
+    spec(sub, "config entry of the dataset")
+    sub.add_argument("--dropped", type=Path, required=True)
+    sub.add_argument("--sidecars", type=Path, required=True)
+    spec(stage("detect", _detect, "find faces", "manifest", "root"), "config entry of the detector")
+    sub = stage("anonymize", _anonymize, "hide faces", "manifest", "detections", "root", "sidecars")
+    spec(sub, "config entry of the variant")
+    sub.add_argument("--output-manifest", type=Path, required=True)
+    sub = stage("train", _train, "train one model on one variant", "manifest", "root")
+    spec(sub, "config entry of the model")
+    sub.add_argument("--seed", type=int, required=True)
+    sub.add_argument("--history", type=Path, required=True)
+    sub.add_argument("--resume-dir", type=Path, required=True)
+    sub.add_argument("--device", default="auto")
+    sub = stage("embed", _embed, "compute the features of query and gallery", "checkpoint", "manifest", "root")
+    sub.add_argument("--device", default="auto")
+    sub = stage("evaluate", _evaluate, "rank the gallery and compute the metrics", "query", "gallery")
+    spec(sub, "`evaluation:` of the model")
+    sub.add_argument("--labels", type=json.loads, required=True, help="what the metrics belong to, as JSON")
+    sub.add_argument("--queries", type=Path, required=True)
+    sub.add_argument("--device", default="auto")
+    for name, run, help_ in (
+        ("table", _table, "collect metrics into a table"),
+        ("untrained", _untrained, "compare trained with untrained networks"),
+    ):
+        sub = stage(name, run, help_)
+        spec(sub, "what the table shows")
+        sub.add_argument("--metrics", type=Path, nargs="+", required=True)
+        sub.add_argument("--name", default=name)
+        sub.add_argument("--label", required=True, help="what the data is, in words")
+        sub.add_argument("--markdown", type=Path, required=True)
+    sub = stage("ttest", _ttest, "paired t-tests over tables")
+    sub.add_argument("--tables", type=Path, nargs="+", required=True)
+    sub = stage("samples", _samples, "picture the same crops under every variant", "manifest", "detections")
+    spec(sub, "variant -> image folder")
+    sub.add_argument("--count", type=int, default=6)
+
+    sub = command("list", _list, "list the known plug-ins of a kind")
+    sub.add_argument("kind", choices=("anonymizers", "datasets", "detectors", "models"))
+    sub.add_argument("--plugins", type=json.loads, default=[])
+    sub = command("check", _check, "hold a plug-in against the contract of its kind")
+    sub.add_argument("kind", choices=("anonymizer",))
+    sub.add_argument("name")
+    sub.add_argument("--spec", type=json.loads, default={}, help="its parameters, as JSON")
+    sub.add_argument("--plugins", type=json.loads, default=[])
+    sub = command("check-config", _check_config, "check config files, each over the one before")
+    sub.add_argument("files", nargs="+")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    a = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _interrupt)  # a cancelled job cleans up like one stopped by Ctrl-C
+    start = time.monotonic()
+    try:
+        a.run(a)
+        if getattr(a, "stamp", None):
+            _stamp(a, time.monotonic() - start)
+    except AnonbenchError as error:
+        print(f"anonbench {a.stage}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"anonbench {a.stage}: interrupted; unfinished outputs were removed.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _stamp(a: argparse.Namespace, seconds: float) -> None:
+    from anonbench.provenance import write_stamp
+
+    settings: dict[str, Any] = {key: getattr(a, key) for key in ("spec", "seed", "labels", "device") if hasattr(a, key)}
+    inputs = [getattr(a, name.replace("-", "_")) for name in a.inputs]
+    inputs += [*getattr(a, "metrics", []), *getattr(a, "tables", [])]
+    write_stamp(a.stamp, a.stage, settings, inputs, [a.output], a.code, seconds)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,161 @@
+"""The configuration, checked before any job runs: a misspelt key stops the run and names the nearest valid one.
+
+`workflow/schemas/config.schema.yaml` closes the structure. What a plug-in's entry may hold is asked of the plug-in.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from anonbench.errors import ConfigError, nearest
+from anonbench.registry import ANONYMIZERS, DATASETS, DETECTORS, load_plugins
+from anonbench.stages.anonymize import ENTRY_KEYS as VARIANT_KEYS
+from anonbench.stages.index import ENTRY_KEYS as DATASET_KEYS
+
+SCHEMA = Path(__file__).parents[1] / "workflow" / "schemas" / "config.schema.yaml"
+RENDERED_ROOT = "data/rendered"
+RESERVED_VARIANTS = ("original", "untrained")
+
+
+def check_config(config: Mapping[str, Any], source: str = "config") -> None:
+    """Raise `ConfigError` for the first thing in a config that cannot be used.
+
+    source: the config files' names, for the message.
+    """
+    try:
+        _check_structure(config)
+        load_plugins(config["plugins"])
+        _check_plugins(config)
+        _check_references(config)
+    except ConfigError as error:
+        raise ConfigError(f"{source}: {error}") from error
+
+
+def resolve_model(config: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """A model's config entry with the recipe that it names written out as `training`, as the stages take it."""
+    entry = dict(config["models"][name])
+    entry["training"] = config["recipes"][entry.pop("recipe")]
+    return entry
+
+
+def _check_structure(config: Mapping[str, Any]) -> None:
+    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    validator = jsonschema.Draft202012Validator(schema)
+    errors = sorted(
+        validator.iter_errors(config), key=lambda e: (len(e.absolute_path), list(map(str, e.absolute_path)))
+    )
+    if errors:
+        raise ConfigError(_explain(errors[0]))
+
+
+def _explain(error: jsonschema.ValidationError) -> str:
+    """A schema error in words."""
+    where = ".".join(map(str, error.absolute_path)) or "the top level"
+    if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
+        known = error.schema.get("properties", {})
+        unknown = next(key for key in error.instance if key not in known)
+        return f"unknown key '{unknown}' at {where}: {nearest(str(unknown), known)}"
+    if error.validator == "required" and isinstance(error.instance, Mapping):
+        absent = next(key for key in error.validator_value if key not in error.instance)
+        return f"key '{absent}' is missing at {where}; config/default.yaml shows and explains every key"
+    if error.validator == "propertyNames":
+        return f"the name {error.instance!r} at {where} may hold letters, digits, '.', '_' and '-' only"
+    return f"{where} is {error.instance!r}: {error.message}"
+
+
+def _check_plugins(config: Mapping[str, Any]) -> None:
+    for name, entry in config["detectors"].items():
+        _at(f"detectors.{name}", lambda e=entry: DETECTORS.create(e))
+    for name, entry in config["variants"].items():
+        _at(f"variants.{name}", lambda e=entry: ANONYMIZERS.create(e, ignore=VARIANT_KEYS))
+    for name, entry in config["datasets"].items():
+        _at(f"datasets.{name}", lambda e=entry: _check_dataset(e))
+    for name, entry in config["models"].items():
+        _known(f"models.{name}.recipe", [entry["recipe"]], config["recipes"])
+        _at(f"models.{name}", lambda n=name: _check_model(resolve_model(config, n)))
+    for name, entry in config["recipes"].items():
+        _at("recipes", lambda n=name, e=entry: _check_recipe(n, e))
+
+
+def _check_dataset(entry: Mapping[str, Any]) -> None:
+    adapter = DATASETS.get(entry["format"])
+    options = [p.name for p in inspect.signature(adapter).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    for key in entry:
+        if key not in DATASET_KEYS and key not in options:
+            raise ConfigError(
+                f"dataset format '{entry['format']}' has no option '{key}': {nearest(key, [*DATASET_KEYS, *options])}"
+            )
+    if "render" in entry:
+        from anonbench.stages.render import read_spec
+
+        read_spec(entry["render"])
+
+
+def _check_model(entry: Mapping[str, Any]) -> None:
+    from anonbench.models._network import create_model  # torch takes a second to load: only when it is needed
+    from anonbench.stages.evaluate import read_settings
+
+    create_model(entry)
+    read_settings(entry["evaluation"])
+
+
+def _check_recipe(name: str, entry: Mapping[str, Any]) -> None:
+    from anonbench.training.recipe import Recipe
+
+    Recipe.from_config(entry, name)
+
+
+def _check_references(config: Mapping[str, Any]) -> None:
+    """Names used in one entry must be defined in another."""
+    for name, entry in config["datasets"].items():
+        if "render" in entry and entry["root"] != f"{RENDERED_ROOT}/{name}":
+            raise ConfigError(
+                f"datasets.{name}.root is '{entry['root']}'; rendered data goes to {RENDERED_ROOT}/{name}, so that "
+                f"no rule ever writes into a folder of yours"
+            )
+    for name in RESERVED_VARIANTS:
+        if name in config["variants"]:
+            raise ConfigError(f"variants.{name}: the name is reserved; choose another")
+    for name, variant in config["variants"].items():
+        _known(f"variants.{name}.detector", [variant["detector"]], config["detectors"])
+    for name, table in config["tables"].items():
+        where = f"tables.{name}"
+        _known(f"{where}.dataset", [table["dataset"]], config["datasets"])
+        _known(f"{where}.models", table["models"], config["models"])
+        _known(f"{where}.variants", table["variants"], config["variants"])
+        if table["rows"] == "models" and len(table["variants"]) != 1:
+            raise ConfigError(f"{where}: a table with a row per model compares one variant, got {table['variants']}")
+        if table["rows"] == "anonymizers" and len(table["models"]) != 1:
+            raise ConfigError(f"{where}: a table with a row per anonymizer shows one model, got {table['models']}")
+    tables = [name for name, table in config["tables"].items() if table["rows"] == "models"]
+    _known("ttest", config["ttest"], tables)
+    _known("untrained", config["untrained"], tables)
+
+
+def _known(where: str, names: Iterable[str], known: Iterable[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"{where} names '{name}': {nearest(str(name), known)}")
+
+
+def _at(where: str, check: Any) -> None:
+    try:
+        check()
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def merge(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Config files laid over one another as Snakemake does it: maps are merged, everything else is replaced."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in (layer or {}).items():
+            below = merged.get(key)
+            merged[key] = merge([below, value]) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return merged

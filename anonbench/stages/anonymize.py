@@ -1,0 +1,91 @@
+"""Write a copy of a dataset in which the detected faces are hidden."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from anonbench.anonymizers._apply import anonymize_image
+from anonbench.errors import DataError
+from anonbench.files import atomic_folder
+from anonbench.images import clip_box, decode_image, encode_image, read_bytes, sha256
+from anonbench.parallel import parallel_map
+from anonbench.records import Detection, IndexedImage
+from anonbench.registry import ANONYMIZERS, load_plugins
+from anonbench.tables import read_detections, read_manifest, read_sidecars, write_manifest
+
+# Keys of a variant's config entry that are not parameters of its anonymizer.
+ENTRY_KEYS = ("detector", "box_scale", "jpeg_quality")
+
+
+def anonymize(
+    manifest: Path,
+    detections: Path,
+    root: Path,
+    variant: Mapping[str, Any],
+    sidecars: Path,
+    output: Path,
+    output_manifest: Path,
+    workers: int,
+    plugins: list[str],
+) -> None:
+    """Write the anonymized copy of a dataset: same tree, names and formats, and its manifest.
+
+    variant: config entry `{method, detector, box_scale, jpeg_quality, **parameters}`.
+    sidecars: list of the text and protocol files below `root` that the copy needs too.
+    An image without a box is copied byte for byte; JPEG is re-encoded only where pixels are hidden. Nothing that is
+    not in the manifest is copied, since it might show the faces again.
+    """
+    images = read_manifest(manifest)
+    boxes = read_detections(detections)
+    extra = read_sidecars(sidecars)
+    missing = [image.path for image in images if image.path not in boxes]
+    if missing or len(boxes) != len(images):
+        what = f"{missing[0]} is not in it" if missing else "it lists images that the manifest does not"
+        raise DataError(f"{detections}: does not belong to {manifest}: {what}. Run the detection again.")
+    jobs = [(image, boxes[image.path]) for image in images]
+    with atomic_folder(output) as folder:
+        for parent in sorted({Path(path).parent for path in (*(i.path for i in images), *extra)}):
+            (folder / parent).mkdir(parents=True, exist_ok=True)
+        for name in extra:
+            shutil.copyfile(root / name, folder / name)
+        rows = parallel_map(open_anonymizer, (root, folder, dict(variant), plugins), jobs, workers, "anonymize")
+    write_manifest(output_manifest, rows)
+    changed = sum(row.sha256 != image.sha256 for row, image in zip(rows, images, strict=True))
+    print(f"anonymize: {changed} of {len(images)} images changed, {len(images) - changed} copied byte for byte")
+
+
+def open_anonymizer(
+    root: Path, folder: Path, variant: Mapping[str, Any], plugins: list[str]
+) -> Callable[[tuple[IndexedImage, list[Detection]]], IndexedImage]:
+    """A function that writes the anonymized copy of one image to `folder` and returns its manifest row."""
+    load_plugins(plugins)
+    anonymizer = ANONYMIZERS.create(variant, ignore=ENTRY_KEYS)
+    scale, quality = float(variant["box_scale"]), int(variant["jpeg_quality"])
+
+    def write(job: tuple[IndexedImage, list[Detection]]) -> IndexedImage:
+        image, detections = job
+        source = root / image.path
+        data = read_bytes(source)
+        if sha256(data) != image.sha256:
+            raise DataError(f"{source}: has changed since it was indexed. Index the dataset again.")
+        boxes = [clip_box(d, image.width, image.height, scale) for d in detections]
+        inside = [box for box in boxes if box is not None]
+        if inside:
+            pixels = anonymize_image(decode_image(data, source), inside, anonymizer, image_generator(image.path))
+            data = encode_image(pixels, source.suffix, quality)
+        (folder / image.path).write_bytes(data)
+        return dataclasses.replace(image, sha256=sha256(data))
+
+    return write
+
+
+def image_generator(path: str) -> np.random.Generator:
+    """Random numbers that depend on the image alone, not on the order or the number of workers."""
+    return np.random.default_rng(list(hashlib.sha256(path.encode()).digest()[:16]))

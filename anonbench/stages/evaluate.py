@@ -1,0 +1,106 @@
+"""Score one setting: rank the gallery features for every query feature."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anonbench.errors import ConfigError, DataError, nearest
+from anonbench.evaluation.ranking import evaluate_ranking
+from anonbench.evaluation.reranking import Reranking
+from anonbench.files import write_text
+from anonbench.tables import write_csv
+from anonbench.training.device import select_device
+
+METRICS = ("euclidean", "cosine")
+QUERY_COLUMNS = ("path", "pid", "camid", "matches", "first_match_rank", "ap", "inp", "excluded_because")
+
+
+def evaluate(
+    query: Path,
+    gallery: Path,
+    evaluation: Mapping[str, Any],
+    labels: Mapping[str, Any],
+    metrics: Path,
+    queries: Path,
+    device: str,
+    threads: int,
+) -> None:
+    """Write the metrics of one setting (JSON, in 0..1) and its per-query results (CSV).
+
+    query, gallery: feature files; the queries are taken from the first and the gallery from the second, so that they
+    may come from different variants.
+    evaluation: `{metric: euclidean | cosine, rerank: null | {k1, k2, lambda_value}}`.
+    labels: what the numbers belong to (dataset, model, seed, variants); copied into the metrics.
+    """
+    metric, rerank = read_settings(evaluation)
+    q, g = _read_features(query, "query"), _read_features(gallery, "gallery")
+    result = evaluate_ranking(
+        q["features"], g["features"], q["pids"], q["camids"], g["pids"], g["camids"],
+        metric=metric, rerank=rerank, device=str(select_device(device, threads)),
+    )  # fmt: skip
+    values: dict[str, Any] = {
+        **labels,
+        "map": result.mean_ap,
+        "minp": result.mean_inp,
+        **{f"rank{k}": value for k, value in result.cmc_at_ranks.items()},
+        "n_queries": result.n_queries,
+        "n_valid": result.n_valid,
+        "n_gallery": result.n_gallery,
+        "n_junk": result.n_junk,
+        "evaluation": dict(evaluation),
+        "cmc": [round(float(v), 6) for v in result.cmc],
+    }
+    rows = [
+        [
+            q["paths"][r.query], r.pid, r.camid, r.n_matches, r.first_match_rank,
+            f"{r.average_precision:.6f}" if r.valid else None,
+            f"{r.inverse_negative_penalty:.6f}" if r.valid else None, r.reason,
+        ]
+        for r in result.queries
+    ]  # fmt: skip
+    write_csv(queries, QUERY_COLUMNS, rows)
+    write_text(metrics, json.dumps(values, indent=1) + "\n")
+    print(f"evaluate: mAP {100 * result.mean_ap:.1f} %, rank-1 {100 * result.rank(1):.1f} %, {result.n_valid} queries")
+
+
+def _read_features(path: Path, split: str) -> dict[str, NDArray[Any]]:
+    """The arrays of a feature file, cut down to one split."""
+    try:
+        with np.load(path) as file:
+            arrays = {name: file[name] for name in ("features", "paths", "pids", "camids", "splits")}
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise DataError(f"{path}: not a complete feature file ({error}). Delete it and embed again.") from error
+    rows = arrays.pop("splits") == split
+    if not rows.any():
+        raise DataError(f"{path}: holds no image of split '{split}'. Does the dataset's listing have one?")
+    return {name: array[rows] for name, array in arrays.items()}
+
+
+def read_settings(evaluation: Mapping[str, Any]) -> tuple[str, Reranking | None]:
+    """The metric and the re-ranking that a model's `evaluation:` entry asks for.
+
+    Raises `ConfigError` for an unknown key, metric or value.
+    """
+    _refuse_unknown(evaluation, ("metric", "rerank"), "evaluation")
+    metric = evaluation.get("metric", "euclidean")
+    if metric not in METRICS:
+        raise ConfigError(f"evaluation.metric is '{metric}': {nearest(str(metric), METRICS)}")
+    rerank = evaluation.get("rerank")
+    if rerank is None:
+        return metric, None
+    if not isinstance(rerank, Mapping):
+        raise ConfigError(f"evaluation.rerank is {rerank!r}; expected null or {{k1: 20, k2: 6, lambda_value: 0.3}}")
+    _refuse_unknown(rerank, ("k1", "k2", "lambda_value"), "evaluation.rerank")
+    return metric, Reranking(**rerank)
+
+
+def _refuse_unknown(entry: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
+    for key in entry:
+        if key not in known:
+            raise ConfigError(f"{where} has no key '{key}': {nearest(key, known)}")

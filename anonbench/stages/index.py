@@ -1,0 +1,52 @@
+"""List the images of a dataset: who is where, how large, with which bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from anonbench.images import decode_image, read_bytes, sha256
+from anonbench.parallel import parallel_map
+from anonbench.records import ImageRecord, IndexedImage
+from anonbench.registry import DATASETS, load_plugins
+from anonbench.tables import write_dropped, write_manifest, write_sidecars
+
+# Keys of a dataset's config entry that are not options of its adapter.
+ENTRY_KEYS = ("format", "root", "render", "unpack", "label")
+
+
+def index(
+    root: Path,
+    dataset: Mapping[str, Any],
+    manifest: Path,
+    dropped: Path,
+    sidecars: Path,
+    workers: int,
+    plugins: list[str],
+) -> None:
+    """Write a dataset's manifest, the list of the files left out of it, and that of the files a copy needs too.
+
+    dataset: its config entry; `format` names the adapter, the rest are the adapter's options.
+    Every image is decoded once, so that a truncated file is reported here and not in the middle of a training.
+    """
+    load_plugins(plugins)
+    options = {key: value for key, value in dataset.items() if key not in ENTRY_KEYS}
+    listing = DATASETS.get(dataset["format"])(root, **options)
+    images = parallel_map(describe_images, (root,), listing.images, workers, "index")
+    write_manifest(manifest, images)
+    write_dropped(dropped, listing.dropped)
+    write_sidecars(sidecars, listing.sidecars)
+
+
+def describe_images(root: Path) -> Callable[[ImageRecord], IndexedImage]:
+    """A function that reads one image file below `root` and returns its manifest row."""
+
+    def describe(record: ImageRecord) -> IndexedImage:
+        data = read_bytes(root / record.path)
+        height, width = decode_image(data, root / record.path).shape[:2]
+        return IndexedImage(
+            record.path, record.pid, record.camid, record.split, width=width, height=height, sha256=sha256(data)
+        )
+
+    return describe

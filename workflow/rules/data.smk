@@ -1,0 +1,124 @@
+# From a dataset's own folder to anonymized copies of it.
+
+
+rule render:
+    output:
+        folder=directory("data/rendered/{dataset}"),
+        stamp="results/stamps/render/{dataset}.json",
+    log:
+        "logs/render/{dataset}.log",
+    params:
+        spec=lambda w: json.dumps(DATASET_ENTRIES[w.dataset]["render"], sort_keys=True),
+        code=code_digest("anonbench.stages.render"),
+    wildcard_constraints:
+        dataset="|".join(RENDERED.values()) or "none",
+    threads: workflow.cores or 1
+    conda:
+        "../../envs/cpu.yaml"
+    shell:
+        THREADS + "anonbench render --spec {params.spec:q} --output {output.folder} --stamp {output.stamp}"
+        " --code {params.code} --threads {threads} > {log} 2>&1"
+
+
+rule unpack:
+    input:
+        root=raw_root,
+    output:
+        folder=directory("results/images/{dataset}/original"),
+        stamp="results/stamps/unpack/{dataset}.json",
+    log:
+        "logs/unpack/{dataset}.log",
+    params:
+        boxes=lambda w: DATASET_ENTRIES[w.dataset].get("boxes", "detected"),
+        code=code_digest("anonbench.stages.unpack"),
+    wildcard_constraints:
+        dataset="|".join(UNPACKED) or "none",
+    threads: workflow.cores or 1
+    conda:
+        "../../envs/cpu.yaml"
+    shell:
+        THREADS + "anonbench unpack --root {input.root:q} --boxes {params.boxes} --output {output.folder}"
+        " --stamp {output.stamp} --code {params.code} --threads {threads} > {log} 2>&1"
+
+
+rule index:
+    input:
+        root=lambda w: image_root(w, "original"),
+    output:
+        manifest="results/manifests/{dataset}/original.csv",
+        dropped="results/manifests/{dataset}/dropped.csv",
+        sidecars="results/manifests/{dataset}/sidecars.csv",
+        stamp="results/stamps/index/{dataset}.json",
+    log:
+        "logs/index/{dataset}.log",
+    params:
+        spec=lambda w: json.dumps(DATASET_ENTRIES[w.dataset], sort_keys=True),
+        code=lambda w: code_digest(
+            "anonbench.stages.index", plugin_module(DATASETS, DATASET_ENTRIES[w.dataset]["format"])
+        ),
+        plugins=PLUGINS,
+    threads: workflow.cores or 1
+    conda:
+        "../../envs/cpu.yaml"
+    shell:
+        THREADS + "anonbench index --root {input.root:q} --spec {params.spec:q} --output {output.manifest}"
+        " --dropped {output.dropped} --sidecars {output.sidecars} --plugins {params.plugins:q}"
+        " --stamp {output.stamp} --code {params.code} --threads {threads} > {log} 2>&1"
+
+
+rule detect:
+    input:
+        manifest="results/manifests/{dataset}/original.csv",
+        root=lambda w: image_root(w, "original"),
+    output:
+        boxes="results/detections/{dataset}/{detector}.csv",
+        stamp="results/stamps/detect/{dataset}/{detector}.json",
+    log:
+        "logs/detect/{dataset}/{detector}.log",
+    benchmark:
+        "results/benchmarks/detect/{dataset}/{detector}.tsv"
+    params:
+        spec=lambda w: json.dumps(config["detectors"][w.detector], sort_keys=True),
+        code=lambda w: code_digest(
+            "anonbench.stages.detect",
+            plugin_module(DETECTORS, config["detectors"][w.detector]["method"]),
+        ),
+        plugins=PLUGINS,
+    threads: workflow.cores or 1
+    conda:
+        "../../envs/cpu.yaml"
+    shell:
+        THREADS + "anonbench detect --manifest {input.manifest} --root {input.root:q} --spec {params.spec:q}"
+        " --output {output.boxes} --plugins {params.plugins:q} --stamp {output.stamp} --code {params.code}"
+        " --threads {threads} > {log} 2>&1"
+
+
+rule anonymize:
+    input:
+        manifest="results/manifests/{dataset}/original.csv",
+        sidecars="results/manifests/{dataset}/sidecars.csv",
+        boxes=lambda w: f"results/detections/{w.dataset}/{config['variants'][w.variant]['detector']}.csv",
+        root=lambda w: image_root(w, "original"),
+    output:
+        folder=directory("results/images/{dataset}/{variant}"),
+        manifest="results/manifests/{dataset}/{variant}.csv",
+        stamp="results/stamps/anonymize/{dataset}/{variant}.json",
+    log:
+        "logs/anonymize/{dataset}/{variant}.log",
+    benchmark:
+        "results/benchmarks/anonymize/{dataset}/{variant}.tsv"
+    params:
+        spec=lambda w: json.dumps(config["variants"][w.variant], sort_keys=True),
+        code=lambda w: code_digest(
+            "anonbench.stages.anonymize",
+            plugin_module(ANONYMIZERS, config["variants"][w.variant]["method"]),
+        ),
+        plugins=PLUGINS,
+    threads: 1
+    conda:
+        "../../envs/cpu.yaml"
+    shell:
+        THREADS + "anonbench anonymize --manifest {input.manifest} --detections {input.boxes}"
+        " --sidecars {input.sidecars} --root {input.root:q} --spec {params.spec:q} --output {output.folder}"
+        " --output-manifest {output.manifest} --plugins {params.plugins:q} --stamp {output.stamp}"
+        " --code {params.code} --threads {threads} > {log} 2>&1"

@@ -1,0 +1,96 @@
+# Training, embedding, ranking: one training serves every setting that shares its train variant.
+
+
+rule train:
+    input:
+        manifest=lambda w: f"results/manifests/{w.dataset}/{trained_on(w)}.csv",
+        root=lambda w: image_root(w, trained_on(w)),
+    output:
+        checkpoint="results/models/{dataset}/{model}/{train_variant}/seed{seed}/model.pt",
+        history="results/models/{dataset}/{model}/{train_variant}/seed{seed}/history.csv",
+        stamp="results/stamps/train/{dataset}/{model}/{train_variant}/seed{seed}.json",
+    log:
+        "logs/train/{dataset}/{model}/{train_variant}/seed{seed}.log",
+    benchmark:
+        "results/benchmarks/train/{dataset}/{model}/{train_variant}/seed{seed}.tsv"
+    params:
+        spec=model_spec,
+        # Outside the outputs, which Snakemake deletes when a job fails: a killed training goes on from its last epoch.
+        resume="results/.resume/{dataset}/{model}/{train_variant}/seed{seed}",
+        device=config["device"],
+        code=lambda w: code_digest(
+            "anonbench.stages.train", f"anonbench.models.{config['models'][w.model]['method']}"
+        ),
+        plugins=PLUGINS,
+    # One: on a CPU two trainings of one thread finish sooner than two in a row of two threads.
+    threads: 1
+    priority: 10 # long jobs first, so that none is left alone at the end
+    conda:
+        "../../envs/gpu.yaml"
+    shell:
+        THREADS + "anonbench train --manifest {input.manifest} --root {input.root:q} --spec {params.spec:q}"
+        " --seed {wildcards.seed} --output {output.checkpoint} --history {output.history}"
+        " --resume-dir {params.resume} --device {params.device} --plugins {params.plugins:q}"
+        " --stamp {output.stamp} --code {params.code} --threads {threads} > {log} 2>&1"
+
+
+rule embed:
+    input:
+        checkpoint="results/models/{dataset}/{model}/{train_variant}/seed{seed}/model.pt",
+        manifest="results/manifests/{dataset}/{any_variant}.csv",
+        root=image_root,
+    output:
+        features="results/features/{dataset}/{model}/{train_variant}/seed{seed}/{any_variant}.npz",
+        stamp="results/stamps/embed/{dataset}/{model}/{train_variant}/seed{seed}/{any_variant}.json",
+    log:
+        "logs/embed/{dataset}/{model}/{train_variant}/seed{seed}/{any_variant}.log",
+    benchmark:
+        "results/benchmarks/embed/{dataset}/{model}/{train_variant}/seed{seed}/{any_variant}.tsv"
+    params:
+        device=config["device"],
+        code=lambda w: code_digest(
+            "anonbench.stages.embed", f"anonbench.models.{config['models'][w.model]['method']}"
+        ),
+        plugins=PLUGINS,
+    threads: 1
+    conda:
+        "../../envs/gpu.yaml"
+    shell:
+        THREADS + "anonbench embed --checkpoint {input.checkpoint} --manifest {input.manifest}"
+        " --root {input.root:q} --output {output.features} --device {params.device} --plugins {params.plugins:q}"
+        " --stamp {output.stamp} --code {params.code} --threads {threads} > {log} 2>&1"
+
+
+rule evaluate:
+    input:
+        query="results/features/{dataset}/{model}/{train_variant}/seed{seed}/{query_variant}.npz",
+        gallery="results/features/{dataset}/{model}/{train_variant}/seed{seed}/{gallery_variant}.npz",
+    output:
+        metrics="results/metrics/{dataset}/{model}/{train_variant}/seed{seed}/{query_variant}-vs-{gallery_variant}.json",
+        queries="results/metrics/{dataset}/{model}/{train_variant}/seed{seed}/{query_variant}-vs-{gallery_variant}.queries.csv",
+        stamp="results/stamps/evaluate/{dataset}/{model}/{train_variant}/seed{seed}/{query_variant}-vs-{gallery_variant}.json",
+    log:
+        "logs/evaluate/{dataset}/{model}/{train_variant}/seed{seed}/{query_variant}-vs-{gallery_variant}.log",
+    benchmark:
+        "results/benchmarks/evaluate/{dataset}/{model}/{train_variant}/seed{seed}/{query_variant}-vs-{gallery_variant}.tsv"
+    params:
+        spec=lambda w: json.dumps(config["models"][w.model]["evaluation"], sort_keys=True),
+        labels=lambda w: json.dumps(
+            {
+                "dataset": w.dataset,
+                "model": w.model,
+                "seed": int(w.seed),
+                "train": w.train_variant,
+                "query": w.query_variant,
+                "gallery": w.gallery_variant,
+            }
+        ),
+        device=config["device"],
+        code=code_digest("anonbench.stages.evaluate"),
+    threads: 1
+    conda:
+        "../../envs/gpu.yaml"
+    shell:
+        THREADS + "anonbench evaluate --query {input.query} --gallery {input.gallery} --spec {params.spec:q}"
+        " --labels {params.labels:q} --output {output.metrics} --queries {output.queries} --device {params.device}"
+        " --stamp {output.stamp} --code {params.code} --threads {threads} > {log} 2>&1"
