@@ -85,7 +85,8 @@ def read_input_size(entry: Mapping[str, Any], model: Model) -> InputSize:
         or not all(isinstance(side, int) and not isinstance(side, bool) and side >= SMALLEST_SIDE for side in found)
     ):
         raise ConfigError(
-            f"model '{name}': input is {found!r}; expected [height, width] in pixels, each >= {SMALLEST_SIDE}, e.g. [256, 128]."
+            f"model '{name}': input is {found!r}; expected [height, width] in pixels, "
+            f"each >= {SMALLEST_SIDE}, e.g. [256, 128]."
         )
     size = (found[0], found[1])
     if model.input_size is not None and size != model.input_size:

@@ -110,7 +110,7 @@ def _neck(identity: Identity, density: float) -> PointCloud:
     heights = (1.42, 1.60)
     girth = (0.9 + 0.1 * identity.build) * (0.87 if identity.female else 1.0)
     rows = lathe_rows(heights, density)
-    radius = np.linspace(0.062, 0.056, rows, dtype=F) * girth
+    radius = np.linspace(0.059, 0.055, rows, dtype=F) * girth
     centre_z = np.linspace(-0.016, -0.002, rows, dtype=F)
     tube = turn(heights, radius, radius, density, centre_z=centre_z, rows=rows)
     count = tube.grid[..., 0].size

@@ -339,7 +339,8 @@ def _hair(identity: Identity, skull: Skull, density: float) -> list[PointCloud]:
         "afro": 0.016,
     }
     above = skull.level - hairline(identity, skull.angle)
-    up = smoothstep(-0.03, 0.16, above)
+    taper = 0.18 if hair.style in FALLING or identity.female else 0.42  # short hair thins out towards the forehead
+    up = smoothstep(-0.03, taper, above)
     outwards = np.stack([skull.x / 0.075**2, skull.y / 0.115**2, skull.z / 0.09**2], axis=2)
     outwards /= np.linalg.norm(outwards, axis=2, keepdims=True) + F(1e-9)
     strands = noise(rng, skull.x.shape, (5, 46), wrap=True)
@@ -349,6 +350,7 @@ def _hair(identity: Identity, skull: Skull, density: float) -> list[PointCloud]:
         lift = lift + 0.012 * hair.volume * smoothstep(0.55, 1, skull.level)
     parted = bump(skull.angle, hair.parting, 0.12) * smoothstep(0.5, 0.7, skull.level)
     lift = lift - 0.006 * parted * (hair.style not in ("afro", "crop"))
+    lift = np.maximum(lift, 0.0025)  # hair never dips below the scalp
     grid = np.stack([skull.x, skull.y, skull.z], axis=2) + outwards * lift[..., None]
     colour = linear(HAIR[hair.colour])
     tone = np.clip(1 + 0.26 * strands + 0.14 * noise(rng, skull.x.shape, (3, 12), wrap=True) - 0.3 * parted, 0.35, 1.8)
@@ -415,7 +417,7 @@ def _afro(identity: Identity, density: float, rng: np.random.Generator, colour: 
 def _hat(identity: Identity, density: float) -> list[PointCloud]:
     outfit = identity.outfit
     colour = np.array(outfit.hat_colour, F)
-    grid, normals = rounded_box((0, 0.036, -0.006), (0.094, 0.096, 0.116), np.eye(3, dtype=F), density)
+    grid, normals = rounded_box((0, 0.036, -0.006), (0.090, 0.088, 0.110), np.eye(3, dtype=F), density)
     lowest = 0.052 if outfit.hat == "cap" else 0.03
     clouds = [cloud_of(_place(grid), normals, colour, Part.HAT, _follow_head(grid), 0.01, keep=grid[..., 1] > lowest)]
     if outfit.hat == "cap":

@@ -25,7 +25,7 @@ from anonbench.rendering.geometry import (
 REST_HEIGHT_M = 1.75
 HIP_Y, KNEE_Y, ANKLE_Y = 0.925, 0.495, 0.075
 SHOULDER_Y, ELBOW_Y, WRIST_Y = 1.385, 1.095, 0.845
-NECK_Y, HEAD_Y, HEAD_Z = 1.470, 1.618, 0.024  # HEAD is the point between the eyes, inside the head
+NECK_Y, HEAD_Y, HEAD_Z = 1.470, 1.622, 0.024  # HEAD is the point between the eyes, inside the head
 
 
 class Bone(IntEnum):

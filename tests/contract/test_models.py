@@ -62,24 +62,22 @@ def test_row_major_and_channels_last_images_embed_alike(network: ReidNetwork, im
     torch.testing.assert_close(embedding, row_major, rtol=1e-3, atol=1e-4)
 
 
-def test_a_step_reaches_every_parameter_and_lowers_the_loss(network: ReidNetwork, images: torch.Tensor) -> None:
+def test_steps_reach_every_parameter_and_lower_the_loss(network: ReidNetwork, images: torch.Tensor) -> None:
+    # One step is not enough to tell: through batch statistics of four images the loss is anything but smooth.
     labels = torch.arange(BATCH) % IDENTITIES
     parameters = {n: p for n, p in network.named_parameters() if p.requires_grad}
-    optimizer = torch.optim.SGD(parameters.values(), lr=1e-4)
+    optimizer = torch.optim.Adam(parameters.values(), lr=1e-3, fused=True)
     network.train()
-
-    def loss() -> torch.Tensor:
-        torch.manual_seed(2)  # the same dropout before and after
-        return torch.stack([torch.nn.functional.cross_entropy(h, labels) for h in network(images).logits]).mean()
-
-    before = loss()
-    before.backward()
-    missed = [n for n, p in parameters.items() if p.grad is None]
-    assert not missed
-    optimizer.step()
-    optimizer.zero_grad()
-    with torch.no_grad():
-        assert loss() < before
+    losses = []
+    for _ in range(2 if network.name == "mudeep" else 5):  # 138 million weights: seconds a step
+        torch.manual_seed(2)  # the same dropout in every step
+        loss = torch.stack([torch.nn.functional.cross_entropy(h, labels) for h in network(images).logits]).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        assert not [n for n, p in parameters.items() if p.grad is None]
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.8 * losses[0]
 
 
 @pytest.mark.parametrize("name", MODELS.names())

@@ -10,15 +10,10 @@ sys.path.insert(0, str(Path(workflow.basedir)))
 from anonbench.config import check_config, resolve_model
 from anonbench.errors import AnonbenchError
 from anonbench.provenance import code_digest
-from anonbench.registry import ANONYMIZERS, DATASETS, DETECTORS, load_plugins
+from anonbench.registry import ANONYMIZERS, DATASETS, DETECTORS, MODELS, load_plugins
 
 # `anonbench` is the one installed beside the interpreter that runs Snakemake: no activated environment is needed.
 shell.prefix(f"set -euo pipefail; export PATH={Path(sys.executable).parent}:$PATH; ")
-# Libraries start as many threads as there are cores unless told; two such jobs on one machine fight for the cores.
-THREADS = (
-    "export OMP_NUM_THREADS={threads} OPENBLAS_NUM_THREADS={threads} MKL_NUM_THREADS={threads} "
-    "THP_MEM_ALLOC_ENABLE=1 && "
-)
 
 try:
     if workflow.is_main_process:
@@ -84,7 +79,7 @@ def model_spec(wildcards):
 
 def plugin_module(registry, method):
     """The module of a plug-in; by convention, without importing it, for those in the repository."""
-    ours = Path(workflow.basedir) / registry.package.replace(".", "/") / f"{method}.py"
+    ours = Path(workflow.basedir, *registry.package.split("."), f"{method}.py")
     return f"{registry.package}.{method}" if ours.is_file() else registry.get(method).__module__
 
 

@@ -7,16 +7,16 @@ rule render:
         stamp="results/stamps/render/{dataset}.json",
     log:
         "logs/render/{dataset}.log",
+    wildcard_constraints:
+        dataset="|".join(RENDERED.values()) or "none",
+    conda:
+        "../../envs/cpu.yaml"
+    threads: workflow.cores or 1
     params:
         spec=lambda w: json.dumps(DATASET_ENTRIES[w.dataset]["render"], sort_keys=True),
         code=code_digest("anonbench.stages.render"),
-    wildcard_constraints:
-        dataset="|".join(RENDERED.values()) or "none",
-    threads: workflow.cores or 1
-    conda:
-        "../../envs/cpu.yaml"
     shell:
-        THREADS + "anonbench render --spec {params.spec:q} --output {output.folder} --stamp {output.stamp}"
+        "anonbench render --spec {params.spec:q} --output {output.folder} --stamp {output.stamp}"
         " --code {params.code} --threads {threads} > {log} 2>&1"
 
 
@@ -28,16 +28,16 @@ rule unpack:
         stamp="results/stamps/unpack/{dataset}.json",
     log:
         "logs/unpack/{dataset}.log",
+    wildcard_constraints:
+        dataset="|".join(UNPACKED) or "none",
+    conda:
+        "../../envs/cpu.yaml"
+    threads: workflow.cores or 1
     params:
         boxes=lambda w: DATASET_ENTRIES[w.dataset].get("boxes", "detected"),
         code=code_digest("anonbench.stages.unpack"),
-    wildcard_constraints:
-        dataset="|".join(UNPACKED) or "none",
-    threads: workflow.cores or 1
-    conda:
-        "../../envs/cpu.yaml"
     shell:
-        THREADS + "anonbench unpack --root {input.root:q} --boxes {params.boxes} --output {output.folder}"
+        "anonbench unpack --root {input.root:q} --boxes {params.boxes} --output {output.folder}"
         " --stamp {output.stamp} --code {params.code} --threads {threads} > {log} 2>&1"
 
 
@@ -51,17 +51,17 @@ rule index:
         stamp="results/stamps/index/{dataset}.json",
     log:
         "logs/index/{dataset}.log",
+    conda:
+        "../../envs/cpu.yaml"
+    threads: workflow.cores or 1
     params:
         spec=lambda w: json.dumps(DATASET_ENTRIES[w.dataset], sort_keys=True),
         code=lambda w: code_digest(
             "anonbench.stages.index", plugin_module(DATASETS, DATASET_ENTRIES[w.dataset]["format"])
         ),
         plugins=PLUGINS,
-    threads: workflow.cores or 1
-    conda:
-        "../../envs/cpu.yaml"
     shell:
-        THREADS + "anonbench index --root {input.root:q} --spec {params.spec:q} --output {output.manifest}"
+        "anonbench index --root {input.root:q} --spec {params.spec:q} --output {output.manifest}"
         " --dropped {output.dropped} --sidecars {output.sidecars} --plugins {params.plugins:q}"
         " --stamp {output.stamp} --code {params.code} --threads {threads} > {log} 2>&1"
 
@@ -77,6 +77,9 @@ rule detect:
         "logs/detect/{dataset}/{detector}.log",
     benchmark:
         "results/benchmarks/detect/{dataset}/{detector}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: workflow.cores or 1
     params:
         spec=lambda w: json.dumps(config["detectors"][w.detector], sort_keys=True),
         code=lambda w: code_digest(
@@ -84,11 +87,8 @@ rule detect:
             plugin_module(DETECTORS, config["detectors"][w.detector]["method"]),
         ),
         plugins=PLUGINS,
-    threads: workflow.cores or 1
-    conda:
-        "../../envs/cpu.yaml"
     shell:
-        THREADS + "anonbench detect --manifest {input.manifest} --root {input.root:q} --spec {params.spec:q}"
+        "anonbench detect --manifest {input.manifest} --root {input.root:q} --spec {params.spec:q}"
         " --output {output.boxes} --plugins {params.plugins:q} --stamp {output.stamp} --code {params.code}"
         " --threads {threads} > {log} 2>&1"
 
@@ -107,6 +107,9 @@ rule anonymize:
         "logs/anonymize/{dataset}/{variant}.log",
     benchmark:
         "results/benchmarks/anonymize/{dataset}/{variant}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
     params:
         spec=lambda w: json.dumps(config["variants"][w.variant], sort_keys=True),
         code=lambda w: code_digest(
@@ -114,11 +117,8 @@ rule anonymize:
             plugin_module(ANONYMIZERS, config["variants"][w.variant]["method"]),
         ),
         plugins=PLUGINS,
-    threads: 1
-    conda:
-        "../../envs/cpu.yaml"
     shell:
-        THREADS + "anonbench anonymize --manifest {input.manifest} --detections {input.boxes}"
+        "anonbench anonymize --manifest {input.manifest} --detections {input.boxes}"
         " --sidecars {input.sidecars} --root {input.root:q} --spec {params.spec:q} --output {output.folder}"
         " --output-manifest {output.manifest} --plugins {params.plugins:q} --stamp {output.stamp}"
         " --code {params.code} --threads {threads} > {log} 2>&1"

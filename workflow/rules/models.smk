@@ -13,22 +13,20 @@ rule train:
         "logs/train/{dataset}/{model}/{train_variant}/seed{seed}.log",
     benchmark:
         "results/benchmarks/train/{dataset}/{model}/{train_variant}/seed{seed}.tsv"
+    priority: 10  # long jobs first, so that none is left alone at the end
+    conda:
+        "../../envs/gpu.yaml"
+    # One: on a CPU two trainings of one thread finish sooner than two in a row of two threads.
+    threads: 1
     params:
         spec=model_spec,
         # Outside the outputs, which Snakemake deletes when a job fails: a killed training goes on from its last epoch.
         resume="results/.resume/{dataset}/{model}/{train_variant}/seed{seed}",
         device=config["device"],
-        code=lambda w: code_digest(
-            "anonbench.stages.train", f"anonbench.models.{config['models'][w.model]['method']}"
-        ),
+        code=lambda w: code_digest("anonbench.stages.train", plugin_module(MODELS, config["models"][w.model]["method"])),
         plugins=PLUGINS,
-    # One: on a CPU two trainings of one thread finish sooner than two in a row of two threads.
-    threads: 1
-    priority: 10 # long jobs first, so that none is left alone at the end
-    conda:
-        "../../envs/gpu.yaml"
     shell:
-        THREADS + "anonbench train --manifest {input.manifest} --root {input.root:q} --spec {params.spec:q}"
+        "anonbench train --manifest {input.manifest} --root {input.root:q} --spec {params.spec:q}"
         " --seed {wildcards.seed} --output {output.checkpoint} --history {output.history}"
         " --resume-dir {params.resume} --device {params.device} --plugins {params.plugins:q}"
         " --stamp {output.stamp} --code {params.code} --threads {threads} > {log} 2>&1"
@@ -46,17 +44,15 @@ rule embed:
         "logs/embed/{dataset}/{model}/{train_variant}/seed{seed}/{any_variant}.log",
     benchmark:
         "results/benchmarks/embed/{dataset}/{model}/{train_variant}/seed{seed}/{any_variant}.tsv"
-    params:
-        device=config["device"],
-        code=lambda w: code_digest(
-            "anonbench.stages.embed", f"anonbench.models.{config['models'][w.model]['method']}"
-        ),
-        plugins=PLUGINS,
-    threads: 1
     conda:
         "../../envs/gpu.yaml"
+    threads: 1
+    params:
+        device=config["device"],
+        code=lambda w: code_digest("anonbench.stages.embed", plugin_module(MODELS, config["models"][w.model]["method"])),
+        plugins=PLUGINS,
     shell:
-        THREADS + "anonbench embed --checkpoint {input.checkpoint} --manifest {input.manifest}"
+        "anonbench embed --checkpoint {input.checkpoint} --manifest {input.manifest}"
         " --root {input.root:q} --output {output.features} --device {params.device} --plugins {params.plugins:q}"
         " --stamp {output.stamp} --code {params.code} --threads {threads} > {log} 2>&1"
 
@@ -73,6 +69,9 @@ rule evaluate:
         "logs/evaluate/{dataset}/{model}/{train_variant}/seed{seed}/{query_variant}-vs-{gallery_variant}.log",
     benchmark:
         "results/benchmarks/evaluate/{dataset}/{model}/{train_variant}/seed{seed}/{query_variant}-vs-{gallery_variant}.tsv"
+    conda:
+        "../../envs/gpu.yaml"
+    threads: 1
     params:
         spec=lambda w: json.dumps(config["models"][w.model]["evaluation"], sort_keys=True),
         labels=lambda w: json.dumps(
@@ -87,10 +86,7 @@ rule evaluate:
         ),
         device=config["device"],
         code=code_digest("anonbench.stages.evaluate"),
-    threads: 1
-    conda:
-        "../../envs/gpu.yaml"
     shell:
-        THREADS + "anonbench evaluate --query {input.query} --gallery {input.gallery} --spec {params.spec:q}"
+        "anonbench evaluate --query {input.query} --gallery {input.gallery} --spec {params.spec:q}"
         " --labels {params.labels:q} --output {output.metrics} --queries {output.queries} --device {params.device}"
         " --stamp {output.stamp} --code {params.code} --threads {threads} > {log} 2>&1"

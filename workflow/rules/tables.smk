@@ -10,15 +10,15 @@ rule table:
         stamp="results/stamps/table/{table}.json",
     log:
         "logs/table/{table}.log",
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
     params:
         spec=lambda w: json.dumps(config["tables"][w.table]),
         label=lambda w: data_label([config["tables"][w.table]["dataset"]]),
         code=code_digest("anonbench.stages.table"),
-    threads: 1
-    conda:
-        "../../envs/cpu.yaml"
     shell:
-        THREADS + "anonbench table --metrics {input.metrics} --name {wildcards.table} --spec {params.spec:q}"
+        "anonbench table --metrics {input.metrics} --name {wildcards.table} --spec {params.spec:q}"
         " --label {params.label:q} --output {output.csv} --markdown {output.markdown} --stamp {output.stamp}"
         " --code {params.code} > {log} 2>&1"
 
@@ -38,6 +38,9 @@ rule untrained:
         stamp="results/stamps/untrained.json",
     log:
         "logs/untrained.log",
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
     params:
         spec=json.dumps(
             [
@@ -48,11 +51,8 @@ rule untrained:
         ),
         label=data_label([config["tables"][table]["dataset"] for table in config["untrained"]]),
         code=code_digest("anonbench.stages.table"),
-    threads: 1
-    conda:
-        "../../envs/cpu.yaml"
     shell:
-        THREADS + "anonbench untrained --metrics {input.metrics} --spec {params.spec:q} --label {params.label:q}"
+        "anonbench untrained --metrics {input.metrics} --spec {params.spec:q} --label {params.label:q}"
         " --output {output.csv} --markdown {output.markdown} --stamp {output.stamp} --code {params.code} > {log} 2>&1"
 
 
@@ -64,13 +64,13 @@ rule ttest:
         stamp="results/stamps/ttest.json",
     log:
         "logs/ttest.log",
-    params:
-        code=code_digest("anonbench.stages.ttest"),
-    threads: 1
     conda:
         "../../envs/cpu.yaml"
+    threads: 1
+    params:
+        code=code_digest("anonbench.stages.ttest"),
     shell:
-        THREADS + "anonbench ttest --tables {input.tables} --output {output.csv} --stamp {output.stamp}"
+        "anonbench ttest --tables {input.tables} --output {output.csv} --stamp {output.stamp}"
         " --code {params.code} > {log} 2>&1"
 
 
@@ -83,28 +83,28 @@ rule samples:
     input:
         manifest=f"results/manifests/{SAMPLED['dataset']}/original.csv",
         boxes=f"results/detections/{SAMPLED['dataset']}/{config['variants'][SAMPLED['variants'][0]]['detector']}.csv",
-        folders=expand(
-            "results/images/{dataset}/{variant}", dataset=SAMPLED["dataset"], variant=SAMPLED["variants"]
-        ),
+        folders=expand("results/images/{dataset}/{variant}", dataset=SAMPLED["dataset"], variant=SAMPLED["variants"]),
     output:
         picture="results/figures/variants.png",
         stamp="results/stamps/samples.json",
     log:
         "logs/samples.log",
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
     params:
         spec=json.dumps(
             {
-                "original": DATASET_ENTRIES[SAMPLED["dataset"]]["root"]
-                if SAMPLED["dataset"] not in UNPACKED
-                else f"results/images/{SAMPLED['dataset']}/original",
+                "original": (
+                    DATASET_ENTRIES[SAMPLED["dataset"]]["root"]
+                    if SAMPLED["dataset"] not in UNPACKED
+                    else f"results/images/{SAMPLED['dataset']}/original"
+                ),
                 **{v: f"results/images/{SAMPLED['dataset']}/{v}" for v in SAMPLED["variants"]},
             }
         ),
         people=config["samples"],
         code=code_digest("anonbench.stages.samples"),
-    threads: 1
-    conda:
-        "../../envs/cpu.yaml"
     shell:
-        THREADS + "anonbench samples --manifest {input.manifest} --detections {input.boxes} --spec {params.spec:q}"
+        "anonbench samples --manifest {input.manifest} --detections {input.boxes} --spec {params.spec:q}"
         " --count {params.people} --output {output.picture} --stamp {output.stamp} --code {params.code} > {log} 2>&1"
