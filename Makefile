@@ -24,7 +24,7 @@ lint: setup-dev
 setup: .venv/installed
 setup-dev: .venv/installed-dev
 
-# torch and torchvision first, as a pinned pair: a plain `torch` asked for by another package would fetch gigabytes.
+# torch first: a plain `torch` asked for by another package would fetch gigabytes of CUDA libraries.
 .venv/installed: requirements.txt requirements-nodeps.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet torch==2.13.0

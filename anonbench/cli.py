@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import signal
 import sys
@@ -121,12 +122,9 @@ def _check(a: argparse.Namespace) -> None:
 
 
 def _check_config(a: argparse.Namespace) -> None:
-    import yaml
+    from anonbench.config import check_config, merge, read_layer
 
-    from anonbench.config import check_config, merge
-
-    layers = [yaml.safe_load(Path(file).read_text(encoding="utf-8")) for file in a.files]
-    check_config(merge(layers), " + ".join(map(str, a.files)))
+    check_config(merge(map(read_layer, a.files)), " + ".join(map(str, a.files)))
     print("config: every key and every name is known")
 
 
@@ -148,7 +146,7 @@ def _parser() -> argparse.ArgumentParser:
         for option in inputs:
             sub.add_argument(f"--{option}", type=Path, required=True)
         sub.add_argument("--output", type=Path, required=True)
-        sub.add_argument("--threads", type=int, default=1, help="threads or processes to use")
+        sub.add_argument("--threads", type=_at_least_one, default=1, help="threads or processes to use")
         sub.add_argument("--plugins", type=json.loads, default=[], help="JSON list of modules to import first")
         sub.add_argument("--stamp", type=Path, help="where to write the provenance of the output (JSON)")
         sub.add_argument("--code", default="", help="code digest for the stamp")
@@ -207,7 +205,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--spec", type=json.loads, default={}, help="its parameters, as JSON")
     sub.add_argument("--plugins", type=json.loads, default=[])
     sub = command("check-config", _check_config, "check config files, each over the one before")
-    sub.add_argument("files", nargs="+")
+    sub.add_argument("files", type=Path, nargs="+")
     return parser
 
 
@@ -215,6 +213,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     a = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _interrupt)  # a cancelled job cleans up like one stopped by Ctrl-C
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("anonbench").setLevel(logging.INFO)  # a line an epoch, what was resumed
     start = time.monotonic()
     _limit_threads(getattr(a, "threads", None))
     try:
@@ -247,6 +247,12 @@ def _limit_threads(threads: int | None) -> None:
     if threads is not None:
         os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads)))
         os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # huge pages for torch's tensors: trains 6 % faster on CPUs
+
+
+def _at_least_one(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
 
 
 def _interrupt(number: int, frame: object) -> None:

@@ -151,6 +151,17 @@ def _at(where: str, check: Any) -> None:
         raise ConfigError(f"{where}: {error}") from error
 
 
+def read_layer(path: Path) -> dict[str, Any]:
+    """One config file. Raises `ConfigError` when it is missing or does not hold a map."""
+    try:
+        layer = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error}). config/default.yaml shows a valid file") from error
+    if not isinstance(layer, dict | None):
+        raise ConfigError(f"{path}: holds a {type(layer).__name__}; expected keys with values below them")
+    return layer or {}
+
+
 def merge(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Config files laid over one another as Snakemake does it: maps are merged, everything else is replaced."""
     merged: dict[str, Any] = {}

@@ -30,13 +30,13 @@ class TrainingError(AnonbenchError):
     """A training that cannot go on (diverged, empty batches, wrong checkpoint)."""
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def nearest(word: object, known: Iterable[str]) -> str:
     """Describe the known names for an error message, the nearest first.
 
     >>> nearest("blurr", ["blur", "zero"])
     "did you mean 'blur'? Known: blur, zero"
     """
-    names = sorted(known)
-    match = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
+    names = sorted(map(str, known))
+    match = difflib.get_close_matches(str(word), names, n=1, cutoff=0.5)
     guess = f"did you mean '{match[0]}'? " if match else ""
     return f"{guess}Known: {', '.join(names) or '(none)'}"

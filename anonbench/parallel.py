@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -70,17 +71,24 @@ def _run(
 
 
 _function: Callable[[Any], Any] | None = None
+_failure: Exception | None = None
 
 
 def _start(prepare: Callable[..., Callable[[Any], Any]], arguments: tuple[Any, ...]) -> None:
     import cv2
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which stops the pool
     cv2.setNumThreads(1)
-    global _function
-    _function = prepare(*arguments)
+    global _function, _failure
+    try:
+        _function = prepare(*arguments)
+    except Exception as error:
+        _failure = error  # raised from here, all that the parent would learn is that a process ended
 
 
 def _call(item: Any) -> Any:
+    if _failure is not None:
+        raise _failure
     assert _function is not None
     return _function(item)
 

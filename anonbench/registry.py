@@ -32,9 +32,9 @@ class Registry:
 
         def enter(plugin: T) -> T:
             known = self._entries.get(name)
-            if known is not None and known.__module__ != plugin.__module__:
+            if known is not None and _origin(known) != _origin(plugin):
                 raise ConfigError(
-                    f"{self.kind} '{name}' is registered twice: in {known.__module__} and in {plugin.__module__}. "
+                    f"{self.kind} '{name}' is registered twice: as {_origin(known)} and as {_origin(plugin)}. "
                     f"Rename one of them."
                 )
             self._entries[name] = plugin
@@ -50,7 +50,7 @@ class Registry:
 
     def get(self, name: str) -> Callable[..., Any]:
         """The plug-in called `name`. Raises `ConfigError` when there is none."""
-        if name not in self._entries:
+        if not isinstance(name, str) or name not in self._entries:
             if name not in self.names():
                 raise ConfigError(f"unknown {self.kind} '{name}': {nearest(name, self.names())}")
             importlib.import_module(f"{self.package}.{name}")
@@ -74,6 +74,11 @@ class Registry:
             return plugin(**parameters)
         except (TypeError, ValueError) as error:
             raise ConfigError(f"{self.kind} '{spec['method']}': {error}") from error
+
+
+def _origin(plugin: Callable[..., Any]) -> str:
+    """Where a plug-in is defined; the same when its module is loaded again."""
+    return f"{plugin.__module__}.{getattr(plugin, '__qualname__', '')}"
 
 
 ANONYMIZERS = Registry("anonymizer", "anonbench.anonymizers")

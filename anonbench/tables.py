@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ def read_csv(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, st
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}). Has the stage that writes it been run?") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not a text file ({error.reason}). Run the stage that writes it again.") from error
     reader = csv.DictReader(io.StringIO(text))
     found = tuple(reader.fieldnames or ())
     if found != tuple(columns):
@@ -137,7 +140,7 @@ def _number(
     except ValueError:
         found = f"is '{row[column]}'" if row[column] else "is empty"
         raise DataError(f"{where}: column {column} {found}; expected {expected}.") from None
-    if value != value or (at_least is not None and value < at_least):
+    if not math.isfinite(value) or (at_least is not None and value < at_least):
         raise DataError(f"{where}: column {column} is {value}; expected {expected}.")
     return value
 

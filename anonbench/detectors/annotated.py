@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,10 @@ class Annotated:
     """
 
     file: str = "ground_truth/annotations.csv"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.file, str) or not self.file:
+            raise ValueError(f"file must be the name of a CSV below the dataset's root, got {self.file!r}")
 
     def open(self, root: Path) -> Detect:
         """Read the annotations. Raises `DataError` when the file is missing or a row is malformed."""
@@ -58,10 +63,11 @@ class Annotated:
                     continue
                 try:
                     x0, y0, x1, y1 = map(float, corners)
-                except ValueError:
-                    raise DataError(
-                        f"{file}:{reader.line_num}: box {corners} is not four numbers x0, y0, x1, y1."
-                    ) from None
+                    finite = all(map(math.isfinite, (x0, y0, x1, y1)))
+                except (TypeError, ValueError):
+                    finite = False
+                if not finite:
+                    raise DataError(f"{file}:{reader.line_num}: box {corners} is not four numbers x0, y0, x1, y1.")
                 if not (x0 < x1 and y0 < y1):
                     raise DataError(f"{file}:{reader.line_num}: box {corners} is empty; expected x0 < x1 and y0 < y1.")
                 found.append(Detection(x0, y0, x1, y1, 1.0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -41,6 +42,10 @@ class CenterFace:
     nms_iou: float = 0.3
 
     def __post_init__(self) -> None:
+        for name in ("upscale", "threshold", "nms_iou"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+                raise ValueError(f"{name} must be a number, got {value!r}")
         if not self.upscale > 0:
             raise ValueError(f"upscale must be > 0, got {self.upscale}")
         for name in ("threshold", "nms_iou"):
@@ -55,7 +60,7 @@ class CenterFace:
     def detect(self, image: RGB) -> list[Detection]:
         """Find faces in a (height, width, 3) uint8 RGB image; boxes in its pixels, best first."""
         height, width = image.shape[:2]
-        new_h, new_w = round(height * self.upscale), round(width * self.upscale)
+        new_h, new_w = max(1, round(height * self.upscale)), max(1, round(width * self.upscale))
         if (new_h, new_w) != (height, width):
             interpolation = cv2.INTER_CUBIC if self.upscale > 1 else cv2.INTER_AREA
             image = cv2.resize(image, (new_w, new_h), interpolation=interpolation).astype(np.uint8)

@@ -289,7 +289,10 @@ def _trouser_leg(identity: Identity, side: str, density: float, colour: Array) -
     else:
         cut = outfit.trouser_cut if outfit.lower != "shorts" else 1.0
         knots = [0.04, 0.14, 0.32, 0.495, 0.7, 0.86, 0.97]
-        slim, wide = [0.045, 0.046, 0.055, 0.059, 0.072, 0.084, 0.088], [0.076, 0.074, 0.071, 0.073, 0.084, 0.09, 0.09]
+        slim, wide = (
+            [0.045, 0.046, 0.055, 0.059, 0.072, 0.075, 0.062],
+            [0.076, 0.074, 0.071, 0.073, 0.084, 0.081, 0.066],
+        )
         radius = profile(y, knots, (1 - cut) * np.array(slim) + cut * np.array(wide))
     radius = radius * (0.35 + 0.65 * identity.build)
     columns = lathe_columns(float(radius.max()), float(radius.max()), density)

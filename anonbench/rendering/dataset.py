@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import cv2
@@ -65,8 +66,9 @@ def _render_parallel(
     rows: list[tuple[Row, Row]] = []
     # Fresh processes, even for one worker: NumPy reads its thread settings when it is imported.
     context = multiprocessing.get_context("spawn")
+    stop = context.Event()
     with _single_threaded_children():
-        pool = ProcessPoolExecutor(min(workers, len(jobs)), context, _start_worker, (spec, str(folder)))
+        pool = ProcessPoolExecutor(min(workers, len(jobs)), context, _start_worker, (spec, str(folder), stop))
         try:
             pending: set[Future] = {pool.submit(_draw_job, job) for job in jobs}
             with tqdm(total=len(plans), desc="render", unit="img", disable=None if progress else True) as bar:
@@ -81,6 +83,7 @@ def _render_parallel(
                 "Try again with fewer workers."
             ) from error
         finally:
+            stop.set()  # after Ctrl-C or a failure, let running jobs end at their next crop
             pool.shutdown(wait=True, cancel_futures=True)
     return rows
 
@@ -113,21 +116,23 @@ def _single_threaded_children() -> Iterator[None]:
                 os.environ[name] = value
 
 
-_worker: tuple[Studio, Path] | None = None
+_worker: tuple[Studio, Path, Event] | None = None
 
 
-def _start_worker(spec: RenderSpec, folder: str) -> None:
+def _start_worker(spec: RenderSpec, folder: str, stop: Event) -> None:
     global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which stops the pool
     cv2.setNumThreads(1)
-    _worker = (Studio(spec), Path(folder))
+    _worker = (Studio(spec), Path(folder), stop)
 
 
 def _draw_job(plans: Sequence[CropPlan]) -> list[tuple[Row, Row]]:
     assert _worker is not None
-    studio, folder = _worker
+    studio, folder, stop = _worker
     rows = []
     for plan in plans:
+        if stop.is_set():
+            break
         crop = studio.draw(plan)
         (folder / plan.path).write_bytes(encode_jpeg(crop))
         mask = (crop.truth.mask * 255).astype(np.uint8)

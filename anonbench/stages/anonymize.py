@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -54,7 +53,7 @@ def anonymize(
         for parent in sorted({Path(path).parent for path in (*(i.path for i in images), *extra)}):
             (folder / parent).mkdir(parents=True, exist_ok=True)
         for name in extra:
-            shutil.copyfile(root / name, folder / name)
+            (folder / name).write_bytes(read_bytes(root / name))
         rows = parallel_map(open_anonymizer, (root, folder, dict(variant), plugins), jobs, workers, "anonymize")
     write_manifest(output_manifest, rows)
     changed = sum(row.sha256 != image.sha256 for row, image in zip(rows, images, strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ def _read_features(path: Path, split: str) -> dict[str, NDArray[Any]]:
     try:
         with np.load(path) as file:
             arrays = {name: file[name] for name in ("features", "paths", "pids", "camids", "splits")}
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: not a complete feature file ({error}). Delete it and embed again.") from error
     rows = arrays.pop("splits") == split
     if not rows.any():

@@ -44,10 +44,13 @@ def untrained(
 
 def read_metrics(paths: Sequence[Path]) -> list[dict[str, Any]]:
     """The contents of metrics files."""
-    try:
-        return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot read metrics ({error}). Delete the file and evaluate again.") from error
+    results = []
+    for path in paths:
+        try:
+            results.append(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path}: not a metrics file ({error}). Delete it and evaluate again.") from error
+    return results
 
 
 def _write(
