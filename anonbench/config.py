@@ -77,6 +77,8 @@ def _check_plugins(config: Mapping[str, Any]) -> None:
     for name, entry in config["datasets"].items():
         _at(f"datasets.{name}", lambda e=entry: _check_dataset(e))
     for name, entry in config["models"].items():
+        if "training" in entry:
+            raise ConfigError(f"models.{name} has no key 'training': describe it under `recipes`, name it by 'recipe'")
         _known(f"models.{name}.recipe", [entry["recipe"]], config["recipes"])
         _at(f"models.{name}", lambda n=name: _check_model(resolve_model(config, n)))
     for name, entry in config["recipes"].items():

@@ -11,9 +11,8 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from tqdm import tqdm
-
 from anonbench.errors import AnonbenchError
+from anonbench.progress import ProgressBar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -36,7 +35,7 @@ def parallel_map(
     Raises what `f` raises; an `AnonbenchError` when a process dies.
     """
     workers = min(workers, max(1, len(items) // chunk))
-    with tqdm(total=len(items), desc=label, unit="img", disable=None) as bar:
+    with ProgressBar(len(items), label, "images") as bar:
         results: list[Result] = []
         for result in _run(prepare, arguments, items, workers, label, chunk):
             results.append(result)
@@ -57,7 +56,7 @@ def _run(
         return
     # spawn: forked copies of a process that has started threads (OpenCV, torch) may hang
     context = multiprocessing.get_context("spawn")
-    with _single_threaded_children():
+    with single_threaded_children():
         pool = ProcessPoolExecutor(workers, context, _start, (prepare, arguments))
         try:
             yield from pool.map(_call, items, chunksize=chunk)
@@ -94,7 +93,7 @@ def _call(item: Any) -> Any:
 
 
 @contextmanager
-def _single_threaded_children() -> Iterator[None]:
+def single_threaded_children() -> Iterator[None]:
     """Processes started inside inherit one thread each: several threads in each of them fight for the cores."""
     before = {name: os.environ.get(name) for name in THREAD_SETTINGS}
     os.environ.update(dict.fromkeys(THREAD_SETTINGS, "1"))

@@ -65,11 +65,13 @@ class Registry:
         if "method" not in spec:
             raise ConfigError(f"a {self.kind} entry needs the key 'method'. Known: {', '.join(self.names())}")
         plugin = self.get(spec["method"])
-        parameters = {k: v for k, v in spec.items() if k != "method" and k not in set(ignore)}
+        entry_keys = set(ignore)
+        parameters = {k: v for k, v in spec.items() if k != "method" and k not in entry_keys}
         fields = [f.name for f in dataclasses.fields(plugin)] if dataclasses.is_dataclass(plugin) else []
         for key in parameters:
             if key not in fields:
-                raise ConfigError(f"{self.kind} '{spec['method']}' has no parameter '{key}': {nearest(key, fields)}")
+                known = nearest(key, [*fields, *sorted(entry_keys)])
+                raise ConfigError(f"{self.kind} '{spec['method']}' has no parameter '{key}': {known}")
         try:
             return plugin(**parameters)
         except (TypeError, ValueError) as error:

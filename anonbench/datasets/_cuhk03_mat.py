@@ -13,13 +13,13 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from tqdm import tqdm
 
 from anonbench.datasets._listing import check_choice
 from anonbench.datasets.cuhk03 import BOXES, INFO, find_protocol, protocol_name
 from anonbench.errors import DataError
 from anonbench.files import atomic_folder, write_bytes
 from anonbench.images import RGB, encode_image, read_bytes
+from anonbench.progress import ProgressBar
 
 IMAGES_PER_VIEW = 5
 PERSONS_PER_TASK = 50
@@ -65,7 +65,12 @@ def find_release(root: Path) -> Path:
 
 
 def _total(counts: Iterator[int], tasks: int, boxes: str) -> int:
-    return sum(tqdm(counts, total=tasks, desc=f"unpack CUHK03 {boxes}", unit="batch", disable=None))
+    total = 0
+    with ProgressBar(tasks, f"unpack CUHK03 {boxes}", "batches") as bar:
+        for count in counts:
+            total += count
+            bar.update()
+    return total
 
 
 def _tasks(source: Path, boxes: str) -> Iterator[Task]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import multiprocessing
-import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
@@ -16,10 +14,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from anonbench.errors import AnonbenchError, ConfigError
 from anonbench.files import atomic_folder
+from anonbench.parallel import single_threaded_children
+from anonbench.progress import ProgressBar
 from anonbench.rendering.crop import Crop, Studio
 from anonbench.rendering.plan import CropPlan, RenderSpec, plan_crops
 from anonbench.rendering.truth import COCO_KEYPOINTS, FACE_THRESHOLD
@@ -30,7 +29,6 @@ ANNOTATION_COLUMNS = (
     "face_occluded",
 )  # fmt: skip
 KEYPOINT_COLUMNS = ("path", *(f"{name}_{value}" for name in COCO_KEYPOINTS for value in ("x", "y", "v")))
-THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 CHUNK = 24  # crops a job; people are not split over jobs unless they have more crops
 Row = dict[str, str]
 
@@ -67,11 +65,11 @@ def _render_parallel(
     # Fresh processes, even for one worker: NumPy reads its thread settings when it is imported.
     context = multiprocessing.get_context("spawn")
     stop = context.Event()
-    with _single_threaded_children():
+    with single_threaded_children():
         pool = ProcessPoolExecutor(min(workers, len(jobs)), context, _start_worker, (spec, str(folder), stop))
         try:
             pending: set[Future] = {pool.submit(_draw_job, job) for job in jobs}
-            with tqdm(total=len(plans), desc="render", unit="img", disable=None if progress else True) as bar:
+            with ProgressBar(len(plans), "render", "images", silent=not progress) as bar:
                 while pending:
                     done, pending = wait(pending, return_when=FIRST_EXCEPTION, timeout=0.5)
                     for future in done:
@@ -99,21 +97,6 @@ def _jobs(plans: Sequence[CropPlan]) -> list[list[CropPlan]]:
             jobs.append([])
         jobs[-1] += by_person[person]
     return jobs
-
-
-@contextlib.contextmanager
-def _single_threaded_children() -> Iterator[None]:
-    """Processes started inside compute on one thread each; several would fight over the cores."""
-    before = {name: os.environ.get(name) for name in THREAD_SETTINGS}
-    os.environ.update(dict.fromkeys(THREAD_SETTINGS, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 _worker: tuple[Studio, Path, Event] | None = None

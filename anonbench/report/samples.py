@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from anonbench.images import RGB
 
 
-def sample_sheet(rows: Mapping[str, Sequence[RGB]], output: Path, height_inches: float = 1.9) -> None:
+def sample_sheet(rows: Mapping[str, Sequence[RGB]], output: Path, height_inches: float = 1.4) -> None:
     """Write a picture (format by suffix) with one labelled row of images a variant, columns showing the same crops.
 
     rows: variant name -> images (height, width, 3) uint8 RGB, equally many in each row.

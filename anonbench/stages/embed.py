@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from anonbench.errors import DataError
 from anonbench.files import atomic_file
 from anonbench.models._network import ReidNetwork, create_model, read_input_size
+from anonbench.progress import ProgressBar
 from anonbench.tables import read_manifest
 from anonbench.training.augmentation import normalize
 from anonbench.training.checkpoint import load_network
@@ -73,7 +73,7 @@ def _features(
     """(N, D) float32 embeddings of image files, decoded and embedded in pieces of bounded size."""
     place(network, device, channels_last=True)
     features = np.empty((len(paths), network.feature_dim), np.float32)
-    with torch.inference_mode(), reproducible(precision, device), tqdm(total=len(paths), disable=None) as bar:
+    with torch.inference_mode(), reproducible(precision, device), ProgressBar(len(paths), "embed", "images") as bar:
         for start in range(0, len(paths), CHUNK):
             pixels = load_images(root, paths[start : start + CHUNK], size, threads)
             for offset in range(0, len(pixels), batch_size):

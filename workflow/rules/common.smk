@@ -26,7 +26,6 @@ except AnonbenchError as error:
 DATASET_ENTRIES = config["datasets"]
 RENDERED = {entry["root"]: name for name, entry in DATASET_ENTRIES.items() if "render" in entry}
 UNPACKED = [name for name, entry in DATASET_ENTRIES.items() if entry.get("unpack")]
-PLUGINS = json.dumps(config["plugins"])
 
 
 wildcard_constraints:
@@ -81,6 +80,12 @@ def plugin_module(registry, method):
     """The module of a plug-in; by convention, without importing it, for those in the repository."""
     ours = Path(workflow.basedir, *registry.package.split("."), f"{method}.py")
     return f"{registry.package}.{method}" if ours.is_file() else registry.get(method).__module__
+
+
+def needed_plugins(registry, method):
+    """The outside module that a job must import, as a list: the others are no concern of it and re-run nothing."""
+    source = plugin_module(registry, method)
+    return json.dumps([] if source.startswith("anonbench.") else [source])
 
 
 def metrics_path(dataset, model, seed, train, query, gallery=None):

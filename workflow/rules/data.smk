@@ -59,7 +59,7 @@ rule index:
         code=lambda w: code_digest(
             "anonbench.stages.index", plugin_module(DATASETS, DATASET_ENTRIES[w.dataset]["format"])
         ),
-        plugins=PLUGINS,
+        plugins=lambda w: needed_plugins(DATASETS, DATASET_ENTRIES[w.dataset]["format"]),
     shell:
         "anonbench index --root {input.root:q} --spec {params.spec:q} --output {output.manifest}"
         " --dropped {output.dropped} --sidecars {output.sidecars} --plugins {params.plugins:q}"
@@ -86,7 +86,7 @@ rule detect:
             "anonbench.stages.detect",
             plugin_module(DETECTORS, config["detectors"][w.detector]["method"]),
         ),
-        plugins=PLUGINS,
+        plugins=lambda w: needed_plugins(DETECTORS, config["detectors"][w.detector]["method"]),
     shell:
         "anonbench detect --manifest {input.manifest} --root {input.root:q} --spec {params.spec:q}"
         " --output {output.boxes} --plugins {params.plugins:q} --stamp {output.stamp} --code {params.code}"
@@ -116,7 +116,7 @@ rule anonymize:
             "anonbench.stages.anonymize",
             plugin_module(ANONYMIZERS, config["variants"][w.variant]["method"]),
         ),
-        plugins=PLUGINS,
+        plugins=lambda w: needed_plugins(ANONYMIZERS, config["variants"][w.variant]["method"]),
     shell:
         "anonbench anonymize --manifest {input.manifest} --detections {input.boxes}"
         " --sidecars {input.sidecars} --root {input.root:q} --spec {params.spec:q} --output {output.folder}"

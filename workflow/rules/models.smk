@@ -24,7 +24,7 @@ rule train:
         resume="results/.resume/{dataset}/{model}/{train_variant}/seed{seed}",
         device=config["device"],
         code=lambda w: code_digest("anonbench.stages.train", plugin_module(MODELS, config["models"][w.model]["method"])),
-        plugins=PLUGINS,
+        plugins=lambda w: needed_plugins(MODELS, config["models"][w.model]["method"]),
     shell:
         "anonbench train --manifest {input.manifest} --root {input.root:q} --spec {params.spec:q}"
         " --seed {wildcards.seed} --output {output.checkpoint} --history {output.history}"
@@ -50,7 +50,7 @@ rule embed:
     params:
         device=config["device"],
         code=lambda w: code_digest("anonbench.stages.embed", plugin_module(MODELS, config["models"][w.model]["method"])),
-        plugins=PLUGINS,
+        plugins=lambda w: needed_plugins(MODELS, config["models"][w.model]["method"]),
     shell:
         "anonbench embed --checkpoint {input.checkpoint} --manifest {input.manifest}"
         " --root {input.root:q} --output {output.features} --device {params.device} --plugins {params.plugins:q}"
