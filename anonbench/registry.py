@@ -63,7 +63,7 @@ class Registry:
         Raises `ConfigError` for an unknown method or parameter, or a value the plug-in refuses.
         """
         if "method" not in spec:
-            raise ConfigError(f"a {self.kind} entry needs the key 'method'. Known: {', '.join(self.names())}")
+            raise ConfigError(f"{self.kind}: the key 'method' is missing. Known: {', '.join(self.names())}")
         plugin = self.get(spec["method"])
         entry_keys = set(ignore)
         parameters = {k: v for k, v in spec.items() if k != "method" and k not in entry_keys}

@@ -33,9 +33,7 @@ def samples(manifest: Path, detections: Path, roots: Mapping[str, Path], count: 
     paths = [path for _, path in sorted(best.values(), reverse=True)[:count]]
     rows = {name: [upper_half(read_image(root / path)) for path in paths] for name, root in roots.items()}
     with atomic_file(output) as temporary:
-        named = temporary.with_suffix(output.suffix)
-        sample_sheet(rows, named)
-        named.replace(temporary)
+        sample_sheet(rows, temporary, file_format=output.suffix.lstrip("."))
 
 
 def upper_half(image: RGB) -> RGB:

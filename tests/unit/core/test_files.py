@@ -12,6 +12,11 @@ from anonbench.errors import DataError
 from anonbench.files import atomic_file, atomic_folder, write_bytes, write_text
 
 
+def write_and_fail(path: Path, failure: type[BaseException]) -> None:
+    path.write_text("half")
+    raise failure
+
+
 def test_writes_into_folders_that_are_not_there_yet(tmp_path: Path) -> None:
     write_text(tmp_path / "a/b/c.txt", "σ\n")
     assert (tmp_path / "a/b/c.txt").read_bytes() == "σ\n".encode()
@@ -34,8 +39,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(failure: type[BaseExcept
     path = tmp_path / "table.csv"
     path.write_text("old")
     with pytest.raises(failure), atomic_file(path) as temporary:
-        temporary.write_text("half")
-        raise failure
+        write_and_fail(temporary, failure)
     assert [p.name for p in tmp_path.iterdir()] == ["table.csv"]
     assert path.read_text() == "old"
 
@@ -63,8 +67,7 @@ def test_an_empty_folder_is_replaced_and_one_with_content_kept(tmp_path: Path) -
 @pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt])
 def test_a_failure_leaves_no_folder(failure: type[BaseException], tmp_path: Path) -> None:
     with pytest.raises(failure), atomic_folder(tmp_path / "out") as folder:
-        (folder / "x").write_text("x")
-        raise failure
+        write_and_fail(folder / "x", failure)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -132,7 +135,5 @@ def test_a_folder_of_somebody_else(tmp_path: Path) -> None:
 
 def test_other_failures_keep_their_name(tmp_path: Path) -> None:
     """A bug of ours is not to be taken for a full disk."""
-    with pytest.raises(FileNotFoundError):
-        write_text_of_missing = (tmp_path / "missing").read_text
-        with atomic_file(tmp_path / "a.csv"):
-            write_text_of_missing()
+    with pytest.raises(FileNotFoundError), atomic_file(tmp_path / "a.csv"):
+        (tmp_path / "missing").read_text()

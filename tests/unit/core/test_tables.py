@@ -107,7 +107,7 @@ BOXES = st.builds(
 def test_any_detections_survive_the_disk_to_three_decimals(
     tmp_path_factory: pytest.TempPathFactory, found: dict[str, list[Detection]]
 ) -> None:
-    file = tmp_path_factory.mktemp("d") / "d.csv"
+    file = tmp_path_factory.getbasetemp() / "any-detections.csv"
     write_detections(file, found)
     result = read_detections(file)
     assert result.keys() == found.keys()

@@ -7,7 +7,7 @@ import torch
 
 from anonbench.errors import MissingDependencyError
 from anonbench.models import _imagenet
-from anonbench.models.bot import BoT, ResNet50
+from anonbench.models.bot import BoT, ResNet
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_backbone_is_resnet50() -> None:
-    network = ResNet50(last_stride=1, stem_relu=True)
+    network = ResNet(50, last_stride=1, stem_relu=True)
     weights = network.state_dict()
     assert sum(p.numel() for p in network.parameters()) == 25_557_032 - 2_049_000  # ResNet-50 without its last layer
     for name, shape in {
@@ -34,9 +34,20 @@ def test_the_backbone_is_resnet50() -> None:
         assert weights[name].shape == shape
 
 
+def test_the_small_backbone_is_resnet18() -> None:
+    network = ResNet(18, last_stride=1, stem_relu=True)
+    assert sum(p.numel() for p in network.parameters()) == 11_689_512 - 513_000  # ResNet-18 without its last layer
+    assert BoT(depth=18).build(2, pretrained=False).feature_dim == 512
+
+
+def test_an_unknown_depth_is_refused() -> None:
+    with pytest.raises(ValueError, match="depth must be one of 18, 50, got 34"):
+        BoT(depth=34)
+
+
 @pytest.mark.parametrize(("last_stride", "side"), [(1, 4), (2, 2)])
 def test_the_last_stride_sets_the_size_of_the_last_map(last_stride: int, side: int) -> None:
-    network = ResNet50(last_stride, stem_relu=True).eval()
+    network = ResNet(50, last_stride, stem_relu=True).eval()
     with torch.inference_mode():
         assert network(torch.zeros(1, 3, 64, 64)).shape == (1, 2048, side, side)
 
@@ -82,7 +93,7 @@ def test_without_weights_or_network_the_message_says_where_to_put_them(cache: Pa
 
 def test_weights_in_the_cache_are_used(cache: Path) -> None:
     torch.manual_seed(1)
-    source = ResNet50(last_stride=2, stem_relu=True)
+    source = ResNet(50, last_stride=2, stem_relu=True)
     weights = source.state_dict() | {"fc.weight": torch.zeros(1000, 2048), "fc.bias": torch.zeros(1000)}
     torch.save(weights, cache / "resnet50-0676ba61.pth")
     network = BoT().build(2, pretrained=True)

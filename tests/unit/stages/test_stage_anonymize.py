@@ -1,0 +1,236 @@
+"""The stage anonymize: a drop-in copy in which faces are hidden and nothing else is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from anonbench.errors import ConfigError, DataError
+from anonbench.images import read_image, sha256
+from anonbench.records import Detection
+from anonbench.registry import ANONYMIZERS
+from anonbench.stages.anonymize import anonymize, image_generator
+from anonbench.tables import read_manifest, write_detections
+
+ENTRY = {"method": "zero", "detector": "d", "box_scale": 1.0, "jpeg_quality": 95}
+Hashes = Callable[[Path], dict[str, str]]
+
+
+def run(dataset: Any, output: str = "zero", workers: int = 1, plugins: list[str] | None = None, **changes: Any) -> Path:
+    folder = dataset.results / output
+    anonymize(
+        dataset.manifest, dataset.detections, dataset.root, {**ENTRY, **changes}, dataset.sidecars, folder,
+        dataset.results / f"{output}.csv", workers, plugins or [],
+    )  # fmt: skip
+    return folder
+
+
+def covered(boxes: list[Detection], shape: tuple[int, ...]) -> np.ndarray:
+    """(H, W) bool: whole pixels that a box touches."""
+    mask = np.zeros(shape[:2], bool)
+    for d in boxes:
+        y0, x0 = max(0, int(np.floor(d.y0))), max(0, int(np.floor(d.x0)))
+        mask[y0 : int(np.ceil(d.y1)), x0 : int(np.ceil(d.x1))] = True
+    return mask
+
+
+def test_the_copy_has_the_same_tree_and_names_without_what_was_dropped(make_dataset: Any) -> None:
+    dataset = make_dataset()
+    copy = run(dataset)
+    files = sorted(str(p.relative_to(copy)) for p in copy.rglob("*") if p.is_file())
+    assert files == sorted([*dataset.paths, "images.csv", "notes/readme.txt"])
+    assert (dataset.root / "cam0/not_listed.png").is_file(), "else the test says nothing about dropped images"
+    for sidecar in ("images.csv", "notes/readme.txt"):
+        assert (copy / sidecar).read_bytes() == (dataset.root / sidecar).read_bytes()
+
+
+def test_pixels_change_in_the_boxes_and_nowhere_else(make_dataset: Any) -> None:
+    dataset = make_dataset()
+    copy = run(dataset)
+    for path in dataset.paths:
+        before, after = read_image(dataset.root / path), read_image(copy / path)
+        mask = covered(dataset.boxes[path], before.shape)
+        np.testing.assert_array_equal(after[~mask], before[~mask])
+        assert (after[mask] == 0).all()
+        if not dataset.boxes[path]:
+            assert (copy / path).read_bytes() == (dataset.root / path).read_bytes()
+
+
+def test_jpeg_is_re_encoded_only_where_a_face_is_hidden(make_dataset: Any) -> None:
+    dataset = make_dataset(".jpg")
+    copy = run(dataset)
+    for path in dataset.paths:
+        before, after = read_image(dataset.root / path).astype(int), read_image(copy / path).astype(int)
+        if not dataset.boxes[path]:
+            assert (copy / path).read_bytes() == (dataset.root / path).read_bytes()
+            continue
+        mask = covered(dataset.boxes[path], before.shape)
+        blocks = np.kron(mask.reshape(6, 8, 3, 8).any(axis=(1, 3)), np.ones((8, 8), bool))  # JPEG works on 8 x 8
+        assert np.abs(after - before)[~blocks].mean() < 3  # noise at quality 95
+        assert after[mask].mean() < 8
+        assert before[mask].mean() > 80
+
+
+def test_jpeg_quality_is_that_of_the_entry(make_dataset: Any) -> None:
+    dataset = make_dataset(".jpg")
+    good, poor = run(dataset, "good", jpeg_quality=95), run(dataset, "poor", jpeg_quality=20)
+    hidden = [p for p in dataset.paths if dataset.boxes[p]]
+    assert all((poor / p).stat().st_size < 0.6 * (good / p).stat().st_size for p in hidden)
+
+
+def test_boxes_are_enlarged_about_their_centre(make_dataset: Any) -> None:
+    dataset = make_dataset()
+    one, wide = run(dataset, "one"), run(dataset, "wide", box_scale=1.5)
+    for path in dataset.paths:
+        black_one, black_wide = ((read_image(folder / path) == 0).all(axis=2) for folder in (one, wide))
+        assert (black_wide | ~black_one).all(), "what was hidden stays hidden"
+        assert (black_wide.sum() > black_one.sum()) == bool(dataset.boxes[path])
+
+
+def test_the_manifest_of_the_copy_describes_the_copy(make_dataset: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    dataset = make_dataset()
+    copy = run(dataset)
+    before = {i.path: i for i in read_manifest(dataset.manifest)}
+    rows = read_manifest(dataset.results / "zero.csv")
+    assert [r.path for r in rows] == dataset.paths
+    for row in rows:
+        assert row.sha256 == sha256((copy / row.path).read_bytes())
+        assert (row.sha256 == before[row.path].sha256) == (not dataset.boxes[row.path])
+        assert (row.pid, row.camid, row.split) == (before[row.path].pid, before[row.path].camid, before[row.path].split)
+    assert "anonymize: 6 of 9 images changed, 3 copied byte for byte" in capsys.readouterr().out
+
+
+def test_the_raw_folder_is_left_as_it_was(make_dataset: Any, hashes: Hashes) -> None:
+    dataset = make_dataset()
+    before = hashes(dataset.root)
+    run(dataset)
+    assert hashes(dataset.root) == before
+
+
+@pytest.mark.parametrize("method", ANONYMIZERS.names())
+def test_a_copy_is_the_same_each_time(method: str, make_dataset: Any, hashes: Hashes) -> None:
+    dataset = make_dataset()
+    assert hashes(run(dataset, "first", method=method)) == hashes(run(dataset, "again", method=method))
+
+
+NOISE = """
+from dataclasses import dataclass
+import numpy as np
+from anonbench.registry import ANONYMIZERS
+
+@ANONYMIZERS.register("outside_noise")
+@dataclass(frozen=True)
+class Noise:
+    def redact(self, image, box, rng):
+        x0, y0, x1, y1 = box
+        return rng.integers(0, 256, (y1 - y0, x1 - x0, 3), dtype=np.uint8)
+"""
+
+
+def test_one_worker_and_two_write_the_same_bytes_even_of_random_numbers(
+    make_dataset: Any, hashes: Hashes, write_plugin: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(write_plugin("outside_noise_module", NOISE).parent))
+    dataset = make_dataset(count=70)  # more than one chunk of work
+    settings = {"method": "outside_noise", "plugins": ["outside_noise_module"]}
+    one, two = run(dataset, "one", 1, **settings), run(dataset, "two", 2, **settings)
+    assert hashes(one) == hashes(two)
+    assert (dataset.results / "one.csv").read_bytes() == (dataset.results / "two.csv").read_bytes()
+
+
+def test_random_numbers_follow_from_the_path_alone() -> None:
+    a, again, b = (image_generator(p).random() for p in ("cam1/a.jpg", "cam1/a.jpg", "cam1/b.jpg"))
+    assert a == again
+    assert a != b
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda boxes: boxes.pop("cam0/train_000.png"), r"cam0/train_000\.png is not in it\. Run the detection again"),
+        (
+            lambda boxes: boxes.update({"new.png": []}),
+            r"it lists images that the manifest does not\. Run the detection",
+        ),
+        (lambda boxes: boxes.clear(), r"cam0/gallery_002\.png is not in it"),
+    ],
+)
+def test_detections_of_another_manifest_are_refused(
+    change: Callable[[dict], object], message: str, make_dataset: Any
+) -> None:
+    dataset = make_dataset()
+    boxes = dict(dataset.boxes)
+    change(boxes)
+    write_detections(dataset.detections, boxes)
+    with pytest.raises(DataError, match=rf"detections\.csv: does not belong to .*original\.csv: {message}"):
+        run(dataset)
+    assert not (dataset.results / "zero").exists()
+
+
+def test_a_detections_file_that_was_cut_off_is_refused(make_dataset: Any) -> None:
+    dataset = make_dataset()
+    whole = dataset.detections.read_bytes()
+    for share in (0.0, 0.2, 0.5, 0.9):
+        dataset.detections.write_bytes(whole[: int(len(whole) * share)])
+        with pytest.raises(DataError, match=r"detections\.csv"):
+            run(dataset)
+    assert not (dataset.results / "zero").exists()
+
+
+@pytest.mark.parametrize("path", ["cam0/train_000.png", "cam0/gallery_002.png"])  # with and without faces
+def test_an_image_that_changed_since_it_was_indexed_is_refused(path: str, make_dataset: Any) -> None:
+    dataset = make_dataset()
+    (dataset.root / path).write_bytes((dataset.root / dataset.paths[4]).read_bytes())
+    with pytest.raises(DataError, match=rf"{path}: has changed since it was indexed\. Index the dataset again"):
+        run(dataset)
+    assert sorted(p.name for p in dataset.results.iterdir() if "zero" in p.name) == []
+
+
+def test_a_missing_image_and_a_missing_sidecar_are_named(make_dataset: Any) -> None:
+    dataset = make_dataset()
+    (dataset.root / "notes/readme.txt").unlink()
+    with pytest.raises(DataError, match=r"notes/readme\.txt: cannot be read \(No such file"):
+        run(dataset)
+    (dataset.root / "notes/readme.txt").write_text("mine\n")
+    (dataset.root / dataset.paths[3]).unlink()
+    with pytest.raises(DataError, match=r"cam0/train_000\.png: cannot be read|cam\d/\w+\.png: cannot be read"):
+        run(dataset)
+    assert sorted(p.name for p in dataset.results.iterdir() if "zero" in p.name) == []
+
+
+def test_a_failure_in_the_middle_leaves_no_folder(make_dataset: Any, write_plugin: Callable[[str, str], Path]) -> None:
+    write_plugin(
+        "outside_fail",
+        NOISE.replace("outside_noise", "outside_fail").replace(
+            "        x0,",
+            "        if box[0] == 0:\n            raise RuntimeError('a bug of the plug-in')\n        x0,",
+        ),
+    )
+    dataset = make_dataset()
+    with pytest.raises(RuntimeError, match="a bug of the plug-in"):
+        run(dataset, method="outside_fail", plugins=["outside_fail"])
+    assert sorted(p.name for p in dataset.results.iterdir()) == [
+        "detections.csv", "dropped.csv", "original.csv", "sidecars.csv",
+    ]  # fmt: skip
+
+
+def test_a_folder_with_content_is_never_overwritten(make_dataset: Any) -> None:
+    dataset = make_dataset()
+    run(dataset)
+    (dataset.results / "zero/mine.txt").write_text("precious")
+    with pytest.raises(DataError, match="already there and not empty"):
+        run(dataset)
+    assert (dataset.results / "zero/mine.txt").read_text() == "precious"
+
+
+def test_an_unknown_parameter_stops_before_anything_is_written(make_dataset: Any) -> None:
+    dataset = make_dataset()
+    with pytest.raises(
+        ConfigError, match="anonymizer 'zero' has no parameter 'jpeg_qualiti': did you mean 'jpeg_quality'"
+    ):
+        run(dataset, jpeg_qualiti=9)
+    assert not (dataset.results / "zero").exists()
