@@ -64,7 +64,7 @@ def _explain(error: jsonschema.ValidationError) -> str:
     if error.validator == "required" and isinstance(error.instance, Mapping):
         absent = next(key for key in error.validator_value if key not in error.instance)
         return f"key '{absent}' is missing at {where}; config/default.yaml shows and explains every key"
-    if error.validator == "propertyNames":
+    if "propertyNames" in list(error.absolute_schema_path)[-2:]:
         return f"the name {error.instance!r} at {where} may hold letters, digits, '.', '_' and '-' only"
     return f"{where} is {error.instance!r}: {error.message}"
 
@@ -169,6 +169,8 @@ def merge(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     merged: dict[str, Any] = {}
     for layer in layers:
         for key, value in (layer or {}).items():
+            if key in merged and isinstance(value, Mapping) and not value:
+                continue  # nothing to lay over, even where there is no map below
             below = merged.get(key)
             merged[key] = merge([below, value]) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
     return merged

@@ -59,7 +59,7 @@ class Registry:
     def create(self, spec: Mapping[str, Any], ignore: Iterable[str] = ()) -> Any:
         """Build the plug-in that a config entry describes: `{"method": name, **parameters}`.
 
-        ignore: keys of the entry that are not parameters of the plug-in.
+        ignore: keys of the entry that are not parameters of the plug-in. Lists become tuples.
         Raises `ConfigError` for an unknown method or parameter, or a value the plug-in refuses.
         """
         if "method" not in spec:
@@ -73,7 +73,7 @@ class Registry:
                 known = nearest(key, [*fields, *sorted(entry_keys)])
                 raise ConfigError(f"{self.kind} '{spec['method']}' has no parameter '{key}': {known}")
         try:
-            return plugin(**parameters)
+            return plugin(**{k: tuple(v) if isinstance(v, list) else v for k, v in parameters.items()})
         except (TypeError, ValueError) as error:
             raise ConfigError(f"{self.kind} '{spec['method']}': {error}") from error
 

@@ -181,6 +181,6 @@ def _image_folder(root: Path, boxes: str, files: list[str]) -> str:
     if packed:
         raise DataError(
             f"{root}: the images are still inside {packed[0]}. Extract them into another folder: "
-            f"anonbench unpack-cuhk03 --root {root} --output <folder> --boxes {boxes}"
+            f"anonbench unpack --root {root} --output <folder> --boxes {boxes}"
         )
     raise DataError(f"{root}: has no folder {candidates[0]}/. {describe(INFO)}")

@@ -16,6 +16,9 @@ RESNET50_URL = "https://download.pytorch.org/models/resnet50-0676ba61.pth"
 MLFN_FILE = "mlfn_imagenet.pth"
 
 
+RESNET50_LAYERS = (3, 4, 6, 3)
+
+
 def cache_folder() -> Path:
     """Where torch.hub keeps downloaded weights (`TORCH_HOME` moves it)."""
     return Path(torch.hub.get_dir()) / "checkpoints"
@@ -62,6 +65,15 @@ def refuse(name: str, pretrained: bool) -> None:
         raise ConfigError(
             f"model '{name}': pretrained is true, but no ImageNet weights exist for this architecture (it is trained "
             f"from scratch in the literature). Write `pretrained: false`."
+        )
+
+
+def require_layers(name: str, layers: tuple[int, ...]) -> None:
+    """Raise `ConfigError` when ImageNet weights are asked of a network with other stages than ResNet-50's."""
+    if tuple(layers) != RESNET50_LAYERS:
+        raise ConfigError(
+            f"model '{name}': pretrained is true, but there are no ImageNet weights for layers {list(layers)}. "
+            f"Write `layers: {list(RESNET50_LAYERS)}` or `pretrained: false`."
         )
 
 

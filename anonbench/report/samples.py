@@ -11,8 +11,10 @@ from matplotlib.figure import Figure
 from anonbench.images import RGB
 
 
-def sample_sheet(rows: Mapping[str, Sequence[RGB]], output: Path, height_inches: float = 1.4) -> None:
-    """Write a picture (format by suffix) with one labelled row of images a variant, columns showing the same crops.
+def sample_sheet(
+    rows: Mapping[str, Sequence[RGB]], output: Path, file_format: str = "png", height_inches: float = 1.4
+) -> None:
+    """Write a picture with one labelled row of images a variant, columns showing the same crops.
 
     rows: variant name -> images (height, width, 3) uint8 RGB, equally many in each row.
     """
@@ -29,4 +31,4 @@ def sample_sheet(rows: Mapping[str, Sequence[RGB]], output: Path, height_inches:
                 side.set_visible(False)
         row[0].set_ylabel(name, fontsize=10)
     with matplotlib.rc_context({"svg.hashsalt": "anonbench"}):
-        figure.savefig(output, bbox_inches="tight", pad_inches=0.05, metadata={"Software": None})
+        figure.savefig(output, format=file_format, bbox_inches="tight", pad_inches=0.05, metadata={"Software": None})

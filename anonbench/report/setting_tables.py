@@ -108,4 +108,6 @@ def _heading(column: str) -> str:
 
 
 def _show(value: object) -> str:
+    if value is None or value != value:
+        return "–"
     return f"{value:.1f}" if isinstance(value, float) else str(value)

@@ -93,7 +93,7 @@ def test_packed_release_says_how_to_extract_it(tmp_path: Path) -> None:
     write_cuhk03_mat(tmp_path)
     with pytest.raises(
         DataError,
-        match=rf"still inside cuhk03_release/cuhk-03\.mat.*anonbench unpack-cuhk03 "
+        match=rf"still inside cuhk03_release/cuhk-03\.mat.*anonbench unpack "
         rf"--root {tmp_path} --output <folder> --boxes detected",
     ):
         read(tmp_path)

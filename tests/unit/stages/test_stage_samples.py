@@ -52,7 +52,7 @@ def draw(dataset: Path, count: int = 6) -> Path:
 
 def test_the_best_face_of_each_identity_largest_first(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, Any] = {}
-    monkeypatch.setattr(stage, "sample_sheet", lambda rows, path: (seen.update(rows), path.touch()))
+    monkeypatch.setattr(stage, "sample_sheet", lambda rows, path, **_: (seen.update(rows), path.touch()))
     draw(dataset)
     shades = {path: 30 * n for n, path in enumerate(PEOPLE)}
     assert list(seen) == ["original", "zero"]
@@ -78,7 +78,7 @@ def test_without_a_face_there_is_nothing_to_show(dataset: Path) -> None:
 
 
 def test_a_failure_leaves_nothing(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(rows: object, path: Path) -> None:
+    def fail(rows: object, path: Path, **_: object) -> None:
         path.write_bytes(b"half")
         raise RuntimeError("no fonts")
 

@@ -137,7 +137,7 @@ def test_an_untrained_network_without_a_hit_has_no_ratio(tmp_path: Path) -> None
         files[-1].write_text(json.dumps(content))
     untrained(files, [("toy", "bot")], "toy", tmp_path / "u.csv", tmp_path / "u.md")
     assert pd.read_csv(tmp_path / "u.csv").rank1_ratio.isna().all()
-    assert "None" not in (tmp_path / "u.md").read_text()
+    assert "| 25.0 | – |" in (tmp_path / "u.md").read_text()
 
 
 # --- ttest ---
