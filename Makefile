@@ -9,7 +9,7 @@ BIN := .venv/bin
 .PHONY: demo test lint setup setup-dev clean-demo
 
 demo: setup
-	$(BIN)/snakemake --cores $(CORES) --quiet progress
+	$(BIN)/snakemake --cores $(CORES) --quiet rules host reason
 	@cat results/tables/table3.md results/tables/table8.md results/tables/untrained.md results/statistics/ttest.csv
 
 test: setup-dev lint
