@@ -74,3 +74,9 @@ def write_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ca
         registry._entries.update(entries)
     for module in written:
         sys.modules.pop(module, None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c_works() -> None:
+    """A shell starts background jobs with Ctrl-C ignored, and their children inherit it; the tests send it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)

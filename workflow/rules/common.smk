@@ -1,5 +1,6 @@
 # Helpers of the rules: what belongs to which wildcard. No rule here.
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -28,17 +29,22 @@ RENDERED = {entry["root"]: name for name, entry in DATASET_ENTRIES.items() if "r
 UNPACKED = [name for name, entry in DATASET_ENTRIES.items() if entry.get("unpack")]
 
 
+def any_of(names):
+    """A regular expression that matches the names and nothing else."""
+    return "|".join(map(re.escape, names))
+
+
 wildcard_constraints:
-    dataset="|".join(DATASET_ENTRIES),
-    detector="|".join(config["detectors"]),
-    variant="|".join(config["variants"]),
-    any_variant="|".join(["original", *config["variants"]]),
-    train_variant="|".join(["untrained", "original", *config["variants"]]),
-    query_variant="|".join(["original", *config["variants"]]),
-    gallery_variant="|".join(["original", *config["variants"]]),
-    model="|".join(config["models"]),
+    dataset=any_of(DATASET_ENTRIES),
+    detector=any_of(config["detectors"]),
+    variant=any_of(config["variants"]),
+    any_variant=any_of(["original", *config["variants"]]),
+    train_variant=any_of(["untrained", "original", *config["variants"]]),
+    query_variant=any_of(["original", *config["variants"]]),
+    gallery_variant=any_of(["original", *config["variants"]]),
+    model=any_of(config["models"]),
     seed=r"\d+",
-    table="|".join(config["tables"]),
+    table=any_of(config["tables"]),
 
 
 def raw_root(wildcards):

@@ -8,7 +8,7 @@ rule render:
     log:
         "logs/render/{dataset}.log",
     wildcard_constraints:
-        dataset="|".join(RENDERED.values()) or "none",
+        dataset=any_of(RENDERED.values()) or "none",
     conda:
         "../../envs/cpu.yaml"
     threads: workflow.cores or 1
@@ -29,7 +29,7 @@ rule unpack:
     log:
         "logs/unpack/{dataset}.log",
     wildcard_constraints:
-        dataset="|".join(UNPACKED) or "none",
+        dataset=any_of(UNPACKED) or "none",
     conda:
         "../../envs/cpu.yaml"
     threads: workflow.cores or 1
