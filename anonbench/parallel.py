@@ -17,7 +17,7 @@ from anonbench.progress import ProgressBar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
 
 
 def parallel_map(
