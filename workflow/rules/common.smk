@@ -25,7 +25,7 @@ except AnonbenchError as error:
     raise WorkflowError(str(error)) from None
 
 DATASET_ENTRIES = config["datasets"]
-RENDERED = {entry["root"]: name for name, entry in DATASET_ENTRIES.items() if "render" in entry}
+RENDERED = [name for name, entry in DATASET_ENTRIES.items() if "render" in entry]
 UNPACKED = [name for name, entry in DATASET_ENTRIES.items() if entry.get("unpack")]
 
 
@@ -50,7 +50,7 @@ wildcard_constraints:
 def raw_root(wildcards):
     """The dataset's own folder. A real one that is not there stops the run with what to do about it."""
     entry = DATASET_ENTRIES[wildcards.dataset]
-    if "render" not in entry and not Path(entry["root"]).is_dir():
+    if wildcards.dataset not in RENDERED and not Path(entry["root"]).is_dir():
         info = getattr(DATASETS.get(entry["format"]), "info", None)
         text = f"\n{info.title}, laid out as\n{info.layout}\n{info.request_from}" if info else ""
         raise WorkflowError(
@@ -115,6 +115,6 @@ def table_metrics(wildcards):
 
 def data_label(datasets):
     """What the numbers stand on, in words."""
-    rendered = [name for name in datasets if "render" in DATASET_ENTRIES[name]]
+    rendered = set(datasets) & set(RENDERED)
     note = " (rendered people: a check of the pipeline, not evidence about real ones)" if rendered else ""
     return ", ".join(dict.fromkeys(datasets)) + note

@@ -8,7 +8,7 @@ rule render:
     log:
         "logs/render/{dataset}.log",
     wildcard_constraints:
-        dataset=any_of(RENDERED.values()) or "none",
+        dataset=any_of(RENDERED) or "none",
     conda:
         "../../envs/cpu.yaml"
     threads: workflow.cores or 1
