@@ -6,6 +6,7 @@ native layout; `render_portrait` draws a single large picture. See docs/renderin
 
 from anonbench.rendering.crop import Crop, Studio, render_portrait
 from anonbench.rendering.dataset import render_dataset
-from anonbench.rendering.plan import CropPlan, RenderSpec, plan_crops
+from anonbench.rendering.plan import plan_crops
+from anonbench.rendering.spec import CropPlan, RenderSpec
 
 __all__ = ["Crop", "CropPlan", "RenderSpec", "Studio", "plan_crops", "render_dataset", "render_portrait"]

@@ -20,7 +20,7 @@ from anonbench.rendering.camera import VIEWS, YAW_RANGES_DEG, Camera, make_camer
 from anonbench.rendering.geometry import Array, F, Mask, rotation_x, rotation_y
 from anonbench.rendering.identity import sample_identity
 from anonbench.rendering.parts import Part
-from anonbench.rendering.plan import EMPTY, POOR, CropPlan, RenderSpec
+from anonbench.rendering.spec import EMPTY, POOR, CropPlan, RenderSpec
 from anonbench.rendering.raster import Projection, splat
 from anonbench.rendering.scene import Backdrop, draw_backdrop
 from anonbench.rendering.seeding import generator

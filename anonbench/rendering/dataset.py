@@ -20,7 +20,8 @@ from anonbench.files import atomic_folder
 from anonbench.parallel import single_threaded_children
 from anonbench.progress import ProgressBar
 from anonbench.rendering.crop import Crop, Studio
-from anonbench.rendering.plan import CropPlan, RenderSpec, plan_crops
+from anonbench.rendering.plan import plan_crops
+from anonbench.rendering.spec import CropPlan, RenderSpec
 from anonbench.rendering.truth import COCO_KEYPOINTS, FACE_THRESHOLD
 
 TRUTH_FOLDER = "ground_truth"

@@ -9,7 +9,7 @@ from anonbench.errors import ConfigError
 from anonbench.rendering import CropPlan, RenderSpec, Studio, render_portrait
 from anonbench.rendering.camera import VIEW_SHARES, VIEWS, make_cameras, view_of
 from anonbench.rendering.identity import sample_identity
-from anonbench.rendering.plan import EMPTY
+from anonbench.rendering.spec import EMPTY
 from anonbench.rendering.seeding import generator
 from anonbench.rendering.truth import FACE_THRESHOLD
 
