@@ -20,12 +20,12 @@ from anonbench.rendering.camera import VIEWS, YAW_RANGES_DEG, Camera, make_camer
 from anonbench.rendering.geometry import Array, F, Mask, rotation_x, rotation_y
 from anonbench.rendering.identity import sample_identity
 from anonbench.rendering.parts import Part
-from anonbench.rendering.spec import EMPTY, POOR, CropPlan, RenderSpec
 from anonbench.rendering.raster import Projection, splat
 from anonbench.rendering.scene import Backdrop, draw_backdrop
 from anonbench.rendering.seeding import generator
 from anonbench.rendering.shading import Light, Surface, shade
 from anonbench.rendering.skeleton import STANDING, Pose, sample_pose
+from anonbench.rendering.spec import EMPTY, POOR, CropPlan, RenderSpec
 from anonbench.rendering.street import FURNITURE, Brush
 from anonbench.rendering.truth import (
     COCO_KEYPOINTS,

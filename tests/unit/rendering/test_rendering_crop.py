@@ -9,8 +9,8 @@ from anonbench.errors import ConfigError
 from anonbench.rendering import CropPlan, RenderSpec, Studio, render_portrait
 from anonbench.rendering.camera import VIEW_SHARES, VIEWS, make_cameras, view_of
 from anonbench.rendering.identity import sample_identity
-from anonbench.rendering.spec import EMPTY
 from anonbench.rendering.seeding import generator
+from anonbench.rendering.spec import EMPTY
 from anonbench.rendering.truth import FACE_THRESHOLD
 
 SPEC = RenderSpec(seed=3, occluder_share=0.0, bystander_share=0.0)
