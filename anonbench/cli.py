@@ -115,11 +115,9 @@ def _list(a: argparse.Namespace) -> None:
 
 
 def _check(a: argparse.Namespace) -> None:
-    from anonbench.registry import load_plugins
-    from anonbench.stages.check import check_anonymizer
+    from anonbench.stages.check import check
 
-    load_plugins(a.plugins)
-    check_anonymizer(a.name, a.spec)
+    check(a.kind, a.name, a.spec, a.plugins, a.root)
 
 
 def _check_config(a: argparse.Namespace) -> None:
@@ -201,10 +199,11 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("kind", choices=("anonymizers", "datasets", "detectors", "models"))
     sub.add_argument("--plugins", type=json.loads, default=[])
     sub = command("check", _check, "hold a plug-in against the contract of its kind")
-    sub.add_argument("kind", choices=("anonymizer",))
+    sub.add_argument("kind", choices=("anonymizer", "detector", "model", "dataset"))
     sub.add_argument("name")
     sub.add_argument("--spec", type=json.loads, default={}, help="its parameters, as JSON")
-    sub.add_argument("--plugins", type=json.loads, default=[])
+    sub.add_argument("--plugins", type=json.loads, default=[], help="JSON list of modules to import first")
+    sub.add_argument("--root", type=Path, help="folder of a dataset: for datasets, and for detectors to be tried on")
     sub = command("check-config", _check_config, "check config files, each over the one before")
     sub.add_argument("files", type=Path, nargs="+")
     return parser

@@ -1,19 +1,18 @@
-"""What every detector must do, whoever wrote it."""
+"""What every detector must do, whoever wrote it: the promises of `anonbench check`, and more for our own."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-import pickle
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
+from anonbench.contracts._contract import Promise
+from anonbench.contracts.detector import CONTRACT, DetectorSubject, write_samples
 from anonbench.errors import ConfigError
 from anonbench.images import RGB
-from anonbench.records import Detection
 from anonbench.registry import DETECTORS
 
 # Values that a parameter must refuse. A new detector adds its own.
@@ -31,55 +30,26 @@ def name(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
+@pytest.fixture(scope="session")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, RGB], tuple[str, ...]]:
+    root = tmp_path_factory.mktemp("samples")
+    return root, *write_samples(root)
+
+
 @pytest.fixture
-def root(tmp_path: Path, rendered_crops: list[RGB]) -> Path:
-    """A dataset folder with annotations, for the detectors that read some."""
-    (tmp_path / "ground_truth").mkdir()
-    rows = ["path,x0,y0,x1,y1", *(f"{n}.jpg,50,20,80,60" for n in range(len(rendered_crops))), "grey.jpg,,,,"]
-    (tmp_path / "ground_truth/annotations.csv").write_text("\n".join(rows) + "\n")
-    return tmp_path
+def subject(name: str, samples: tuple[Path, dict[str, RGB], tuple[str, ...]]) -> DetectorSubject:
+    root, images, people = samples
+    return DetectorSubject(name, {}, root, images, people)
 
 
-def test_boxes_are_not_empty_and_scores_lie_in_0_to_1_best_first(
-    name: str, root: Path, rendered_crops: list[RGB]
-) -> None:
-    detect = DETECTORS.create({"method": name}).open(root)
-    for number, image in enumerate(rendered_crops):
-        found = detect(image, f"{number}.jpg")
-        assert found, "every crop shows a face from the front"
-        for d in found:
-            assert isinstance(d, Detection)
-            assert all(type(v) is float and math.isfinite(v) for v in dataclasses.astuple(d))
-            assert d.x0 < d.x1
-            assert d.y0 < d.y1
-            assert 0 <= d.score <= 1
-        assert [d.score for d in found] == sorted((d.score for d in found), reverse=True)
+@pytest.mark.parametrize("promise", CONTRACT.promises, ids=str)
+def test_keeps_its_promise(subject: DetectorSubject, promise: Promise[DetectorSubject]) -> None:
+    promise(subject)
 
 
-def test_an_image_without_a_face_gives_an_empty_list(name: str, root: Path) -> None:
-    assert DETECTORS.create({"method": name}).open(root)(np.full((128, 64, 3), 127, np.uint8), "grey.jpg") == []
-
-
-def test_repeatable_whatever_came_before(name: str, root: Path, rendered_crops: list[RGB]) -> None:
-    detect = DETECTORS.create({"method": name}).open(root)
-    first = detect(rendered_crops[0], "0.jpg")
-    detect(rendered_crops[1], "1.jpg")
-    assert detect(rendered_crops[0], "0.jpg") == first
-    assert DETECTORS.create({"method": name}).open(root)(rendered_crops[0], "0.jpg") == first
-
-
-def test_the_image_is_left_alone(name: str, root: Path, rendered_crops: list[RGB]) -> None:
-    image = rendered_crops[0].copy()
-    image.flags.writeable = False
-    DETECTORS.create({"method": name}).open(root)(image, "0.jpg")
-    np.testing.assert_array_equal(image, rendered_crops[0])
-
-
-def test_frozen_comparable_and_fit_for_other_processes(name: str) -> None:
-    detector = DETECTORS.create({"method": name})
-    assert detector == pickle.loads(pickle.dumps(detector))
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        setattr(detector, dataclasses.fields(detector)[0].name, 1)
+def test_finds_the_faces_of_people_and_none_on_a_grey_wall(subject: DetectorSubject) -> None:
+    assert all(subject.detect(subject.images[path], path) for path in subject.people)
+    assert subject.detect(subject.images["nothing.png"], "nothing.png") == []
 
 
 def test_every_parameter_has_a_default_and_is_documented(name: str) -> None:
@@ -102,6 +72,6 @@ def test_a_bad_parameter_is_refused_by_name(method: str, key: str, value: Any) -
         DETECTORS.create({"method": method, key: value})
 
 
-def test_an_unknown_parameter_is_refused(name: str) -> None:
+def test_an_unknown_parameter_is_refused_by_name(name: str) -> None:
     with pytest.raises(ConfigError, match=f"detector '{name}' has no parameter 'sharpness'"):
         DETECTORS.create({"method": name, "sharpness": 1})

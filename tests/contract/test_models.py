@@ -1,13 +1,15 @@
-"""Every model keeps the contract of `ReidNetwork`. Sizes are small where the architecture allows it."""
+"""Every model keeps the promises of `anonbench check`; ours also have the published sizes and refuse bad parameters."""
+
+from __future__ import annotations
 
 import pytest
-import torch
 
+from anonbench.contracts._contract import Promise
+from anonbench.contracts.model import CONTRACT, IDENTITIES, STEPS, ModelSubject, learns
 from anonbench.errors import ConfigError
-from anonbench.models._network import ReidNetwork, TrainingOutput, create_model
+from anonbench.models._network import create_model
 from anonbench.registry import MODELS
 
-IDENTITIES, BATCH = 3, 4
 FIXED_SIZES = {"hacnn": (160, 64), "mudeep": (256, 128)}
 PUBLISHED_DIMS = {"bot": 2048, "pcb": 12288, "mlfn": 1024, "resnet50mid": 3072, "hacnn": 1024, "mudeep": 4096}
 HEADS = {"pcb": 6, "hacnn": 2}
@@ -18,79 +20,30 @@ def size_of(name: str) -> tuple[int, int]:
 
 
 @pytest.fixture(scope="module", params=MODELS.names())
-def network(request: pytest.FixtureRequest) -> ReidNetwork:
-    """One network a model, as channels_last, shared by the tests below (MuDeep holds half a gigabyte)."""
+def subject(request: pytest.FixtureRequest) -> ModelSubject:
+    """One network a model, shared by the tests below (MuDeep holds half a gigabyte, and a step of it takes seconds)."""
     name = request.param
-    torch.manual_seed(0)
-    built = create_model({"method": name, "input": list(size_of(name))}).build(IDENTITIES, pretrained=False)
-    built.name = name
-    return built.to(memory_format=torch.channels_last)
+    return ModelSubject(name, {"input": list(size_of(name))}, steps=2 if name == "mudeep" else STEPS)
 
 
-@pytest.fixture(scope="module")
-def images(network: ReidNetwork) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(1)
-    pixels = torch.randn(BATCH, 3, *size_of(network.name), generator=generator)
-    return pixels.contiguous(memory_format=torch.channels_last)
+def test_has_the_published_heads_and_features(subject: ModelSubject) -> None:
+    assert len(subject.train_output().logits) == HEADS.get(subject.name, 1)
+    assert subject.network.feature_dim == PUBLISHED_DIMS[subject.name]
 
 
-def test_in_train_mode_it_returns_logits_and_features(network: ReidNetwork, images: torch.Tensor) -> None:
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        output = network.train()(images)
-    assert isinstance(output, TrainingOutput)
-    assert [tuple(head.shape) for head in output.logits] == [(BATCH, IDENTITIES)] * HEADS.get(network.name, 1)
-    assert output.features.shape == (BATCH, network.feature_dim)
-    assert output.features.is_floating_point()
+@pytest.mark.parametrize("promise", [p for p in CONTRACT.promises if p is not learns], ids=str)
+def test_keeps_its_promise(subject: ModelSubject, promise: Promise[ModelSubject]) -> None:
+    remark = promise(subject)
+    if "bfloat16" in promise.text:
+        assert remark == "it does"
 
 
-def test_in_eval_mode_it_returns_the_published_embedding(network: ReidNetwork, images: torch.Tensor) -> None:
-    with torch.inference_mode():
-        embedding = network.eval()(images)
-        again = network(images)
-        single = network(images[:1])
-    assert embedding.shape == (BATCH, network.feature_dim)
-    assert network.feature_dim == PUBLISHED_DIMS[network.name]
-    assert embedding.isfinite().all()
-    torch.testing.assert_close(embedding, again, rtol=0, atol=0)
-    torch.testing.assert_close(embedding[:1], single, rtol=1e-3, atol=1e-4)  # batch statistics play no part
-
-
-def test_row_major_and_channels_last_images_embed_alike(network: ReidNetwork, images: torch.Tensor) -> None:
-    with torch.inference_mode():
-        embedding = network.eval()(images)
-        row_major = network(images.contiguous(memory_format=torch.contiguous_format))
-    torch.testing.assert_close(embedding, row_major, rtol=1e-3, atol=1e-4)
-
-
-def test_steps_reach_every_parameter_and_lower_the_loss(network: ReidNetwork, images: torch.Tensor) -> None:
-    # One step is not enough to tell: through batch statistics of four images the loss is anything but smooth.
-    labels = torch.arange(BATCH) % IDENTITIES
-    parameters = {n: p for n, p in network.named_parameters() if p.requires_grad}
-    optimizer = torch.optim.Adam(parameters.values(), lr=1e-3, fused=True)
-    network.train()
-    losses = []
-    for _ in range(2 if network.name == "mudeep" else 5):  # 138 million weights: seconds a step
-        torch.manual_seed(2)  # the same dropout in every step
-        loss = torch.stack([torch.nn.functional.cross_entropy(h, labels) for h in network(images).logits]).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        assert not [n for n, p in parameters.items() if p.grad is None]
-        optimizer.step()
-        losses.append(loss.item())
-    assert losses[-1] < 0.8 * losses[0]
-
-
-@pytest.mark.parametrize("name", MODELS.names())
-def test_the_same_seed_builds_the_same_weights(name: str) -> None:
-    if name == "mudeep":
-        pytest.skip("138 million weights from the same torch initialisers as the others")
-    built = []
-    for seed in (5, 5, 6):
-        torch.manual_seed(seed)
-        built.append(create_model({"method": name, "input": list(size_of(name))}).build(IDENTITIES, pretrained=False))
-    first, same, other = (list(n.parameters()) for n in built)
-    assert all(torch.equal(a, b) for a, b in zip(first, same, strict=True))
-    assert not all(torch.equal(a, b) for a, b in zip(first, other, strict=True))
+def test_learns_fast_and_by_its_logits_alone(subject: ModelSubject) -> None:
+    remark = learns(subject)  # last: it changes the weights
+    assert remark is not None
+    assert "only through the features" not in remark
+    first, last = (float(word) for word in remark.split()[1:4:2])
+    assert last < 0.8 * first
 
 
 @pytest.mark.parametrize(("name", "size"), FIXED_SIZES.items())
