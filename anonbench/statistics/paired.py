@@ -92,7 +92,7 @@ def paired_tests(table: pd.DataFrame) -> pd.DataFrame:
     Returns four rows: metric, before, after (names of the settings), then the fields of `PairedTest`.
     Raises `DataError` for missing columns, a pair listed twice, or a score that is not a number in 0..100.
     """
-    _check(table)
+    check_table(table)
     rows = []
     for metric in METRICS:
         for setting in CONTRASTS:
@@ -101,7 +101,8 @@ def paired_tests(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _check(table: pd.DataFrame) -> None:
+def check_table(table: pd.DataFrame) -> None:
+    """Raises `DataError` unless the table has `COLUMNS`, each pair once, and scores in 0..100."""
     missing = [column for column in COLUMNS if column not in table.columns]
     if missing:
         raise DataError(

@@ -1,0 +1,409 @@
+"""One page of plain words on what the statistics allow one to conclude; sentences are chosen by rules on the numbers.
+
+No sentence says more than its rule: "shown" needs a p-value below alpha after Holm's correction (`cells.verdict`), a
+difference between two trainings is never put down to anonymizing while the luck of training is unknown, and nothing
+being shown is called that, not "no difference".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+from scipy import stats
+
+METRIC_NAMES = {"map": "mAP", "rank1": "rank-1"}
+CONTRAST_NAMES = {"orig_anon": "original → anonymized", "anon_anon": "anonymized → anonymized"}
+CONTRAST_TITLES = {
+    "orig_anon": "Testing the same networks on anonymized images",
+    "anon_anon": "Training on anonymized images too",
+}
+# Verdict (statistics.cells) -> its heading; {m} is the margin.
+VERDICT_NAMES = {
+    "lower": "A drop is shown; that it stays within ±{m} points is not",
+    "lower, within the margin": "A drop is shown, and it is shown to stay within ±{m} points",
+    "within the margin": "No difference is shown, and equivalence within ±{m} points is",
+    "higher, within the margin": "A rise is shown, and it is shown to stay within ±{m} points",
+    "higher": "A rise is shown; that it stays within ±{m} points is not",
+    "undecided": "The data cannot tell: neither a difference nor equivalence within ±{m} points is shown",
+}
+WITH_TRAINING = "queries and training"
+ALL = "all"
+
+
+def statistics_page(
+    cells: pd.DataFrame, noise: pd.DataFrame, faces: pd.DataFrame, effects: pd.DataFrame, *, label: str, alpha: float
+) -> str:
+    """The page, in Markdown, from the tables of the stages `cells`, `noise_floor`, `faces` and `effects`.
+
+    label: what the data is. alpha: of the tests that the tables were made with.
+    """
+    lines = [
+        "# What the numbers allow one to conclude",
+        "",
+        *_data(cells, label, alpha),
+        *_cells(cells, alpha),
+        *_noise(cells, noise, alpha),
+        *_faces(faces, alpha),
+        *_overall(effects, alpha),
+        *_caveats(cells, noise, label),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _data(cells: pd.DataFrame, label: str, alpha: float) -> list[str]:
+    contrasts = cells[["dataset", "model", "variant", "contrast"]].drop_duplicates()
+    runs = _range(cells["n_runs"], "run", "runs")
+    return [
+        f"Data: {label}.",
+        "",
+        f"{_count(len(contrasts), 'comparison', 'comparisons')} of networks on anonymized with networks on original "
+        f"images ({_count(cells['model'].nunique(), 'model', 'models')}, "
+        f"{_count(cells['dataset'].nunique(), 'dataset', 'datasets')}, "
+        f"{_count(cells['variant'].nunique(), 'way', 'ways')} of hiding faces), each over {runs} "
+        f"(a run: one seed and split), {_range(cells['n_queries'], 'query', 'queries')} and "
+        f"{_range(cells['n_identities'], 'identity', 'identities')}.",
+        "",
+        f"Differences are in percent points (after - before); "
+        f"in brackets intervals at {_percent(1 - alpha)}, for equivalence at {_percent(1 - 2 * alpha)}, each for its "
+        f"comparison alone. *Shown* means p < {alpha:g} after Holm's correction for all comparisons of that section "
+        f"and metric, so an interval can leave out 0 where nothing is shown.",
+        "",
+    ]
+
+
+def _cells(cells: pd.DataFrame, alpha: float) -> list[str]:
+    lines = []
+    for contrast, title in CONTRAST_TITLES.items():
+        part = cells[cells["contrast"] == contrast]
+        if part.empty:
+            continue
+        lines += [f"## {title} ({CONTRAST_NAMES[contrast]})", "", scope_sentence(contrast, part["basis"]), ""]
+        for metric, name in METRIC_NAMES.items():
+            rows = part[part["metric"] == metric]
+            if rows.empty:
+                continue
+            lines += [count_sentence(name, rows), ""]
+            margin = f"{rows['margin'].iloc[0]:g}"
+            for verdict, heading in VERDICT_NAMES.items():
+                chosen = rows[rows["verdict"] == verdict]
+                if len(chosen):
+                    lines += [f"{heading.format(m=margin)}:", "", *_listed(chosen), ""]
+    return lines
+
+
+def scope_sentence(contrast: str, basis: Sequence[str] | pd.Series) -> str:
+    """About which networks the verdicts of a contrast speak."""
+    if contrast == "orig_anon":
+        return (
+            "Before and after are the same networks, so these sentences are about the networks trained here and other "
+            "people like those in the queries."
+        )
+    with_training = [b == WITH_TRAINING for b in basis]
+    if all(with_training):
+        return (
+            "Before and after are different trainings; these sentences allow for the luck of training, as measured "
+            "between seeds."
+        )
+    unknown = "Before and after are different trainings, and " + ("for some datasets" if any(with_training) else "here")
+    return (
+        f"{unknown} the luck of training is unknown (one seed). There, a difference that is shown is one between the "
+        f"networks trained here; that anonymizing caused it is *not* shown, and neither is that a new training would "
+        f"stay within the margin."
+    )
+
+
+def count_sentence(name: str, rows: pd.DataFrame) -> str:
+    """How many cells show what.
+
+    >>> count_sentence("mAP", pd.DataFrame({"verdict": ["lower", "undecided", "undecided"]}))
+    '**mAP**: of 3 comparisons 1 shows a drop, 0 a rise, 0 equivalence without a difference; 2 cannot tell.'
+    """
+    kinds = rows["verdict"].str.split(",").str[0].value_counts()
+    drop, rise, same, open_ = (int(kinds.get(k, 0)) for k in ("lower", "higher", "within the margin", "undecided"))
+    if len(rows) == 1:
+        outcome = "shows a drop" if drop else "shows a rise" if rise else "shows equivalence" if same else "cannot tell"
+        return f"**{name}**: the one comparison {outcome}."
+    return (
+        f"**{name}**: of {len(rows)} comparisons {drop} {'shows' if drop == 1 else 'show'} a drop, {rise} a rise, "
+        f"{same} equivalence without a difference; {open_} cannot tell."
+    )
+
+
+def _listed(rows: pd.DataFrame) -> list[str]:
+    lines = []
+    for (dataset, variant), group in rows.groupby(["dataset", "variant"], sort=True):
+        cells = ", ".join(f"{row.model} {_cell(row)}" for row in group.itertuples())
+        lines.append(f"- {dataset}, {variant}: {cells}")
+    return lines
+
+
+def _cell(row: object) -> str:
+    """The difference with the interval that its verdict rests on."""
+    if row.verdict == "within the margin":  # type: ignore[attr-defined]
+        low, high = row.tost_low, row.tost_high  # type: ignore[attr-defined]
+    elif row.basis == WITH_TRAINING:  # type: ignore[attr-defined]
+        low, high = row.training_low, row.training_high  # type: ignore[attr-defined]
+    else:
+        low, high = row.low, row.high  # type: ignore[attr-defined]
+    return _estimate(row.difference, low, high)  # type: ignore[attr-defined]
+
+
+def _noise(cells: pd.DataFrame, noise: pd.DataFrame, alpha: float) -> list[str]:
+    lines = ["## The noise floor", ""]
+    together = noise[noise["dataset"] == ALL]
+    if not (together["df"] > 0).any():
+        return [
+            *lines,
+            "Unknown: no network was trained twice on the same images with different seeds. How much two trainings "
+            "differ by chance is not measured, so no difference between two trainings can be put down to anonymizing. "
+            "Set at least two seeds, better five (`seeds: [0, 1, 2, 3, 4]` in the config), and run again.",
+            "",
+        ]
+    for row in noise[noise["dataset"] != ALL].itertuples():
+        name = METRIC_NAMES[row.metric]
+        if not row.df > 0:
+            lines.append(f"- {row.dataset}, {name}: unknown, one seed only.")
+            continue
+        lines.append(
+            f"- {row.dataset}, {name}: two trainings that differ in the seed alone differ by {row.mean_abs:.2f} points "
+            f"on average, at most by {row.max_abs:.2f} ({_count(row.n_pairs, 'pair', 'pairs')}, {row.df} degrees of "
+            f"freedom). Two single trainings must differ by more than {row.floor:.2f} points for that to be more than "
+            f"chance. {above_floor_sentence(cells, row.dataset, row.metric, row.floor)}"
+        )
+    lines.append("")
+    for row in together.itertuples():
+        lines += [aa_sentence(METRIC_NAMES[row.metric], int(row.aa_tests), int(row.aa_rejected), alpha), ""]
+    return lines
+
+
+def above_floor_sentence(cells: pd.DataFrame, dataset: str, metric: str, floor: float) -> str:
+    """How the differences between trainings compare with the floor; over n runs it shrinks by sqrt(n)."""
+    retrained = (cells["contrast"] == "anon_anon") & (cells["dataset"] == dataset) & (cells["metric"] == metric)
+    rows = cells[retrained]
+    if rows.empty:
+        return "No network was trained on anonymized images to compare with it."
+    floors = floor / rows["n_runs"] ** 0.5
+    above = int((rows["difference"].abs() > floors).sum())
+    runs = (
+        f" (means over {_range(rows['n_runs'], 'run', 'runs')}: floor {floors.max():.2f})"
+        if (rows["n_runs"] > 1).any()
+        else ""
+    )
+    return (
+        f"Of {_count(len(rows), 'difference', 'differences')} between networks trained on anonymized and on original "
+        f"images {above} {'is' if above == 1 else 'are'} above it{runs}."
+    )
+
+
+def aa_sentence(name: str, tests: int, rejected: int, alpha: float) -> str:
+    """What the A/A test says about the bootstrap over identities."""
+    if tests == 0:
+        return f"{name}: no two seeds trained on original images, so there is no A/A test."
+    start = (
+        f"{name}, A/A test: the bootstrap over identities alone calls {rejected} of "
+        f"{_count(tests, 'comparison', 'comparisons')} of original with original, other seed, different at "
+        f"p < {alpha:g}; {_percent(alpha)} are expected of a test that knows all luck."
+    )
+    too_many = float(stats.binom.sf(rejected - 1, tests, alpha))
+    if rejected and too_many < 0.05:
+        return f"{start} That is too many: on its own it takes the luck of training for an effect."
+    return (
+        f"{start} That is not too many, which so few comparisons could hide." if tests < 60 else f"{start} That fits."
+    )
+
+
+def _faces(faces: pd.DataFrame, alpha: float) -> list[str]:
+    if faces.empty:
+        return []
+    lines = [
+        "## Who pays: visible faces",
+        "",
+        "A face counts as visible where the detector found one in the original query. All models together; mAP.",
+        "",
+    ]
+    rows = faces[faces["summary"] & (faces["metric"] == "map")]
+    for (contrast, dataset, variant), group in rows.groupby(["contrast", "dataset", "variant"], sort=False):
+        sentences = face_sentences(group.set_index("group"), alpha)
+        lines.append(f"- {dataset}, {variant}, {CONTRAST_NAMES[str(contrast)]}: {sentences}")
+    return [*lines, ""]
+
+
+def face_sentences(rows: pd.DataFrame, alpha: float) -> str:
+    """What the rows of one cell, indexed by `group`, say about faces."""
+    parts = []
+    for group, words in (("face", "with a face"), ("no face", "without")):
+        row = rows.loc[group]
+        size = _count(int(row["n_queries"]), "query", "queries")
+        value = "no estimate" if math.isnan(row["estimate"]) else _row_estimate(row)
+        parts.append(f"{size} {words}: {value}")
+    text = "; ".join(parts) + ". "
+    text += _shown(
+        rows.loc["face minus no face"], alpha,
+        "Those with a face lose more (or gain less): shown",
+        "Those with a face lose less (or gain more): shown",
+        "That the two groups differ is not shown",
+        "The two groups cannot be compared",
+    )  # fmt: skip
+    text += " " + _shown(
+        rows.loc["slope per 10 px"], alpha,
+        "Larger faces lose more: shown, points per 10 px of height",
+        "Larger faces lose less: shown, points per 10 px of height",
+        "A trend over the face's height is not shown",
+        "A trend over the face's height cannot be computed",
+    )  # fmt: skip
+    return text
+
+
+def _shown(row: pd.Series, alpha: float, below: str, above: str, neither: str, unknown: str) -> str:
+    if math.isnan(row["p_holm"]):
+        return f"{unknown}."
+    words = neither if row["p_holm"] >= alpha else below if row["estimate"] < 0 else above
+    return f"{words} ({_row_estimate(row)})."
+
+
+def _overall(effects: pd.DataFrame, alpha: float) -> list[str]:
+    if effects.empty:
+        return []
+    lines = ["## Over all models and datasets", ""]
+    for row in effects[effects["unit"] == "pair"].to_dict("records"):
+        others = effects[
+            (effects["unit"] != "pair") & (effects["metric"] == row["metric"]) & (effects["after"] == row["after"])
+        ]
+        lines.append(
+            f"- {METRIC_NAMES[row['metric']]}, {CONTRAST_NAMES[row['after']]}: {overall_sentences(row, others, alpha)}"
+        )
+    return [*lines, ""]
+
+
+def overall_sentences(row: dict[str, object], others: pd.DataFrame, alpha: float) -> str:
+    """What the test over the (model, dataset) pairs says, and whether it holds with coarser units.
+
+    row: of unit `pair`. others: the same contrast's rows of units `dataset` and `model`.
+    """
+    r = pd.Series(row)
+    if math.isnan(r["p_one_sided"]):
+        return f"{_count(int(r['n']), 'pair', 'pairs')} of model and dataset: no test ({r['note']})."
+    drop = r["p_one_sided"] < alpha
+    text = (
+        f"{_estimate(r['difference'], r['low'], r['high'])} over {int(r['n'])} pairs of model and dataset; a drop is "
+        f"{'shown' if drop else 'not shown'} ({_p(r['p_one_sided'])}, one-sided; d_z {r['dz']:.2f} "
+        f"[{r['dz_low']:.2f}, {r['dz_high']:.2f}]); equivalence within ±{r['margin']:g} points is "
+        f"{'shown' if r['equivalent'] else 'not shown'} ({_p(r['tost_p'])})."
+    )
+    for other in others.to_dict("records"):
+        unit, n, p = other["unit"], int(other["n"]), float(other["p_one_sided"])
+        if math.isnan(p):
+            continue
+        outcome = "shown" if p < alpha else "not shown"
+        text += f" With {n} {unit}s as the observations a drop is {outcome} ({_p(p)})."
+    return text
+
+
+def _caveats(cells: pd.DataFrame, noise: pd.DataFrame, label: str) -> list[str]:
+    lines = ["## What to keep in mind", ""]
+    if "rendered" in label:
+        lines.append("- Rendered people are no evidence about real ones: these numbers check the pipeline.")
+    seeds_known = (noise[noise["dataset"] == ALL]["df"] > 0).any()
+    if not seeds_known:
+        lines.append("- One seed: all of it is about the networks that happened to be trained.")
+    if (cells["n_identities"] < 30).any():
+        least = int(cells["n_identities"].min())
+        lines.append(f"- Few people: {least} identities in the smallest comparison; intervals from so few are rough.")
+    excluded = int(cells[cells["metric"] == cells["metric"].iloc[0]]["n_excluded"].sum())
+    if excluded:
+        lines.append(f"- {excluded} scores of queries without a match in the gallery are left out.")
+    lines += [
+        "- Comparisons share queries, networks and baselines. Holm's correction allows for that; the test over pairs "
+        "of model and dataset does not, which is why datasets and models are tried as observations too.",
+        "- Equivalence is shown for the mean over queries. Single people can lose far more.",
+        "- The margin is a choice of the config, not a fact: set it before looking at the numbers.",
+        "- Nothing here measures privacy.",
+    ]
+    return [*lines, ""]
+
+
+def published_page(checks: pd.DataFrame, effects: pd.DataFrame, without: pd.DataFrame, alpha: float) -> str:
+    """The paper's printed numbers against each other, in Markdown.
+
+    checks: of `statistics.contradictions`. effects: overall effects on the printed tables; without: the same without
+    the pairs that the outlier check flags.
+    """
+    means = checks[checks["check"] == "mean"]
+    lines = [
+        "# The paper's printed numbers, recomputed",
+        "",
+        "## Means over all models and datasets",
+        "",
+        "| | printed in the text | recomputed from the tables | gap |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    for row in means.itertuples():
+        metric, _, setting = row.subject.partition("_")
+        name = f"{METRIC_NAMES[metric]}, {CONTRAST_NAMES.get(setting, 'original → original')}"
+        lines.append(f"| {name} | {row.printed:.2f} | {row.expected:.2f} | {row.difference:+.2f} |")
+    flagged = checks[checks["flagged"]]
+    lines += ["", "## Contradictions", ""]
+    lines += [f"- {sentence}" for sentence in contradiction_sentences(flagged)] or ["None found."]
+    lines += ["", "## The tests on the printed tables", ""]
+    lines += _overall(effects, alpha)[2:]
+    removed = int(effects["n"].max()) - int(without["n"].max())
+    if removed:
+        lines += [
+            f"Without the {_count(removed, 'pair', 'pairs')} flagged as outlier:",
+            "",
+            *_overall(without, alpha)[2:],
+        ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def contradiction_sentences(flagged: pd.DataFrame) -> list[str]:
+    """One sentence for each kind of contradiction and subject among the flagged checks."""
+    sentences = []
+    means = flagged[flagged["check"] == "mean"]
+    if len(means):
+        notes = "; ".join(dict.fromkeys(means["note"]))
+        sentences.append(
+            f"Means: {len(means)} printed means are not those of the tables (gaps up to "
+            f"{means['difference'].abs().max():.2f}, rounding allows 0.06). {notes}."
+        )
+    for row in flagged[flagged["check"] == "outlier"].itertuples():
+        sentences.append(
+            f"Outlier: {row.subject} is {row.printed:.1f}, {row.difference:+.1f} against original → original "
+            f"({row.expected:.1f}); {row.note}."
+        )
+    for subject, rows in flagged[flagged["check"] == "size"].groupby(
+        flagged["subject"].str.split(",").str[0], sort=False
+    ):
+        sizes = ", ".join(
+            f"{name.split(', ')[1]} {int(printed):,}" + ("" if math.isnan(wanted) else f" (protocol: {int(wanted):,})")
+            for name, printed, wanted in zip(rows["subject"], rows["printed"], rows["expected"], strict=True)
+        )
+        sentences.append(f"Sizes: {subject}: {sizes}: {rows['note'].iloc[0]}.")
+    return sentences
+
+
+def _row_estimate(row: pd.Series) -> str:
+    return _estimate(row["estimate"], row["low"], row["high"])
+
+
+def _estimate(value: float, low: float, high: float) -> str:
+    return f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
+
+
+def _p(value: float) -> str:
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:g} %"
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"
+
+
+def _range(values: pd.Series, one: str, many: str) -> str:
+    low, high = int(values.min()), int(values.max())
+    return _count(low, one, many) if low == high else f"{low:,} to {high:,} {many}"
