@@ -38,7 +38,7 @@ def _unpack(a: argparse.Namespace) -> None:
 def _index(a: argparse.Namespace) -> None:
     from anonbench.stages.index import index
 
-    index(a.root, a.spec, a.output, a.dropped, a.sidecars, a.threads, a.plugins)
+    index(a.root, a.spec, a.output, a.dropped, a.sidecars, a.splits, a.threads, a.plugins)
 
 
 def _detect(a: argparse.Namespace) -> None:
@@ -60,7 +60,9 @@ def _train(a: argparse.Namespace) -> None:
     from anonbench.stages.train import train
 
     load_plugins(a.plugins)
-    train(a.manifest, a.root, a.spec, a.seed, a.output, a.history, a.resume_dir, a.device, a.threads)
+    train(
+        a.manifest, a.root, a.spec, a.seed, a.output, a.history, a.resume_dir, a.device, a.threads, a.splits, a.split
+    )  # fmt: skip
 
 
 def _embed(a: argparse.Namespace) -> None:
@@ -68,7 +70,7 @@ def _embed(a: argparse.Namespace) -> None:
     from anonbench.stages.embed import embed
 
     load_plugins(a.plugins)
-    embed(a.checkpoint, a.manifest, a.root, a.output, a.device, a.threads)
+    embed(a.checkpoint, a.manifest, a.root, a.output, a.device, a.threads, splits=a.splits, split=a.split)
 
 
 def _evaluate(a: argparse.Namespace) -> None:
@@ -80,13 +82,27 @@ def _evaluate(a: argparse.Namespace) -> None:
 def _table(a: argparse.Namespace) -> None:
     from anonbench.stages.table import table
 
-    table(a.metrics, a.name, a.spec, a.label, a.output, a.markdown)
+    table(a.metrics, a.name, a.spec, a.label, a.output, a.published, a.baseline)
+
+
+def _reported(a: argparse.Namespace) -> None:
+    from anonbench.stages.table import reported
+
+    reported(a.metrics, a.name, a.spec, a.label, a.output, a.published)
+
+
+def _datasets(a: argparse.Namespace) -> None:
+    from anonbench.stages.table import datasets
+
+    manifests = dict(zip(a.spec["datasets"], a.manifests, strict=True))
+    dropped = dict(zip(a.spec["datasets"], a.dropped, strict=True))
+    datasets(manifests, dropped, a.name, a.spec["datasets"], a.label, a.output, a.published)
 
 
 def _untrained(a: argparse.Namespace) -> None:
     from anonbench.stages.table import untrained
 
-    untrained(a.metrics, [(c["dataset"], c["model"]) for c in a.spec], a.label, a.output, a.markdown)
+    untrained(a.metrics, [(c["dataset"], c["model"]) for c in a.spec], a.label, a.output)
 
 
 def _ttest(a: argparse.Namespace) -> None:
@@ -155,6 +171,10 @@ def _parser() -> argparse.ArgumentParser:
     def spec(sub: argparse.ArgumentParser, what: str) -> None:
         sub.add_argument("--spec", type=json.loads, required=True, help=f"{what}, as JSON")
 
+    def of_split(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("--splits", type=Path, help="file with the splits of a dataset that has several")
+        sub.add_argument("--split", type=int, help="which of them; the manifest's own when left out")
+
     spec(stage("render", _render, "draw a dataset of rendered people"), "the config entry's `render:`")
     sub = stage("unpack", _unpack, "extract the images of CUHK03's cuhk-03.mat", "root")
     sub.add_argument("--boxes", choices=("detected", "labeled"), default="detected")
@@ -162,6 +182,7 @@ def _parser() -> argparse.ArgumentParser:
     spec(sub, "config entry of the dataset")
     sub.add_argument("--dropped", type=Path, required=True)
     sub.add_argument("--sidecars", type=Path, required=True)
+    sub.add_argument("--splits", type=Path, required=True)
     spec(stage("detect", _detect, "find faces", "manifest", "root"), "config entry of the detector")
     sub = stage("anonymize", _anonymize, "hide faces", "manifest", "detections", "root", "sidecars")
     spec(sub, "config entry of the variant")
@@ -172,23 +193,32 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--history", type=Path, required=True)
     sub.add_argument("--resume-dir", type=Path, required=True)
     sub.add_argument("--device", default="auto")
+    of_split(sub)
     sub = stage("embed", _embed, "compute the features of query and gallery", "checkpoint", "manifest", "root")
     sub.add_argument("--device", default="auto")
+    of_split(sub)
     sub = stage("evaluate", _evaluate, "rank the gallery and compute the metrics", "query", "gallery")
     spec(sub, "`evaluation:` of the model")
     sub.add_argument("--labels", type=json.loads, required=True, help="what the metrics belong to, as JSON")
     sub.add_argument("--queries", type=Path, required=True)
     sub.add_argument("--device", default="auto")
     for name, run, help_ in (
-        ("table", _table, "collect metrics into a table"),
+        ("table", _table, "collect metrics into a table of settings"),
+        ("reported", _reported, "reported numbers beside rebuilt ones"),
+        ("datasets", _datasets, "count what datasets consist of"),
         ("untrained", _untrained, "compare trained with untrained networks"),
     ):
         sub = stage(name, run, help_)
         spec(sub, "what the table shows")
-        sub.add_argument("--metrics", type=Path, nargs="+", required=True)
+        if name == "datasets":
+            sub.add_argument("--manifests", type=Path, nargs="+", required=True)
+            sub.add_argument("--dropped", type=Path, nargs="+", required=True)
+        else:
+            sub.add_argument("--metrics", type=Path, nargs="*", default=[])
         sub.add_argument("--name", default=name)
         sub.add_argument("--label", required=True, help="what the data is, in words")
-        sub.add_argument("--markdown", type=Path, required=True)
+        sub.add_argument("--published", type=Path, required=name in ("reported", "datasets"))
+        sub.add_argument("--baseline", type=Path, help="printed table with the original -> original row")
     sub = stage("ttest", _ttest, "paired t-tests over tables")
     sub.add_argument("--tables", type=Path, nargs="+", required=True)
     sub = stage("samples", _samples, "picture the same crops under every variant", "manifest", "detections")
@@ -233,9 +263,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _stamp(a: argparse.Namespace, seconds: float) -> None:
     from anonbench.provenance import write_stamp
 
-    settings: dict[str, Any] = {key: getattr(a, key) for key in ("spec", "seed", "labels", "device") if hasattr(a, key)}
+    settings: dict[str, Any] = {
+        key: getattr(a, key) for key in ("spec", "seed", "split", "labels", "device") if hasattr(a, key)
+    }
     inputs = [getattr(a, name.replace("-", "_")) for name in a.inputs]
-    inputs += [*getattr(a, "metrics", []), *getattr(a, "tables", [])]
+    for several in ("metrics", "tables", "manifests"):
+        inputs += getattr(a, several, [])
+    inputs += [a.published] if getattr(a, "published", None) else []
     write_stamp(a.stamp, a.stage, settings, inputs, [a.output], a.code, seconds)
 
 

@@ -6,6 +6,7 @@ Every reader reports the file, the line, what was found and what was expected (`
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -56,8 +57,12 @@ def write_manifest(path: Path, images: Iterable[IndexedImage]) -> None:
     write_csv(path, MANIFEST_COLUMNS, ([getattr(i, c) for c in MANIFEST_COLUMNS] for i in ordered))
 
 
-def read_manifest(path: Path) -> list[IndexedImage]:
-    """Read a manifest. Raises `DataError` for malformed fields, duplicate paths or an empty file."""
+def read_manifest(path: Path, splits: Path | None = None, split: int | None = None) -> list[IndexedImage]:
+    """Read a manifest, with the roles of another split of the dataset when one is asked for.
+
+    splits, split: the file that `write_splits` wrote and the number of the split; None for the manifest's own roles.
+    Raises `DataError` for malformed fields, duplicate paths, an empty file, or a split that is not there.
+    """
     images: list[IndexedImage] = []
     seen: set[str] = set()
     for line, row in read_csv(path, MANIFEST_COLUMNS):
@@ -77,7 +82,9 @@ def read_manifest(path: Path) -> list[IndexedImage]:
         images.append(image)
     if not images:
         raise DataError(f"{path}: lists no image.")
-    return images
+    if splits is None or split is None:
+        return images
+    return assign_split(images, read_split(splits, split), splits)
 
 
 def write_dropped(path: Path, dropped: Iterable[DroppedImage]) -> None:
@@ -93,6 +100,46 @@ def write_sidecars(path: Path, files: Iterable[str]) -> None:
 def read_sidecars(path: Path) -> list[str]:
     """Read the list that `write_sidecars` wrote."""
     return [_relative(row["path"], f"{path}:{line}") for line, row in read_csv(path, ("path",))]
+
+
+def write_splits(path: Path, splits: Sequence[Mapping[str, str]]) -> None:
+    """Write the further ways in which a dataset is divided: one row an image, one column a split, from split0 on.
+
+    splits: one map path -> role for each split; none for a dataset with a single split (a header alone is written).
+    """
+    columns = ("path", *(f"split{number}" for number in range(len(splits))))
+    write_csv(
+        path, columns, ([image, *(split[image] for split in splits)] for image in sorted(splits[0] if splits else ()))
+    )
+
+
+def read_split(path: Path, number: int) -> dict[str, str]:
+    """The role (train, query, gallery) of every image in one of the splits that `write_splits` wrote.
+
+    Raises `DataError` when the dataset has no such split or a role is unknown.
+    """
+    header = path.read_text(encoding="utf-8").partition("\n")[0].split(",") if path.is_file() else ["path"]
+    rows = read_csv(path, header)
+    column = f"split{number}"
+    if column not in header:
+        raise DataError(
+            f"{path}: has {len(header) - 1} splits, numbered from 0; there is no split {number}. "
+            f"Correct `splits:` in the dataset's config entry."
+        )
+    return {
+        _relative(row["path"], f"{path}:{line}"): _choice(row[column], SPLITS, f"{path}:{line}", column)
+        for line, row in rows
+    }
+
+
+def assign_split(images: Iterable[IndexedImage], roles: Mapping[str, str], source: Path) -> list[IndexedImage]:
+    """The images with the roles of another split; raises `DataError` for an image without one."""
+    assigned = []
+    for image in images:
+        if image.path not in roles:
+            raise DataError(f"{source}: no row for {image.path}. Index the dataset again.")
+        assigned.append(dataclasses.replace(image, split=roles[image.path]))
+    return assigned
 
 
 def write_detections(path: Path, detections: Mapping[str, Sequence[Detection]]) -> None:

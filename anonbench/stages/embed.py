@@ -31,6 +31,8 @@ def embed(
     device: str,
     threads: int,
     batch_size: int = 128,
+    splits: Path | None = None,
+    split: int | None = None,
 ) -> None:
     """Write `output` (.npz) with one row for each query and gallery image, in the manifest's order.
 
@@ -38,10 +40,11 @@ def embed(
     embedded too: leaving them out of the ranking is the evaluation's business. No image is flipped or changed but for
     the resize. The arithmetic has the precision of the model's recipe.
 
+    splits, split: take query and gallery from another split of the dataset than the manifest's.
     Source of batch_size: Dietlmeier et al. 2020, section IV-A.
     """
     network, entry = load_network(checkpoint)
-    images = [i for i in read_manifest(manifest) if i.split in ("query", "gallery")]
+    images = [i for i in read_manifest(manifest, splits, split) if i.split in ("query", "gallery")]
     if not images:
         raise DataError(f"{manifest}: no image has split 'query' or 'gallery'; there is nothing to embed.")
     size = read_input_size(entry, create_model(entry))

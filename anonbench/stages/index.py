@@ -10,10 +10,10 @@ from anonbench.images import decode_image, read_bytes, sha256
 from anonbench.parallel import parallel_map
 from anonbench.records import ImageRecord, IndexedImage
 from anonbench.registry import DATASETS, load_plugins
-from anonbench.tables import write_dropped, write_manifest, write_sidecars
+from anonbench.tables import write_dropped, write_manifest, write_sidecars, write_splits
 
 # Keys of a dataset's config entry that are not options of its adapter.
-ENTRY_KEYS = ("format", "root", "render", "unpack", "label")
+ENTRY_KEYS = ("format", "root", "render", "unpack", "splits", "published_as")
 
 
 def index(
@@ -22,10 +22,11 @@ def index(
     manifest: Path,
     dropped: Path,
     sidecars: Path,
+    splits: Path,
     workers: int,
     plugins: list[str],
 ) -> None:
-    """Write a dataset's manifest, the list of the files left out of it, and that of the files a copy needs too.
+    """Write a dataset's manifest and the lists of files left out of it, of files a copy needs too, and of its splits.
 
     dataset: its config entry; `format` names the adapter, the rest are the adapter's options.
     Every image is decoded once, so that a truncated file is reported here and not in the middle of a training.
@@ -37,6 +38,7 @@ def index(
     write_manifest(manifest, images)
     write_dropped(dropped, listing.dropped)
     write_sidecars(sidecars, listing.sidecars)
+    write_splits(splits, listing.splits)
 
 
 def describe_images(root: Path) -> Callable[[ImageRecord], IndexedImage]:

@@ -1,4 +1,4 @@
-"""Collect the metrics of many settings into one table."""
+"""Collect the metrics of many settings into one table, for machines and for readers."""
 
 from __future__ import annotations
 
@@ -11,35 +11,95 @@ import pandas as pd
 
 from anonbench.errors import DataError
 from anonbench.files import write_text
-from anonbench.report.setting_tables import anonymizer_table, markdown, model_table, untrained_table
+from anonbench.report.compare import compare_counts, compare_reported, compare_settings, published_baselines
+from anonbench.report.dataset_table import count_dataset, dataset_table, readable
+from anonbench.report.layout import latex, markdown
+from anonbench.report.reported_table import reported_table
+from anonbench.report.setting_tables import (
+    BASELINE,
+    METRICS,
+    anonymizer_table,
+    cells,
+    model_table,
+    runs_table,
+    untrained_table,
+)
+from anonbench.tables import read_csv, read_manifest
 
-NOTE = "Values in percent, means over seeds {seeds}. Data: {label}."
+NOTE = "Values in percent, means over {runs}. Data: {label}."
+COMPARED = "Beside the published numbers: {file}."
 
 
 def table(
-    metrics: Sequence[Path], name: str, spec: Mapping[str, Any], label: str, output: Path, readable: Path
+    metrics: Sequence[Path],
+    name: str,
+    spec: Mapping[str, Any],
+    label: str,
+    output: Path,
+    published: Path | None = None,
+    baseline: Path | None = None,
 ) -> None:
-    """Write a table as CSV and as Markdown.
+    """Write a table of settings as CSV, and beside it .md, .tex, .runs.csv (a row a run) and .compare.csv.
 
-    spec: its config entry `{rows: models | anonymizers, dataset, models, variants, published}`.
-    label: what the data is, in words; printed below the Markdown table.
+    spec: its config entry `{rows: models | anonymizers, dataset, models, variants, ...}`.
+    label: what the data is, in words; printed below the table.
+    published, baseline: CSVs with the printed numbers, and with the row of the model trained and tested on original
+        images where the printed table does not hold it (Table VIII). Without them nothing is compared.
     """
     results = read_metrics(metrics)
+    dataset, models, variants = spec["dataset"], spec["models"], spec["variants"]
     if spec["rows"] == "models":
-        frame = model_table(results, spec["dataset"], spec["models"], spec["variants"][0])
-        title = f"{name}: six models in three settings" if len(spec["models"]) == 6 else f"{name}: models by setting"
+        frame, key = model_table(results, dataset, models, variants[0]), "model"
+        title = f"{name}: {len(models)} models in three settings, {variants[0]}"
     else:
-        frame = anonymizer_table(results, spec["dataset"], spec["models"][0], spec["variants"])
-        title = f"{name}: {spec['models'][0]} under {len(spec['variants'])} ways of hiding faces"
-    _write(frame, title, results, label, output, readable)
+        frame, key = anonymizer_table(results, dataset, models[0], variants), "anonymizer"
+        title = f"{name}: {models[0]} under {len(variants)} ways of hiding faces"
+    runs = runs_table(results, dataset, [(m, v) for m in models for v in variants])
+    baselines = None
+    if key == "anonymizer":
+        printed = published_baselines(read_frame(baseline), models[0]) if baseline else {}
+        found = cells(results, dataset, models[0], variants[0], (BASELINE,))
+        baselines = {m: (printed.get(m), found[f"{m}_{BASELINE}"].mean) for m in METRICS}
+    empty = pd.DataFrame(columns=[key, *frame.columns])
+    compared = compare_settings(frame, read_frame(published) if published else empty, key, baselines)
+    write_text(_beside(output, ".runs.csv"), runs.to_csv(index=False))
+    _write(frame, title, [NOTE.format(runs=_runs(results), label=label)], compared, output)
 
 
-def untrained(
-    metrics: Sequence[Path], cells: Sequence[tuple[str, str]], label: str, output: Path, readable: Path
+def reported(
+    metrics: Sequence[Path], name: str, spec: Mapping[str, Any], label: str, output: Path, published: Path
 ) -> None:
+    """Write Table I: reported numbers beside rebuilt ones. spec: `{datasets: {dataset: published name}}`."""
+    results = read_metrics(metrics)
+    frame = reported_table(results, read_frame(published), spec["datasets"])
+    notes = [NOTE.format(runs=_runs(results), label=label)] if results else ["Nothing has been rebuilt yet."]
+    _write(frame, f"{name}: reported and rebuilt", notes, compare_reported(frame), output)
+
+
+def datasets(
+    manifests: Mapping[str, Path], dropped: Mapping[str, Path], name: str, names: Mapping[str, str], label: str,
+    output: Path, published: Path,
+) -> None:  # fmt: skip
+    """Write Table II: what each dataset consists of, counted from its manifest and list of dropped files.
+
+    manifests, dropped: dataset -> file. names: dataset -> its name in the published table.
+    """
+    counts = {
+        dataset: count_dataset(read_manifest(manifest), len(read_csv(dropped[dataset], ("path", "reason"))))
+        for dataset, manifest in manifests.items()
+    }
+    frame = dataset_table(counts, read_frame(published), names)
+    notes = ["Counted from the manifests; in brackets: published.", f"Data: {label}."]
+    _write(frame, f"{name}: the datasets", notes, compare_counts(frame), output, shown=readable(frame))
+
+
+def untrained(metrics: Sequence[Path], pairs: Sequence[tuple[str, str]], label: str, output: Path) -> None:
     """Write the table that holds trained networks beside the same networks untrained."""
     results = read_metrics(metrics)
-    _write(untrained_table(results, cells), "Trained and untrained networks", results, label, output, readable)
+    frame = untrained_table(results, pairs)
+    _write(
+        frame, "Trained and untrained networks", [NOTE.format(runs=_runs(results), label=label)], None, output
+    )  # fmt: skip
 
 
 def read_metrics(paths: Sequence[Path]) -> list[dict[str, Any]]:
@@ -53,11 +113,40 @@ def read_metrics(paths: Sequence[Path]) -> list[dict[str, Any]]:
     return results
 
 
+def read_frame(path: Path) -> pd.DataFrame:
+    """A table's CSV; raises `DataError` when it cannot be read."""
+    try:
+        return pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: not a readable table ({error}).") from error
+
+
 def _write(
-    frame: pd.DataFrame, title: str, results: Sequence[Mapping[str, Any]], label: str, output: Path, readable: Path
+    frame: pd.DataFrame,
+    title: str,
+    notes: Sequence[str],
+    compared: pd.DataFrame | None,
+    output: Path,
+    shown: pd.DataFrame | None = None,
 ) -> None:
-    seeds = ", ".join(str(seed) for seed in sorted({r["seed"] for r in results}))
-    text = markdown(frame, title, NOTE.format(seeds=seeds, label=label))
+    """Write the CSV and its twins; shown: what readers see instead of the whole frame."""
+    shown = frame if shown is None else shown
     write_text(output, frame.to_csv(index=False))
-    write_text(readable, text)
+    write_text(_beside(output, ".tex"), latex(shown, f"{title}. {' '.join(notes)}", f"tab:{output.stem}"))
+    if compared is not None:
+        write_text(_beside(output, ".compare.csv"), compared.to_csv(index=False))
+        notes = [*notes, COMPARED.format(file=_beside(output, ".compare.csv").name)]
+    text = markdown(shown, title, notes)
+    write_text(_beside(output, ".md"), text)
     print(text)
+
+
+def _beside(output: Path, suffix: str) -> Path:
+    return output.with_suffix(suffix)
+
+
+def _runs(results: Sequence[Mapping[str, Any]]) -> str:
+    seeds = sorted({r["seed"] for r in results})
+    splits = sorted({r["split"] for r in results if r.get("split") is not None})
+    text = f"{'seeds' if len(seeds) > 1 else 'seed'} {', '.join(map(str, seeds))}"
+    return text + (f" and splits {', '.join(map(str, splits))}" if splits else "")

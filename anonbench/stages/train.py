@@ -39,15 +39,18 @@ def train(
     resume_dir: Path,
     device: str,
     threads: int,
+    splits: Path | None = None,
+    split: int | None = None,
 ) -> None:
     """Train the network of a model's config entry and write its checkpoint and its history.
 
     model: `{method, input: [height, width], pretrained: bool, training: {...}, evaluation: {...}, **parameters}`.
+    splits, split: train on another split of the dataset than the manifest's (`tables.read_manifest`).
     resume_dir: where the state of an unfinished training is kept; removed on success.
     """
     recipe = Recipe.from_config(model.get("training"))
     plugin = create_model(model)
-    images, labels, num_identities = _training_set(manifest)
+    images, labels, num_identities = _training_set(manifest, splits, split)
     where = select_device(device, threads)
     with torch.random.fork_rng():
         torch.manual_seed(derive_seed(seed, "weights"))
@@ -62,9 +65,9 @@ def train(
     resume.remove()
 
 
-def _training_set(manifest: Path) -> tuple[list[IndexedImage], Tensor, int]:
+def _training_set(manifest: Path, splits: Path | None, split: int | None) -> tuple[list[IndexedImage], Tensor, int]:
     """The images of the training split, their labels (N,) int64 numbering the sorted pids, the number of pids."""
-    images = [i for i in read_manifest(manifest) if i.split == "train"]
+    images = [i for i in read_manifest(manifest, splits, split) if i.split == "train"]
     if not images:
         raise DataError(f"{manifest}: no image has split 'train'. Does this data set come without a training split?")
     junk = [i.path for i in images if i.pid == JUNK_PID]

@@ -31,7 +31,8 @@ ROOT = Path(__file__).parents[3]
 def index_arguments(root: Path, results: Path, **entry: Any) -> list[object]:
     spec = json.dumps({"format": "market1501", "root": str(root), "expect": "any", **entry})
     return ["index", "--root", root, "--spec", spec, "--output", results / "m.csv", "--dropped", results / "d.csv",
-            "--sidecars", results / "s.csv"]  # fmt: skip
+            "--sidecars", results / "s.csv",
+            "--splits", results / "splits.csv"]  # fmt: skip
 
 
 @pytest.fixture

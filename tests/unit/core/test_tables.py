@@ -19,10 +19,12 @@ from anonbench.tables import (
     read_detections,
     read_manifest,
     read_sidecars,
+    read_split,
     write_detections,
     write_dropped,
     write_manifest,
     write_sidecars,
+    write_splits,
 )
 
 IMAGES = [
@@ -170,3 +172,34 @@ def test_every_reader_refuses_a_foreign_table(read: Callable[[Path], object], tm
     (tmp_path / "x.csv").write_text("name,age\nme,9\n")
     with pytest.raises(DataError, match=r"x\.csv:1: header is name,age; expected path"):
         read(tmp_path / "x.csv")
+
+
+# --- splits ---
+
+
+def test_splits_come_back_and_replace_the_roles_of_a_manifest(tmp_path: Path) -> None:
+    images = [IndexedImage(f"{name}.jpg", 1, 1, "train", 8, 16, "0") for name in "ab"]
+    write_manifest(tmp_path / "m.csv", images)
+    roles = [{"a.jpg": "query", "b.jpg": "gallery"}, {"a.jpg": "train", "b.jpg": "query"}]
+    write_splits(tmp_path / "s.csv", roles)
+    assert (tmp_path / "s.csv").read_text() == "path,split0,split1\na.jpg,query,train\nb.jpg,gallery,query\n"
+    assert [read_split(tmp_path / "s.csv", k) for k in (0, 1)] == roles
+    assert [i.split for i in read_manifest(tmp_path / "m.csv", tmp_path / "s.csv", 1)] == ["train", "query"]
+    assert read_manifest(tmp_path / "m.csv") == images
+
+
+def test_a_dataset_with_one_split_has_an_empty_list_of_splits(tmp_path: Path) -> None:
+    write_splits(tmp_path / "s.csv", ())
+    assert (tmp_path / "s.csv").read_text() == "path\n"
+    with pytest.raises(DataError, match=r"s\.csv: has 0 splits, numbered from 0; there is no split 2"):
+        read_split(tmp_path / "s.csv", 2)
+
+
+def test_a_split_must_cover_the_manifest_and_know_its_roles(tmp_path: Path) -> None:
+    write_manifest(tmp_path / "m.csv", [IndexedImage("a.jpg", 1, 1, "train", 8, 16, "0")])
+    write_splits(tmp_path / "s.csv", [{"b.jpg": "train"}])
+    with pytest.raises(DataError, match=r"s\.csv: no row for a\.jpg. Index the dataset again"):
+        read_manifest(tmp_path / "m.csv", tmp_path / "s.csv", 0)
+    write_splits(tmp_path / "s.csv", [{"a.jpg": "probe"}])
+    with pytest.raises(DataError, match=r"s\.csv:2: column split0 is 'probe'; expected one of train, query, gallery"):
+        read_split(tmp_path / "s.csv", 0)

@@ -67,7 +67,7 @@ def make_dataset(tmp_path: Path) -> Callable[..., Dataset]:
         write_image(root / f"cam0/not_listed{suffix}", 999, WIDTH, HEIGHT)
         dataset = Dataset(root, results, sorted(paths), {})
         entry = {"format": "folder", "root": str(root)}
-        index(root, entry, dataset.manifest, results / "dropped.csv", dataset.sidecars, 1, [])
+        index(root, entry, dataset.manifest, results / "dropped.csv", dataset.sidecars, results / "splits.csv", 1, [])
         faces = [[Detection(5.2, 4, 13, 16.5, 0.9), Detection(14, 30, 40, 60, 0.4)], [Detection(-3, -2, 9, 8, 0.8)], []]
         dataset.boxes.update({p: faces[n % 3] for n, p in enumerate(dataset.paths)})
         write_detections(dataset.detections, dataset.boxes)

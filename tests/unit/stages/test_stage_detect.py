@@ -12,7 +12,7 @@ from PIL import Image
 
 from anonbench.errors import ConfigError, DataError
 from anonbench.images import RGB, sha256
-from anonbench.records import IndexedImage
+from anonbench.records import Detection, IndexedImage
 from anonbench.stages.detect import detect
 from anonbench.tables import read_detections, write_manifest
 
@@ -74,3 +74,21 @@ def test_an_unknown_detector_lists_the_known(make_dataset: Callable[..., Any], t
         ConfigError, match=r"unknown detector 'centreface': did you mean 'centerface'\? Known: annotated"
     ):
         detect(dataset.manifest, dataset.root, {"method": "centreface"}, tmp_path / "d.csv", 1, [])
+
+
+def test_a_default_box_stands_where_no_face_is_found(crops: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Dietlmeier et al. 2020, section III-A: VIPeR's rule; score 0 tells the box from a found face."""
+    entry = {"method": "centerface", "default_box": [15, 4, 35, 23]}
+    detect(crops / "m.csv", crops, entry, crops / "d.csv", 1, [])
+    found = read_detections(crops / "d.csv")
+    assert found["wall.png"] == [Detection(15, 4, 35, 23, 0)]
+    assert all(box.score > 0 for name in ("a.png", "b.png") for box in found[name])
+    assert "detect: 2 of 3 images with a face" in capsys.readouterr().out, "the default box is no found face"
+
+
+@pytest.mark.parametrize(
+    "corners", [[15, 4, 35], [35, 4, 15, 23], [15, 4, 35, "23"], 7, [0, 0, float("nan"), 3], [0, 0, True, 3]]
+)
+def test_a_default_box_that_is_none_is_refused(crops: Path, corners: object) -> None:
+    with pytest.raises(ConfigError, match=r"default_box is .*; expected \[x0, y0, x1, y1\] in pixels"):
+        detect(crops / "m.csv", crops, {"method": "centerface", "default_box": corners}, crops / "d.csv", 1, [])

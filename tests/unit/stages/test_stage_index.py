@@ -17,7 +17,16 @@ from anonbench.tables import DROPPED_COLUMNS, read_csv, read_manifest, read_side
 
 def run(root: Path, results: Path, workers: int = 1, **options: Any) -> Path:
     entry = {"root": str(root), "label": "x", "unpack": False, **options}  # no options of the adapter
-    index(root, entry, results / "m.csv", results / "dropped.csv", results / "sidecars.csv", workers, [])
+    index(
+        root,
+        entry,
+        results / "m.csv",
+        results / "dropped.csv",
+        results / "sidecars.csv",
+        results / "splits.csv",
+        workers,
+        [],
+    )
     return results / "m.csv"
 
 
