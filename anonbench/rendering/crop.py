@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 
 from anonbench.errors import ConfigError, nearest
 from anonbench.rendering.body import Figure, PosedPoints, build_figure
+from anonbench.rendering.brush import Brush
 from anonbench.rendering.camera import VIEWS, YAW_RANGES_DEG, Camera, make_cameras, view_of
 from anonbench.rendering.geometry import Array, F, Mask, rotation_x, rotation_y
-from anonbench.rendering.identity import sample_identity
+from anonbench.rendering.identity import Identity, sample_identity
 from anonbench.rendering.parts import Part
 from anonbench.rendering.raster import Projection, splat
-from anonbench.rendering.scene import Backdrop, draw_backdrop
+from anonbench.rendering.scene import PLACES, Backdrop, draw_backdrop
 from anonbench.rendering.seeding import generator
 from anonbench.rendering.shading import Light, Surface, shade
 from anonbench.rendering.skeleton import STANDING, Pose, sample_pose
-from anonbench.rendering.spec import EMPTY, POOR, CropPlan, RenderSpec
-from anonbench.rendering.street import FURNITURE, Brush
+from anonbench.rendering.spec import EMPTY, HEIGHTS_PX, POOR, CropPlan, RenderSpec
 from anonbench.rendering.truth import (
     COCO_KEYPOINTS,
     FACE_THRESHOLD,
@@ -39,8 +39,10 @@ from anonbench.rendering.truth import (
 BYSTANDERS = 12  # other people come from a small cast, whose figures stay in memory
 FIGURES_KEPT = BYSTANDERS + 4
 POINT_DENSITY = 1.2  # surface points per raster pixel along each axis
-BACKGROUND_ONLY = {"tree", "car", "passer_by", "bench"}  # these would hide too much of a person
-MEAN_PERSON_M = 1.80  # height of a person with shoes and hair; a crop is a little higher
+MEAN_PERSON_M = 1.80  # height of a person with shoes and hair
+FILL = 0.92  # share of a crop's height that the person takes
+NARROWEST_FILL = 0.8  # a narrow frame lets a person shrink by at most this factor
+Shape = tuple[int, int]  # height and width of a raster: the crop's size times the supersampling
 
 
 @dataclass(frozen=True)
@@ -67,35 +69,44 @@ class Studio:
 
     def __init__(self, spec: RenderSpec) -> None:
         self.spec = spec
-        self.cameras = {camera.number: camera for camera in make_cameras(spec.seed, spec.cameras)}
-        self.crop_scale = 0.92 * spec.height_px / MEAN_PERSON_M  # pixels per metre of an average crop
-        self.raster_shape = (spec.height_px * spec.supersampling, spec.width_px * spec.supersampling)
+        cameras = make_cameras(spec.seed, spec.cameras, spec.setting, spec.view_shares)
+        self.cameras = {camera.number: camera for camera in cameras}
+        self.place = PLACES[spec.setting]
+        highest = min(HEIGHTS_PX[1], spec.height_px * math.exp(spec.size_spread))
+        self.crop_scale = (
+            FILL * highest / MEAN_PERSON_M
+        )  # pixels per metre of an average crop, the highest if they vary
         self._figures: OrderedDict[int, tuple[Figure, float]] = OrderedDict()
         self._backdrops: dict[tuple[int, int], Backdrop] = {}
 
     def draw(self, plan: CropPlan, view: str | None = None) -> Crop:
         """Draw one crop. view: draw this view instead of one that the camera chooses."""
         rng = generator(self.spec.seed, "crop", plan.path)
+        height_px, width_px = self.spec.size_px(plan.path)
+        shape = (height_px * self.spec.supersampling, width_px * self.spec.supersampling)
         camera = self.cameras[plan.camid]
         light = camera.draw_light(rng)
         if plan.person is None or plan.kind == EMPTY:
-            return self._draw_empty(camera, light, rng)
+            return self._draw_empty(shape, camera, light, rng)
         figure, face_area_m2 = self.figure(plan.person)
         pose = sample_pose(rng)
         yaw = _draw_yaw(view or camera.draw_view(rng), rng)
         turn = rotation_x(camera.pitch + rng.normal(0, 0.02)) @ rotation_y(yaw)
         posed = figure.pose(pose, turn)
-        projection = self._frame(posed, camera, plan.kind == POOR, rng)
-        layer = self._paint_figure(figure, posed, projection, light)
+        projection = self._frame(shape, posed, camera, plan.kind == POOR, rng)
+        layer = self._paint_figure(shape, figure, posed, projection, light)
 
-        image = self._backdrop(camera, rng).cut(rng, self.raster_shape, projection.scale, projection.foot_y)
+        image = self._backdrop(camera, rng).cut(rng, shape, projection.scale, projection.foot_y)
         image *= F(light.level)
         visible = layer.covered.copy()
-        other = self._bystander(camera, projection, light, rng) if rng.random() < self.spec.bystander_share else None
+        crowd = rng.random() < self.spec.bystander_share
+        other = self._bystander(shape, camera, projection, light, rng) if crowd else None
         _contact_shadow(image, projection)
         if other and not other[1]:
             image[other[0].covered] = other[0].colours
+        self._put_luggage(image, figure.identity, yaw, camera, projection, light, nearer=False)
         image[layer.covered] = layer.colours
+        visible &= ~self._put_luggage(image, figure.identity, yaw, camera, projection, light, nearer=True)
         if other and other[1]:
             image[other[0].covered] = other[0].colours
             visible &= ~other[0].covered
@@ -138,22 +149,32 @@ class Studio:
         return self._backdrops[key]
 
     # ------------------------------------------------------------------------------------------ people
-    def _frame(self, posed: PosedPoints, camera: Camera, poor: bool, rng: np.random.Generator) -> Projection:
+    @staticmethod
+    def _frame(shape: Shape, posed: PosedPoints, camera: Camera, poor: bool, rng: np.random.Generator) -> Projection:
         """Cut the frame as a pedestrian detector would: around the person, a little off in size and place."""
-        height, width = self.raster_shape
+        height, width = shape
         distance = camera.distance_m * float(rng.uniform(0.85, 1.2))
         columns, rows = Projection(1.0, 0.0, 0.0, distance)(posed.points)
         fill = float(np.clip(rng.normal(0.915, 0.035), 0.80, 1.03))
         centre, margin = 0.5 + float(rng.normal(0, 0.05)), float(rng.uniform(0.25, 0.75))
         if poor:
             fill, centre, margin = float(rng.uniform(1.2, 2.2)), float(rng.uniform(0.2, 0.8)), float(rng.uniform(0, 1))
+        left, right = float(columns.min()), float(columns.max())
+        narrow = not poor and 2 * width < height
         scale = fill * height / float(rows.max() - rows.min())
-        middle = float(np.median(columns)) * 0.5 + float(columns.max() + columns.min()) * 0.25
+        if narrow:  # a detector draws its frame around outstretched arms and long strides too
+            fill *= float(np.clip(width / (scale * (right - left)), NARROWEST_FILL, 1))
+            scale = fill * height / float(rows.max() - rows.min())
+        foot_x = centre * width - (float(np.median(columns)) * 0.5 + (right + left) * 0.25) * scale
+        if narrow:
+            least, most = sorted((-left * scale, width - right * scale))
+            foot_x = min(max(foot_x, least), most)
         top = (1 - fill) * height * margin
-        return Projection(scale, centre * width - middle * scale, top - float(rows.min()) * scale, distance)
+        return Projection(scale, foot_x, top - float(rows.min()) * scale, distance)
 
-    def _paint_figure(self, figure: Figure, posed: PosedPoints, projection: Projection, light: Light) -> Layer:
-        height, width = self.raster_shape
+    @staticmethod
+    def _paint_figure(shape: Shape, figure: Figure, posed: PosedPoints, projection: Projection, light: Light) -> Layer:
+        height, width = shape
         columns, rows = projection(posed.points)
         index = splat(columns, rows, posed.points[:, 2], width, height)
         covered = index >= 0
@@ -175,7 +196,7 @@ class Studio:
         return Layer(covered, part, depth, colours)
 
     def _bystander(
-        self, camera: Camera, person: Projection, light: Light, rng: np.random.Generator
+        self, shape: Shape, camera: Camera, person: Projection, light: Light, rng: np.random.Generator
     ) -> tuple[Layer, bool]:
         """Another person, partly in the frame; and whether they are nearer to the camera."""
         figure, _ = self.figure(-1 - int(rng.integers(BYSTANDERS)))
@@ -190,17 +211,16 @@ class Studio:
             person.foot_y - behind * math.sin(camera.pitch) * person.scale,
             person.distance_m + behind,
         )
-        return self._paint_figure(figure, posed, placed, light), behind < 0
+        return self._paint_figure(shape, figure, posed, placed, light), behind < 0
 
     # ------------------------------------------------------------------------------------------ surroundings
     def _occlude(
         self, image: Array, camera: Camera, person: Projection, light: Light, rng: np.random.Generator
     ) -> Mask:
         """Put a thing in front of the person, in place; returns where it hides what is behind."""
-        names = sorted(set(FURNITURE) - BACKGROUND_ONLY)
-        name = str(rng.choice(camera.occluders if rng.random() < 0.8 else names))
+        name = str(rng.choice(camera.occluders if rng.random() < 0.8 else self.place.occluders))
         before = float(rng.uniform(0.2, 1.2))
-        cover = np.zeros(self.raster_shape, np.uint8)
+        cover = np.zeros(image.shape[:2], np.uint8)
         brush = Brush(
             image,
             cover,
@@ -209,25 +229,48 @@ class Studio:
             scale=person.scale / max(0.5, 1 - before / person.distance_m),
             light=light.level * float(rng.uniform(0.7, 1.0)),
         )
-        FURNITURE[name](brush, rng)
+        self.place.things[name](brush, rng)
         return cover > 0
 
-    def _draw_empty(self, camera: Camera, light: Light, rng: np.random.Generator) -> Crop:
+    def _put_luggage(
+        self, image: Array, identity: Identity, yaw: float, camera: Camera, person: Projection, light: Light,
+        nearer: bool,
+    ) -> Mask:  # fmt: skip
+        """Draw what a person pulls along, if they do and it is on that side of them; returns what it covers."""
+        own, cover = identity.rng("luggage"), np.zeros(image.shape[:2], np.uint8)
+        if own.random() < self.place.luggage_share:
+            beside, behind = float(own.choice([-1, 1]) * own.uniform(0.3, 0.42)), float(own.uniform(0.1, 0.35))
+            aside, _, towards = (float(v) for v in rotation_y(yaw) @ np.array([beside, 0, -behind], F))
+            if (towards > 0) == nearer:
+                brush = Brush(
+                    image,
+                    cover,
+                    column=person.foot_x + aside * person.scale,
+                    row=person.foot_y + towards * math.sin(camera.pitch) * person.scale,
+                    scale=person.scale / (1 - towards / person.distance_m),
+                    light=light.level,
+                )
+                self.place.things[self.place.luggage](brush, own)
+        return cover > 0
+
+    def _draw_empty(self, shape: Shape, camera: Camera, light: Light, rng: np.random.Generator) -> Crop:
         """A false alarm of the pedestrian detector: a place without a person, often with a thing in it."""
-        height, width = self.raster_shape
-        scale = self.crop_scale * self.spec.supersampling * float(rng.uniform(0.7, 1.6))
+        height, width = shape
+        ss = self.spec.supersampling
+        scale = FILL * (height // ss) / MEAN_PERSON_M * ss * float(rng.uniform(0.7, 1.6))
         projection = Projection(scale, width / 2, height * float(rng.uniform(0.8, 1.2)), camera.distance_m)
-        image = self._backdrop(camera, rng).cut(rng, self.raster_shape, scale, projection.foot_y) * F(light.level)
+        image = self._backdrop(camera, rng).cut(rng, shape, scale, projection.foot_y) * F(light.level)
         if rng.random() < 0.6:
             self._occlude(image, camera, projection, light, rng)
         nowhere = tuple(Keypoint(0.0, 0.0, 0) for _ in COCO_KEYPOINTS)
-        mask = np.zeros((self.spec.height_px, self.spec.width_px), bool)
+        mask = np.zeros((height // ss, width // ss), bool)
         truth = Truth(None, None, None, 0.0, None, False, False, mask, nowhere)
         return Crop(self._develop(image, camera, rng), camera.jpeg_quality, truth)
 
     def _develop(self, image: Array, camera: Camera, rng: np.random.Generator) -> NDArray[np.uint8]:
-        size = (self.spec.width_px, self.spec.height_px)
-        small = image if self.spec.supersampling == 1 else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        ss = self.spec.supersampling
+        size = (image.shape[1] // ss, image.shape[0] // ss)
+        small = image if ss == 1 else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         return camera.develop(np.asarray(small, F), rng)
 
     # ------------------------------------------------------------------------------------------ truth
@@ -240,7 +283,8 @@ class Studio:
         at_head = projection.scale / (1 - float(posed.joints["nose"][2]) / projection.distance_m)
         fraction = float(face_seen.sum()) / max(1e-9, face_area_m2 * at_head**2)
         head_yaw = math.remainder(yaw + pose.head_yaw, 2 * math.pi)
-        shown = cv2.resize(visible.astype(F), (self.spec.width_px, self.spec.height_px), interpolation=cv2.INTER_AREA)
+        size = (visible.shape[1] // ss, visible.shape[0] // ss)
+        shown = cv2.resize(visible.astype(F), size, interpolation=cv2.INTER_AREA)
         return Truth(
             view=view_of(head_yaw),
             yaw_deg=math.degrees(head_yaw),

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
 
 from anonbench.errors import ConfigError, nearest
+from anonbench.rendering.seeding import generator
 
 PERSON, POOR, EMPTY = "person", "poor", "empty"
+SETTINGS = ("street", "indoor")
+HEIGHTS_PX = (64, 1024)
+Shares = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -29,11 +37,17 @@ class CropPlan:
 class RenderSpec:
     """What to render. Every crop depends on these fields and its path alone.
 
-    layout: native layout of the files; "market1501".
+    layout: native layout of the files, a key of `plan.LAYOUTS`.
     seed: names the population of people, the cameras and every crop.
-    height_px, width_px: size of the crops; twice as high as wide, 64..1024 high.
+    height_px, width_px: size of the crops; 64..1024 high, a third to two thirds of that wide.
+    size_spread: every crop's height and width are multiplied by two factors of their own, drawn log-uniformly between
+        exp(-size_spread) and exp(size_spread), 0..0.6; then brought back into the limits of height and shape above.
+    setting: what the cameras look at. "street": daylight, house fronts, bicycles. "indoor": a hall under ceiling
+        lights, watched from higher up: tiles, glass, counters, seats, luggage.
     train_identities, test_identities: people in each half; nobody is in both.
-    cameras: number of cameras, 2..6.
+    cameras: number of cameras, 2..15.
+    view_shares: how often people are seen (front, three_quarter, profile, back), as weights: one list for all cameras
+        or one for each. None: a mix that favours another view at each camera.
     images_per_camera: crops of one person by one camera that sees them; in the test half one of them is the query.
     camera_coverage: probability that a camera sees a person, 0..1; everybody is seen by at least two.
     junk: images "-1" in the gallery, of test people, framed badly; no metric counts them.
@@ -48,9 +62,12 @@ class RenderSpec:
     seed: int = 0
     height_px: int = 128
     width_px: int = 64
+    size_spread: float = 0.0
+    setting: str = "street"
     train_identities: int = 60
     test_identities: int = 60
     cameras: int = 6
+    view_shares: tuple[Shares, ...] | None = None
     images_per_camera: int = 2
     camera_coverage: float = 1.0
     junk: int = 30
@@ -66,11 +83,14 @@ class RenderSpec:
 
         if self.layout not in LAYOUTS:
             raise ConfigError(f"render: unknown layout '{self.layout}': {nearest(self.layout, LAYOUTS)}")
+        if self.setting not in SETTINGS:
+            raise ConfigError(f"render: unknown setting {self.setting!r}: {nearest(str(self.setting), SETTINGS)}")
         limits: dict[str, tuple[float, float]] = {
-            "seed": (0, 2**63), "height_px": (64, 1024), "train_identities": (1, 4000), "test_identities": (1, 4000),
-            "cameras": (2, 6), "images_per_camera": (1, 50), "camera_coverage": (0, 1), "junk": (0, 9999),
-            "distractors": (0, 9999), "clothes_group": (1, 1000), "backdrops_per_camera": (1, 20),
-            "occluder_share": (0, 1), "bystander_share": (0, 1), "supersampling": (1, 4),
+            "seed": (0, 2**63), "height_px": HEIGHTS_PX, "width_px": (22, 682), "size_spread": (0, 0.6),
+            "train_identities": (1, 4000), "test_identities": (1, 4000), "cameras": (2, 15),
+            "images_per_camera": (1, 50), "camera_coverage": (0, 1), "junk": (0, 9999), "distractors": (0, 9999),
+            "clothes_group": (1, 1000), "backdrops_per_camera": (1, 20), "occluder_share": (0, 1),
+            "bystander_share": (0, 1), "supersampling": (1, 4),
         }  # fmt: skip
         for field in fields(self):
             if field.name not in limits:
@@ -81,8 +101,42 @@ class RenderSpec:
             if not number or (wanted is int and not isinstance(value, int)) or not low <= value <= high:
                 kind = "a whole number" if wanted is int else "a number"
                 raise ConfigError(f"render: {field.name} must be {kind} from {low} to {high}, got {value!r}")
-        if self.width_px * 2 != self.height_px:
+        if not self.height_px <= 3 * self.width_px <= 2 * self.height_px:
+            low, high = math.ceil(self.height_px / 3), self.height_px * 2 // 3
             raise ConfigError(
-                f"render: width_px must be half of height_px, got {self.width_px} x {self.height_px} (width x height). "
-                f"Use for example 64 x 128, 128 x 256 or 256 x 512."
+                f"render: width_px must be between a third and two thirds of height_px, {low} to {high} for "
+                f"{self.height_px}, got {self.width_px} x {self.height_px} (width x height)"
             )
+        object.__setattr__(self, "view_shares", _freeze_shares(self.view_shares, self.cameras))
+
+    def size_px(self, path: str) -> tuple[int, int]:
+        """(height, width) of the crop at `path`."""
+        if not self.size_spread:
+            return self.height_px, self.width_px
+        factors = np.exp(generator(self.seed, "size", path).uniform(-self.size_spread, self.size_spread, 2))
+        height = round(float(np.clip(self.height_px * factors[0], *HEIGHTS_PX)))
+        return height, min(max(round(self.width_px * factors[1]), math.ceil(height / 3)), height * 2 // 3)
+
+
+def _freeze_shares(given: Any, cameras: int) -> tuple[Shares, ...] | None:
+    """One row of weights for all cameras, or a row for each, from lists as a configuration file gives them."""
+    if given is None:
+        return None
+    wrong = ConfigError(
+        f"render: view_shares must be four weights (front, three_quarter, profile, back), or {cameras} such lists, one "
+        f"for each camera; each weight at least 0 and one of the four above; got {given!r}"
+    )
+    if not isinstance(given, list | tuple):
+        raise wrong
+    rows = list(given) if any(isinstance(row, list | tuple) for row in given) else [given]
+    if len(rows) not in (1, cameras):
+        raise wrong
+    return tuple(_freeze_row(row, wrong) for row in rows)
+
+
+def _freeze_row(row: Any, wrong: ConfigError) -> Shares:
+    numbers = isinstance(row, list | tuple) and len(row) == 4 and all(type(v) in (int, float) for v in row)
+    if not numbers or not all(0 <= v < math.inf for v in row) or sum(row) <= 0:
+        raise wrong
+    front, three_quarter, profile, back = (float(v) for v in row)
+    return front, three_quarter, profile, back

@@ -76,12 +76,12 @@ def test_the_plan_depends_on_the_seed_alone():
     ("changes", "message"),
     [
         ({"layout": "market1502"}, r"unknown layout 'market1502': did you mean 'market1501'"),
-        ({"cameras": 1}, r"cameras must be a whole number from 2 to 6, got 1"),
-        ({"cameras": 2.0}, r"cameras must be a whole number from 2 to 6, got 2.0"),
+        ({"cameras": 1}, r"cameras must be a whole number from 2 to 15, got 1"),
+        ({"cameras": 2.0}, r"cameras must be a whole number from 2 to 15, got 2.0"),
         ({"train_identities": "ten"}, r"train_identities must be a whole number"),
         ({"camera_coverage": 1.5}, r"camera_coverage must be a number from 0 to 1, got 1.5"),
         ({"junk": True}, r"junk must be a whole number"),
-        ({"height_px": 128, "width_px": 60}, r"width_px must be half of height_px, got 60 x 128"),
+        ({"height_px": 128, "width_px": 90}, r"width_px must be between a third and two thirds of height_px, 43 to 85"),
     ],
 )
 def test_bad_settings_are_refused_with_what_was_expected(changes, message):
