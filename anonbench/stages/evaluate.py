@@ -40,7 +40,7 @@ def evaluate(
     labels: what the numbers belong to (dataset, model, seed, variants); copied into the metrics.
     """
     metric, rerank = read_settings(evaluation)
-    q, g = _read_features(query, "query"), _read_features(gallery, "gallery")
+    q, g = read_features(query, "query"), read_features(gallery, "gallery")
     result = evaluate_ranking(
         q["features"], g["features"], q["pids"], q["camids"], g["pids"], g["camids"],
         metric=metric, rerank=rerank, device=str(select_device(device, threads)),
@@ -70,7 +70,7 @@ def evaluate(
     print(f"evaluate: mAP {100 * result.mean_ap:.1f} %, rank-1 {100 * result.rank(1):.1f} %, {result.n_valid} queries")
 
 
-def _read_features(path: Path, split: str) -> dict[str, NDArray[Any]]:
+def read_features(path: Path, split: str) -> dict[str, NDArray[Any]]:
     """The arrays of a feature file, cut down to one split."""
     try:
         with np.load(path) as file:
