@@ -56,8 +56,6 @@ def run_command(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Out
 @pytest.fixture
 def write_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], Path]]:
     """Writes a module that can be imported during the test; what it registers is forgotten afterwards."""
-    registries = (ANONYMIZERS, DATASETS, DETECTORS, MODELS)
-    before = [dict(registry._entries) for registry in registries]
     folder = tmp_path / "outside"
     folder.mkdir()
     monkeypatch.syspath_prepend(folder)
@@ -69,9 +67,9 @@ def write_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ca
         return folder / f"{module}.py"
 
     yield write
-    for registry, entries in zip(registries, before, strict=True):
-        registry._entries.clear()
-        registry._entries.update(entries)
+    for registry in (ANONYMIZERS, DATASETS, DETECTORS, MODELS):
+        for key in [key for key, plugin in registry._entries.items() if plugin.__module__ in written]:
+            del registry._entries[key]
     for module in written:
         sys.modules.pop(module, None)
 

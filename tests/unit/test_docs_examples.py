@@ -1,0 +1,177 @@
+"""The examples of docs/add-your-own.md and of the README's own anonymizer: written to files, run as they are shown."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+from dataset_writers import write_image
+
+from anonbench.cli import main
+from anonbench.contracts import anonymizer, dataset, detector, model
+from anonbench.registry import ANONYMIZERS, DATASETS, DETECTORS, MODELS
+
+ROOT = Path(__file__).parents[2]
+KINDS = {"anonymizer": ANONYMIZERS, "detector": DETECTORS, "model": MODELS, "dataset": DATASETS}
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def document(name: str) -> str:
+    """A page of the docs, or the README's section about one's own anonymizer."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    return text.partition("## Your own anonymizer\n")[2].partition("\n## ")[0] if name == "README.md" else text
+
+
+@dataclass(frozen=True)
+class Examples:
+    """What a document shows: files by their name (the comment in their first line), and the lines of its commands."""
+
+    files: dict[str, str]
+    commands: list[str]
+
+
+def read_examples(name: str) -> Examples:
+    files, commands = {}, []
+    for language, code in FENCE.findall(document(name)):
+        if language == "sh":
+            commands += [line for line in code.splitlines() if line.strip()]
+        else:
+            first = code.splitlines()[0]
+            assert re.fullmatch(rf"# \w+\.{'py' if language == 'python' else language}", first), f"{name}: {first}"
+            files[first[2:]] = code
+    return Examples(files, commands)
+
+
+EXAMPLES = {name: read_examples(name) for name in ("docs/add-your-own.md", "README.md")}
+COMMANDS = [(name, line) for name, examples in EXAMPLES.items() for line in examples.commands]
+
+
+def commands(program: str, *words: str) -> list[tuple[str, str]]:
+    return [(n, line) for n, line in COMMANDS if shlex.split(line)[: 1 + len(words)] == [program, *words]]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A folder for each document with the files that it shows, the default config and a dataset in its layout."""
+    written = {}
+    for name, examples in EXAMPLES.items():
+        folder = tmp_path_factory.mktemp(name.rpartition("/")[2].partition(".")[0])
+        for file, code in examples.files.items():
+            (folder / file).write_text(code, encoding="utf-8")
+        (folder / "config").symlink_to(ROOT / "config")
+        for number, path in enumerate(
+            f"{side}/cam{camera}/{pid:04d}_{image:04d}.jpg"
+            for side, pids in (("train", (2, 7, 11)), ("test", (1, 3)))
+            for pid in pids
+            for camera in (1, 2)
+            for image in (1, 2)
+        ):
+            write_image(folder / "data/my_people" / path, number, width=16, height=32)
+        written[name] = folder
+    return written
+
+
+@pytest.fixture
+def at(folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Go to a document's folder, as its reader does; what its plug-ins register is forgotten afterwards."""
+
+    def go(name: str) -> None:
+        monkeypatch.chdir(folders[name])
+        monkeypatch.syspath_prepend(folders[name])
+
+    yield go
+    modules = {Path(file).stem for examples in EXAMPLES.values() for file in examples.files}
+    for registry in KINDS.values():
+        for key in [key for key, plugin in registry._entries.items() if plugin.__module__ in modules]:
+            del registry._entries[key]
+    for module in modules:
+        sys.modules.pop(module, None)
+
+
+def test_every_kind_is_shown() -> None:
+    assert {shlex.split(line)[2] for _, line in commands("anonbench", "check")} == set(KINDS)
+    assert {shlex.split(line)[0] for _, line in COMMANDS} == {"anonbench", "export", "snakemake"}
+    assert all(line == "export PYTHONPATH=$PWD" for _, line in commands("export"))
+
+
+@pytest.mark.parametrize(("name", "line"), commands("anonbench"))
+def test_the_commands_succeed(
+    name: str, line: str, at: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    at(name)
+    _, *arguments = shlex.split(line, comments=True)
+    status = main(arguments)
+    printed = capsys.readouterr()
+    assert (status, printed.err) == (0, "") or "decode" in printed.err  # a progress bar
+    if arguments[0] == "check":
+        contract = {"anonymizer": anonymizer, "detector": detector, "model": model, "dataset": dataset}[arguments[1]]
+        assert printed.out.count("ok: ") == len(contract.CONTRACT.promises)
+
+
+def test_every_file_is_used_by_a_command() -> None:
+    for name, examples in EXAMPLES.items():
+        listed = [
+            m for f, code in examples.files.items() if f.endswith(".yaml") for m in yaml.safe_load(code)["plugins"]
+        ]
+        assert sorted(f"{m}.py" for m in listed) == sorted(f for f in examples.files if f.endswith(".py"))
+        text = "\n".join(examples.commands)
+        for file in examples.files:
+            stem, _, suffix = file.partition(".")
+            word = f'["{stem}"]' if suffix == "py" else file
+            assert word in text, f"{name} shows {file}, but no command uses it"
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_snakemake_plans_what_is_asked_for(name: str, folders: dict[str, Path]) -> None:
+    """One dry run a document, with all its overlays: each adds something else."""
+    targets, overlays = [], []
+    for page, line in commands("snakemake"):
+        if page == name:
+            _, _, _, *words = shlex.split(line, comments=True)  # snakemake --cores 8
+            split = words.index("--configfile")
+            targets += words[:split]
+            overlays += words[split + 1 :]
+    plugins = [m for file in dict.fromkeys(overlays) for m in yaml.safe_load(EXAMPLES[name].files[file])["plugins"]]
+    (folders[name] / "plugins.yaml").write_text(yaml.safe_dump({"plugins": plugins}))  # lists replace one another
+    overlays.append("plugins.yaml")
+    assert targets
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folders[name], "-np",
+         "--cores", "2", *dict.fromkeys(targets), "--configfile", *dict.fromkeys(overlays)],
+        cwd=folders[name], env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{folders[name]}"},
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    plan = done.stdout + done.stderr
+    assert done.returncode == 0, plan[-3000:]
+    for target in targets:
+        assert target in plan
+    for module in plugins:
+        assert f'["{module}"]' in plan, f"no job imports {module}"
+
+
+def test_the_readme_leads_to_the_page() -> None:
+    assert "](docs/add-your-own.md)" in document("README.md")
+
+
+@pytest.mark.parametrize("contract", [anonymizer, detector, model, dataset], ids=list(KINDS))
+def test_every_promise_is_explained(contract: object) -> None:
+    text = " ".join(document("docs/add-your-own.md").split())
+    for promise in contract.CONTRACT.promises:  # type: ignore[attr-defined]
+        assert f"**{promise.text}**" in text
+
+
+def test_examples_are_code_of_our_own_width() -> None:
+    for examples in EXAMPLES.values():
+        for file, code in examples.files.items():
+            assert max(map(len, code.splitlines())) <= 120, file
+            if file.endswith(".py"):
+                assert ast.get_docstring(ast.parse(code)) is None  # short: the class's docstring says it all
