@@ -1,0 +1,31 @@
+"""Simulated per-query differences with known answers, and many bootstraps at the price of one."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import stats
+
+from anonbench.statistics.bootstrap import ClusterBootstrap, resampled_totals
+
+
+def clustered(rng: np.random.Generator, sims: int, clusters: int, mean: float) -> tuple[np.ndarray, np.ndarray]:
+    """Differences of 1 to 5 queries an identity, alike within it: (sims, n) and the identity of each query."""
+    ids = np.repeat(np.arange(clusters), rng.integers(1, 6, clusters))
+    d = mean + rng.normal(0, 3, (sims, clusters))[:, ids] + rng.normal(0, 5, (sims, len(ids)))
+    return d, ids
+
+
+def bootstraps(d: np.ndarray, ids: np.ndarray, resamples: int = 2000) -> list[ClusterBootstrap]:
+    """One bootstrap a row of d; all share their draws, which saves the time of drawing."""
+    n = int(ids.max()) + 1
+    indicator = np.eye(n)[ids]  # (queries, C)
+    sums = np.concatenate([indicator.T @ d.T, indicator.sum(0)[:, None]], axis=1)  # (C, sims + 1)
+    totals = resampled_totals(sums, resamples=resamples, seed=3)
+    values = totals[:, :-1] / totals[:, -1:]
+    changed = (indicator.T @ (d.T != 0) > 0).sum(0)
+    return [ClusterBootstrap(float(x.mean()), v, n, int(c)) for x, v, c in zip(d, values.T, changed, strict=True)]
+
+
+def within_binomial(count: int, n: int, p: float) -> bool:
+    """Would a correct method give such a count in 999 of 1000 simulations?"""
+    return stats.binomtest(count, n, p).pvalue > 0.001
