@@ -21,11 +21,13 @@ CONTRAST_TITLES = {
 }
 # Verdict (statistics.cells) -> its heading; {m} is the margin.
 VERDICT_NAMES = {
-    "lower": "A drop is shown; that it stays within ±{m} points is not",
+    "lower, beyond the margin": "A drop is shown, and it is shown to exceed {m} points",
+    "lower": "A drop is shown; whether it stays within ±{m} points is open",
     "lower, within the margin": "A drop is shown, and it is shown to stay within ±{m} points",
     "within the margin": "No difference is shown, and equivalence within ±{m} points is",
     "higher, within the margin": "A rise is shown, and it is shown to stay within ±{m} points",
-    "higher": "A rise is shown; that it stays within ±{m} points is not",
+    "higher": "A rise is shown; whether it stays within ±{m} points is open",
+    "higher, beyond the margin": "A rise is shown, and it is shown to exceed {m} points",
     "undecided": "The data cannot tell: neither a difference nor equivalence within ±{m} points is shown",
 }
 WITH_TRAINING = "queries and training"
@@ -106,11 +108,11 @@ def scope_sentence(contrast: str, basis: Sequence[str] | pd.Series) -> str:
             "Before and after are different trainings; these sentences allow for the luck of training, as measured "
             "between seeds."
         )
-    unknown = "Before and after are different trainings, and " + ("for some datasets" if any(with_training) else "here")
+    where = "for some of the datasets below" if any(with_training) else "here"
     return (
-        f"{unknown} the luck of training is unknown (one seed). There, a difference that is shown is one between the "
-        f"networks trained here; that anonymizing caused it is *not* shown, and neither is that a new training would "
-        f"stay within the margin."
+        f"Before and after are different trainings, and {where} the luck of training is unknown (one seed). Then a "
+        f"difference that is shown is one between the networks trained here; that anonymizing caused it is *not* "
+        f"shown, and neither is that a new training would stay within the margin."
     )
 
 
@@ -204,11 +206,11 @@ def aa_sentence(name: str, tests: int, rejected: int, alpha: float) -> str:
     start = (
         f"{name}, A/A test: the bootstrap over identities alone calls {rejected} of "
         f"{_count(tests, 'comparison', 'comparisons')} of original with original, other seed, different at "
-        f"p < {alpha:g}; {_percent(alpha)} are expected of a test that knows all luck."
+        f"p < {alpha:g}; about {_percent(alpha)} are expected by chance."
     )
     too_many = float(stats.binom.sf(rejected - 1, tests, alpha))
     if rejected and too_many < 0.05:
-        return f"{start} That is too many: on its own it takes the luck of training for an effect."
+        return f"{start} That is too many: it takes the luck of training for an effect."
     return (
         f"{start} That is not too many, which so few comparisons could hide." if tests < 60 else f"{start} That fits."
     )
@@ -224,6 +226,12 @@ def _faces(faces: pd.DataFrame, alpha: float) -> list[str]:
         "",
     ]
     rows = faces[faces["summary"] & (faces["metric"] == "map")]
+    if (rows["contrast"] == "anon_anon").any():
+        lines += [
+            f"The intervals are over queries. In {CONTRAST_NAMES['anon_anon']} they leave out the luck of training, "
+            f"so what is shown there is so for the networks trained here.",
+            "",
+        ]
     for (contrast, dataset, variant), group in rows.groupby(["contrast", "dataset", "variant"], sort=False):
         sentences = face_sentences(group.set_index("group"), alpha)
         lines.append(f"- {dataset}, {variant}, {CONTRAST_NAMES[str(contrast)]}: {sentences}")

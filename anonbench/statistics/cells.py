@@ -2,7 +2,7 @@
 
 A cell is (dataset, model, variant, contrast, metric). The families of Holm's correction are the cells of one contrast
 and one metric, over all datasets, models and variants: one row of questions that a reader asks of the tables together.
-Equivalence tests form families of their own in the same way.
+Equivalence tests, and tests that a difference is beyond the margin, form families of their own in the same way.
 
 What a verdict rests on (`basis`):
 
@@ -23,25 +23,27 @@ import pandas as pd
 
 from anonbench.errors import DataError
 from anonbench.statistics.bootstrap import RESAMPLES, bootstrap_mean_difference
-from anonbench.statistics.equivalence import tost_bootstrap, tost_t
+from anonbench.statistics.equivalence import beyond_margin_bootstrap, beyond_margin_t, tost_bootstrap, tost_t
 from anonbench.statistics.multiple import holm
 from anonbench.statistics.noise import NoiseFloor, noise_floor, training_test
 from anonbench.statistics.pairing import METRICS, ORIGINAL, PairedQueries, Runs, Setting, contrast_settings, pair_runs
 
 QUERIES, TRAINING = "queries", "queries and training"
 VERDICTS = (
-    "lower, within the margin",
+    "lower, beyond the margin",
     "lower",
+    "lower, within the margin",
+    "within the margin",
     "higher, within the margin",
     "higher",
-    "within the margin",
+    "higher, beyond the margin",
     "undecided",
 )
 KEY = ("dataset", "model", "variant", "contrast", "metric")
 COLUMNS = (
     *KEY, "n_runs", "n_pairs", "n_excluded", "n_queries", "n_identities", "n_changed", "before", "after", "difference",
     "low", "high", "p", "sd_runs", "training_sd", "training_low", "training_high", "training_p", "basis", "p_holm",
-    "margin", "tost_low", "tost_high", "tost_p", "tost_p_holm", "verdict", "note",
+    "margin", "tost_low", "tost_high", "tost_p", "tost_p_holm", "beyond_p", "beyond_p_holm", "verdict", "note",
 )  # fmt: skip
 FAMILY = ["contrast", "metric"]
 
@@ -76,12 +78,12 @@ def cell_table(
     if not rows:
         raise DataError("statistics: none of the metrics is of an anonymized test set; nothing can be compared.")
     table = pd.DataFrame(rows)
-    for p in ("p", "tost_p"):
+    for p in ("p", "tost_p", "beyond_p"):
         decisive = table["decisive_p"] if p == "p" else table[p]
         table[f"{p}_holm"] = decisive.groupby([table[c] for c in FAMILY]).transform(lambda f: holm(f.to_numpy()))
     table["verdict"] = [
-        verdict(r.difference, r.p_holm, r.tost_p_holm, alpha)
-        for r in table[["difference", "p_holm", "tost_p_holm"]].itertuples()
+        verdict(r.difference, r.p_holm, r.tost_p_holm, r.beyond_p_holm, alpha)
+        for r in table[["difference", "p_holm", "tost_p_holm", "beyond_p_holm"]].itertuples()
     ]
     return table.sort_values([*FAMILY, "dataset", "variant", "model"], ignore_index=True)[list(COLUMNS)]
 
@@ -102,16 +104,16 @@ def training_scores(
     return groups
 
 
-def verdict(difference: float, p_holm: float, tost_p_holm: float, alpha: float) -> str:
-    """What a cell shows: a direction if p_holm < alpha, a size within the margin if tost_p_holm < alpha, or neither.
+def verdict(difference: float, p_holm: float, tost_p_holm: float, beyond_p_holm: float, alpha: float) -> str:
+    """What a cell shows: a direction if p_holm < alpha, and a size, within or beyond the margin, by the others.
 
-    >>> verdict(-0.3, 0.001, 0.002, 0.05), verdict(-0.3, 0.2, 0.3, 0.05)
+    >>> verdict(-0.3, 0.001, 0.002, 1.0, 0.05), verdict(-0.3, 0.2, 0.3, 1.0, 0.05)
     ('lower, within the margin', 'undecided')
     """
     small = tost_p_holm < alpha
     if p_holm < alpha:
-        direction = "lower" if difference < 0 else "higher"
-        return f"{direction}, within the margin" if small else direction
+        size = ", within the margin" if small else ", beyond the margin" if beyond_p_holm < alpha else ""
+        return ("lower" if difference < 0 else "higher") + size
     return "within the margin" if small else "undecided"
 
 
@@ -128,6 +130,7 @@ def _cell(
     low, high = bootstrap.interval(1 - alpha)
     p = bootstrap.p_two_sided()
     equivalence = tost_bootstrap(bootstrap, margin, alpha)
+    beyond = beyond_margin_bootstrap(bootstrap, margin)
     retrained = training_test(
         bootstrap.estimate, bootstrap.standard_error, bootstrap.n_clusters, noise, pairs.n_runs, 1 - alpha
     )
@@ -136,6 +139,7 @@ def _cell(
         with_training = tost_t(bootstrap.estimate, retrained.standard_error, retrained.df, margin, alpha)
         # The luck of training comes on top: a sparse set of changes stays as uncertain as it was.
         equivalence = max(equivalence, with_training, key=lambda e: e.p)
+        beyond = max(beyond, beyond_margin_t(bootstrap.estimate, retrained.standard_error, retrained.df, margin))
     note = equivalence.note or ("fewer than 10 identities" if bootstrap.n_clusters < 10 else "")
     return {
         "n_runs": pairs.n_runs,
@@ -161,5 +165,6 @@ def _cell(
         "tost_low": equivalence.low,
         "tost_high": equivalence.high,
         "tost_p": equivalence.p,
+        "beyond_p": beyond,
         "note": note,
     }

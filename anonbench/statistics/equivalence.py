@@ -89,6 +89,19 @@ def tost_bootstrap(bootstrap: ClusterBootstrap, margin: float, alpha: float = 0.
     return Equivalence(margin, low, high, p, bool(p < alpha), note)
 
 
+def beyond_margin_bootstrap(bootstrap: ClusterBootstrap, margin: float) -> float:
+    """p of the opposite claim, that the difference is larger than the margin, in either direction (two-sided)."""
+    p = min(1.0, 2 * min(bootstrap.p_less(-margin), bootstrap.p_greater(margin)))
+    return max(p, min(1.0, 2.0 ** (1 - bootstrap.n_changed)))  # as in `p_two_sided`; NaN stays NaN
+
+
+def beyond_margin_t(difference: float, standard_error: float, df: float, margin: float) -> float:
+    """The same from an estimate, its standard error (> 0) and degrees of freedom."""
+    lower = float(stats.t.cdf((difference + margin) / standard_error, df))
+    higher = float(stats.t.sf((difference - margin) / standard_error, df))
+    return min(1.0, 2 * min(lower, higher))
+
+
 def _check(margin: float, alpha: float) -> None:
     if not (np.isfinite(margin) and margin > 0):
         raise ConfigError(f"statistics: equivalence margin {margin}; expected percent points > 0.")

@@ -105,10 +105,12 @@ def test_numbers_of_a_cell():
 @pytest.mark.parametrize(
     ("drop", "spread", "expected"),
     [
-        (3.0, 2.0, "lower"),
+        (3.0, 2.0, "lower, beyond the margin"),
+        (1.0, 3.0, "lower"),
         (0.3, 0.5, "lower, within the margin"),
         (0.0, 3.0, "within the margin"),
-        (-3.0, 2.0, "higher"),
+        (-3.0, 2.0, "higher, beyond the margin"),
+        (-1.0, 3.0, "higher"),
         (-0.3, 0.5, "higher, within the margin"),
         (0.5, 20.0, "undecided"),
     ],
@@ -118,8 +120,9 @@ def test_verdicts_where_the_answer_is_known(drop: float, spread: float, expected
 
 
 def test_verdict_needs_p_below_alpha():
-    assert verdict(-1.0, 0.05, 1.0, 0.05) == "undecided"
-    assert verdict(-1.0, math.nan, math.nan, 0.05) == "undecided"
+    assert verdict(-1.0, 0.05, 1.0, 1.0, 0.05) == "undecided"
+    assert verdict(-1.0, 0.049, 1.0, 0.05, 0.05) == "lower"
+    assert verdict(-1.0, math.nan, math.nan, math.nan, 0.05) == "undecided"
 
 
 def test_holm_is_over_the_cells_of_a_contrast_and_metric():
@@ -133,6 +136,7 @@ def test_holm_is_over_the_cells_of_a_contrast_and_metric():
         assert len(family) == 6
         np.testing.assert_allclose(family["p_holm"], multipletests(family["p"], method="holm")[1])
         np.testing.assert_allclose(family["tost_p_holm"], multipletests(family["tost_p"], method="holm")[1])
+        np.testing.assert_allclose(family["beyond_p_holm"], multipletests(family["beyond_p"], method="holm")[1])
 
 
 def test_runs_are_averaged_and_identities_stay_clusters_across_them():
@@ -162,7 +166,7 @@ def test_the_luck_of_training_enters_where_networks_are_trained_anew():
 
 def test_with_one_seed_the_luck_of_training_stays_unknown():
     cell = row(cell_table(scores(0.0, 0.5, retrained_shift=-3), margin=1.0, resamples=1000), "anon_anon")
-    assert (cell.basis, cell.verdict) == (QUERIES, "lower")
+    assert (cell.basis, cell.verdict) == (QUERIES, "lower, beyond the margin")
     assert math.isnan(cell.training_p)
 
 

@@ -12,7 +12,13 @@ from statsmodels.stats.weightstats import ttost_paired
 
 from anonbench.errors import ConfigError
 from anonbench.statistics.bootstrap import bootstrap_mean_difference
-from anonbench.statistics.equivalence import tost_bootstrap, tost_paired, tost_t
+from anonbench.statistics.equivalence import (
+    beyond_margin_bootstrap,
+    beyond_margin_t,
+    tost_bootstrap,
+    tost_paired,
+    tost_t,
+)
 
 
 @pytest.mark.parametrize("shift", [-1.2, -0.3, 0.0, 0.8])
@@ -73,6 +79,21 @@ def test_nothing_changed_is_not_equivalence_by_itself():
     assert few.p == pytest.approx(0.99**40)
     assert few.note == "only 0 identities changed"
     assert tost_bootstrap(bootstrap_mean_difference(np.zeros(750), np.arange(750)), margin=1.0).equivalent
+
+
+def test_beyond_the_margin_is_a_test_against_the_margin():
+    rng = np.random.default_rng(4)
+    d = rng.normal(-2.0, 4, 80)
+    expected = stats.ttest_1samp(d, -1.0).pvalue
+    error = d.std(ddof=1) / math.sqrt(80)
+    assert beyond_margin_t(d.mean(), error, 79, margin=1.0) == pytest.approx(expected)
+    bootstrap = bootstrap_mean_difference(d, np.arange(80), resamples=50_000)
+    assert beyond_margin_bootstrap(bootstrap, margin=1.0) == pytest.approx(expected, abs=0.01)
+    assert beyond_margin_t(-0.5, 0.1, 20, margin=1.0) == 1  # inside: no claim
+    rises = bootstrap_mean_difference(-d, np.arange(80), resamples=50_000)
+    assert beyond_margin_bootstrap(rises, margin=1.0) == pytest.approx(expected, abs=0.01)
+    three = bootstrap_mean_difference([-100.0] * 3 + [0.0] * 27, np.arange(30))
+    assert beyond_margin_bootstrap(three, margin=1.0) >= 0.25
 
 
 def test_one_identity_and_degenerate_pairs():
