@@ -12,7 +12,7 @@ import pytest
 
 from anonbench.errors import DataError
 from anonbench.records import Detection
-from anonbench.stages.evaluate import QUERY_COLUMNS
+from anonbench.stages.evaluate import QUERY_COLUMNS, evaluate
 from anonbench.stages.statistics import (
     NOISE_COLUMNS,
     cells,
@@ -246,6 +246,28 @@ def test_the_page_of_several_seeds(write: Write, detections: Path, tmp_path: Pat
     assert "One seed" not in text
     assert "Rendered" not in text
     assert "nan" not in text
+
+
+def test_what_evaluate_writes_is_read(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    pids, splits = np.repeat(np.arange(1, 21), 2), np.tile(["query", "gallery"], 20)
+    features = rng.normal(size=(20, 8)).repeat(2, axis=0)
+    files = []
+    for number, (train, test) in enumerate(SETTINGS):
+        path = tmp_path / f"{number}.npz"
+        np.savez(
+            path, features=(features + rng.normal(0, 0.5 + 0.3 * number, features.shape)).astype(np.float32),
+            paths=np.array([f"{n:03d}.jpg" for n in range(40)]), pids=pids, camids=np.tile([0, 1], 20), splits=splits,
+        )  # fmt: skip
+        labels = {"dataset": "toy", "model": "bot", "seed": 0, "train": train, "query": test, "gallery": test}
+        files.append(tmp_path / f"{test}-{number}.json")
+        queries = tmp_path / f"{test}-{number}.queries.csv"
+        evaluate(path, path, {"metric": "cosine"}, labels, files[-1], queries, "cpu", 1)
+    cells(files, 1.0, tmp_path / "cells.csv", resamples=RESAMPLES)
+    table = pd.read_csv(tmp_path / "cells.csv").set_index(["contrast", "metric"])
+    measured = [json.loads(path.read_text())["map"] for path in files]
+    assert table.loc[("orig_anon", "map"), "difference"] == pytest.approx(100 * (measured[1] - measured[0]), abs=1e-3)
+    assert table.loc[("anon_anon", "map"), "after"] == pytest.approx(100 * measured[2], abs=1e-3)
 
 
 # --- files that cannot be used ---
