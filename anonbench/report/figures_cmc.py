@@ -32,10 +32,10 @@ def draw_cmc(metrics: Sequence[Metrics], cases: Sequence[Case], max_rank: int, l
     several = any(len(runs) > 1 for runs in curves.values())
     spread = " Lines: means of the runs; bands: from the lowest run to the highest." if several else ""
     notes = f"Share of queries with a correct image among the first k. Trained → tested on.{spread}\nData: {label}."
-    columns = min(COLUMNS, len(cases))
+    columns = max(2, min(COLUMNS, len(cases)))
     panel_rows = math.ceil(len(cases) / columns)
     left, gap, height, row = MARGIN + 0.5, 0.22, 1.7, 2.15
-    width = (PAGE_WIDTH - left - MARGIN - (COLUMNS - 1) * gap) / COLUMNS
+    width = (PAGE_WIDTH - left - MARGIN - (columns - 1) * gap) / columns
     page, top = open_page("Rank at which people are found (CMC)", notes, PAGE_WIDTH, 0.45 + panel_rows * row + 0.1)
     page.key(list(SETTING_SERIES.values()), MARGIN, top)
     lowest = min(float(runs.min()) for runs in curves.values())

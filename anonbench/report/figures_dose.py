@@ -71,12 +71,12 @@ def draw_dose_response(
     left, gap, height = MARGIN + 0.5, 0.45, 2.3
     width = (PAGE_WIDTH - left - MARGIN - 0.1 - gap) / 2
     rows = (len(families) + 1) // 2
-    page, top = open_page("How strongly must a face be hidden?", notes, PAGE_WIDTH, 0.4 + rows * (height + 0.85))
+    page, top = open_page("How strongly must a face be hidden?", notes, PAGE_WIDTH, 0.3 + rows * (height + 0.75))
     page.key(list(SETTING_SERIES.values()), MARGIN, top)
     spread = [value for runs in (*points.values(), reference) for value in (*runs.values, *runs.bounds)]
     for number, family in enumerate(families):
         place, line = number % 2, number // 2
-        axes = page.axes(left + place * (width + gap), top + 0.5 + line * (height + 0.85), width, height)
+        axes = page.axes(left + place * (width + gap), top + 0.5 + line * (height + 0.75), width, height)
         _reference(axes, reference)
         for setting in ("orig_anon", "anon_anon"):
             series = {family.values[v]: points[family.title, v, setting] for v in family.values}

@@ -29,6 +29,7 @@ PAGE_WIDTH = 7.6  # inches
 COLUMNS = ("dataset", "model", "variant", "contrast", "group", "n_queries", "estimate", "low", "high")
 CONTRASTS = ("orig_anon", "anon_anon")  # each against orig_orig
 PANELS_A_ROW = 3
+ALL_MODELS = "all"  # what the table calls the queries of all models together
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,20 +100,20 @@ def draw_faces_cost(groups: Sequence[FaceGroup], variant: str, label: str) -> Fi
     left = MARGIN + max(text_width(n, TEXT_SIZE) for n in names) + 0.12
     counts = 0.34  # inches right of each panel, for n
     width = (PAGE_WIDTH - left - MARGIN - PANELS_A_ROW * counts - (PANELS_A_ROW - 1) * 0.12) / PANELS_A_ROW
-    height = 0.34 * len(names)
+    height = 0.31 * len(names)
     lines = math.ceil(len(models) / columns)
-    page, top = open_page("Whose queries pay", notes, PAGE_WIDTH, 0.25 + lines * (height + 0.38) + 0.4)
+    page, top = open_page("Whose queries pay", notes, PAGE_WIDTH, 0.2 + lines * (height + 0.38) + 0.4)
     page.key([SETTING_SERIES[c] for c in contrasts], MARGIN, top, lines=False)
     limits = around([0.0, *(v for g in groups for v in (g.low, g.high) if not math.isnan(v))])
     for number, model in enumerate(models):
         place, line = number % columns, number // columns
         x = left + place * (width + counts + 0.12)
-        y = top + 0.25 + 0.32 + line * (height + 0.38)
+        y = top + 0.2 + 0.28 + line * (height + 0.38)
         axes = page.axes(x, y, width, height)
         _panel(axes, [g for g in groups if g.model == model], names, contrasts)
         axes.set_xlim(*limits)
         axes.set_yticks(range(len(names)), names if place == 0 else [""] * len(names))
-        axes.set_title(model, loc="left", fontweight="bold", pad=4)
+        axes.set_title("all models" if model == ALL_MODELS else model, loc="left", fontweight="bold", pad=4)
         below = number + columns >= len(models)
         axes.tick_params(axis="x", labelbottom=below)
         if below:
@@ -129,19 +130,19 @@ def _panel(axes: Axes, groups: Sequence[FaceGroup], names: Sequence[str], contra
     aside = {c: 0.18 * (2 * i - 1) if len(contrasts) > 1 else 0.0 for i, c in enumerate(contrasts)}
     for boundary in range(1, len(names)):
         axes.axhline(boundary - 0.5, color=GRID, lw=0.5, zorder=0)
+    beside = axes.get_yaxis_transform()  # x as a share of the panel's width, y a row
     for group in groups:
         row = names.index(group.name)
         y = row + aside[group.contrast]
         series = SETTING_SERIES[group.contrast]
         if math.isnan(group.estimate):
-            axes.text(0, y, "–", ha="center", va="center", color=series.colour, gid=f"none-{group.contrast}")
+            axes.text(0.02, y, "–", va="center", color=series.colour, transform=beside, gid=f"none-{group.contrast}")
         else:
             axes.plot([group.low, group.high], [y, y], color=series.colour, lw=1.8, solid_capstyle="butt")
             axes.plot(
                 [group.estimate], [y], series.marker, color=series.colour, ms=5, mec="white", mew=0.5,
                 gid=group.contrast,
             )  # fmt: skip
-    beside = axes.get_yaxis_transform()
     for row, name in enumerate(names):
         sizes = sorted({g.n_queries for g in groups if g.name == name})
         text = "/".join(map(str, sizes))

@@ -69,10 +69,10 @@ def draw_ranked(queries: Sequence[RankedQuery], model: str, label: str) -> Figur
         raise DataError("there is no query to show; expected at least one.")
     strips = [strip for query in queries for strip in query.strips]
     longest = max(len(strip.gallery) for strip in strips)
-    left = MARGIN + max(text_width(_caption(s)[0], TEXT_SIZE) for s in strips) + 0.15
+    left = MARGIN + max(text_width(line, TEXT_SIZE) for strip in strips for line in _caption(strip)) + 0.15
     page_width = left + IMAGE_WIDTH + QUERY_GAP + longest * (IMAGE_WIDTH + GAP) + MARGIN
     page_width = max(page_width, 5.5)
-    heading, strip_height = 0.28, IMAGE_HEIGHT + 0.2
+    heading, strip_height = 0.24, IMAGE_HEIGHT + 0.25
     notes = (
         f"{model}. Left: the query; right: the first {longest} gallery images in order of distance. Green, solid, ✓: "
         f"the same person; orange, dashed, ✗: someone else. Images that the ranking ignores (junk, the query's own "
@@ -107,7 +107,7 @@ def _draw_strip(page: Page, strip: RankedStrip, left: float, top: float) -> None
             ls="-" if ranked.correct else (0.0, (2.5, 1.5)), gid="correct" if ranked.correct else "wrong",
         )  # fmt: skip
         mark = f"{rank} {'✓' if ranked.correct else '✗'}"
-        page.text(x + IMAGE_WIDTH / 2, top + IMAGE_HEIGHT + 0.045, mark, SMALL_SIZE, ha="center", color=colour)
+        page.text(x + IMAGE_WIDTH / 2, top + IMAGE_HEIGHT + 0.06, mark, SMALL_SIZE, ha="center", color=colour)
         x += IMAGE_WIDTH + GAP
 
 

@@ -52,7 +52,7 @@ def draw_settings(metrics: Sequence[Metrics], cases: Sequence[Case], label: str)
     groups = _by_dataset(cases)
     counts = describe_runs([len(runs.values) for runs in values.values()])
     notes = f"Trained → tested on. Anonymized: {_variants(cases)}. {counts}\nData: {label}."
-    row, gap, key, axis = 0.45, 0.42, 0.25, 0.35
+    row, gap, key, axis = 0.45, 0.5, 0.2, 0.35
     body = key + sum(gap + row * len(group) for group in groups.values()) + axis
     page, top = open_page("The cost of anonymizing, by model", notes, PAGE_WIDTH, body)
     page.key(list(SETTING_SERIES.values()), MARGIN, top, lines=False)
@@ -62,7 +62,7 @@ def draw_settings(metrics: Sequence[Metrics], cases: Sequence[Case], label: str)
     limits = {metric: around([v for key, runs in values.items() if key[1] == metric for v in runs.values])
               for metric in METRICS}  # fmt: skip
     for number, (dataset, group) in enumerate(groups.items()):
-        page.text(MARGIN, top + 0.06, dataset, fontweight="bold")
+        page.text(MARGIN, top + 0.1, dataset, fontweight="bold")
         top += gap
         for column, metric in enumerate(METRICS):
             axes = page.axes(left + column * (width + 0.3), top, width, row * len(group))
@@ -177,18 +177,17 @@ def draw_differences(
     groups: dict[str, dict[str, dict[str, Difference]]] = {}
     for d in differences:
         groups.setdefault(d.dataset, {}).setdefault(d.row, {})[d.contrast] = d
-    row, gap, axis = 0.24, 0.3, 0.45
-    body = 0.25 + sum(gap + row * len(rows) for rows in groups.values()) + axis + MARGIN
+    row, gap, axis = 0.24, 0.36, 0.45
+    body = 0.15 + sum(gap + row * len(rows) for rows in groups.values()) + axis
     page, top = open_page(f"What anonymizing changes: {heading}", notes, PAGE_WIDTH, body)
     left = MARGIN + max(text_width(d.row, TEXT_SIZE) for d in differences) + 0.15
     width = (PAGE_WIDTH - MARGIN - left - 0.25) / len(CONTRASTS)
     limits = _limits(differences, margin)
     for column, contrast in enumerate(CONTRASTS):
-        series = SETTING_SERIES[contrast]
-        page.text(left + column * (width + 0.25), top, series.label, color=series.colour, fontweight="bold")
-    top += 0.2
+        page.key([SETTING_SERIES[contrast]], left + column * (width + 0.25), top, lines=False, weight="bold")
+    top += 0.15
     for number, (dataset, rows) in enumerate(groups.items()):
-        page.text(MARGIN, top + 0.08, dataset, fontweight="bold")
+        page.text(MARGIN, top + 0.12, dataset, fontweight="bold")
         top += gap
         height = row * len(rows)
         for column, contrast in enumerate(CONTRASTS):

@@ -1,4 +1,4 @@
-"""The picture of the same crops under every variant."""
+"""Pictures of the same crops under several variants."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from anonbench.errors import DataError
+from anonbench.errors import ConfigError, DataError
 from anonbench.images import read_image
 from anonbench.records import Detection, IndexedImage
-from anonbench.report import samples as report
 from anonbench.stages import samples as stage
-from anonbench.stages.samples import samples
+from anonbench.stages.samples import figure1, figure2, samples
 from anonbench.tables import write_detections, write_manifest
 
 # path: (pid, faces as width x score)
@@ -52,7 +51,8 @@ def draw(dataset: Path, count: int = 6) -> Path:
 
 def test_the_best_face_of_each_identity_largest_first(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, Any] = {}
-    monkeypatch.setattr(stage, "sample_sheet", lambda rows, path, **_: (seen.update(rows), path.touch()))
+    plain = stage.draw_variants
+    monkeypatch.setattr(stage, "draw_variants", lambda rows: seen.update(rows) or plain(rows))
     draw(dataset)
     shades = {path: 30 * n for n, path in enumerate(PEOPLE)}
     assert list(seen) == ["original", "zero"]
@@ -78,16 +78,58 @@ def test_without_a_face_there_is_nothing_to_show(dataset: Path) -> None:
 
 
 def test_a_failure_leaves_nothing(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(rows: object, path: Path, **_: object) -> None:
-        path.write_bytes(b"half")
+    def fail(rows: object) -> None:
         raise RuntimeError("no fonts")
 
-    monkeypatch.setattr(stage, "sample_sheet", fail)
+    monkeypatch.setattr(stage, "draw_variants", fail)
     with pytest.raises(RuntimeError, match="no fonts"):
         draw(dataset)
-    assert list((dataset / "out").iterdir()) == []
+    assert not (dataset / "out").exists()
 
 
-def test_a_single_row_and_column(tmp_path: Path) -> None:
-    report.sample_sheet({"original": [np.zeros((8, 4, 3), np.uint8)]}, tmp_path / "one.png")
-    assert (tmp_path / "one.png").stat().st_size > 100
+def draw_figure(number: int, dataset: Path, roots: dict[str, Path]) -> dict[str, bytes]:
+    files = [dataset / f"out/figure{number}.{kind}" for kind in ("svg", "png")]
+    places = (dataset / "m.csv", dataset / "d.csv", roots)
+    if number == 1:
+        figure1(*places, 2, "toy (rendered people)", *files)
+    else:
+        figure2(*places, {"zero": "zero: black"}, "toy (rendered people)", *files)
+    return {file.name: file.read_bytes() for file in files}
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_figures_are_written_twice_and_repeat(number: int, dataset: Path) -> None:
+    roots = {"original": dataset / "original", "zero": dataset / "zero"}
+    first = draw_figure(number, dataset, roots)
+    assert draw_figure(number, dataset, roots) == first
+    assert sorted(p.name for p in (dataset / "out").iterdir()) == [f"figure{number}.png", f"figure{number}.svg"]
+    svg = first[f"figure{number}.svg"].decode()
+    assert ">Data: toy (rendered people).<" in svg
+    assert ">original<" in svg
+    assert ">zero<" in svg
+    assert svg.count("<image") == (8 if number == 1 else 4), "every crop and its head"
+
+
+def test_figure2_shows_the_largest_face_under_every_variant(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+    plain = stage.draw_techniques
+    monkeypatch.setattr(stage, "draw_techniques", lambda *a: seen.extend(a) or plain(*a))
+    draw_figure(2, dataset, {"zero": dataset / "zero", "original": dataset / "original"})
+    images, box, label, details = seen
+    assert list(images) == ["zero", "original"], "the order given"
+    assert images["original"][0, 0, 0] == 30 * list(PEOPLE).index("b.png")
+    assert (box.x1, label, details) == (9, "toy (rendered people)", {"zero": "zero: black"})
+
+
+def test_figure1_compares_two_variants(dataset: Path) -> None:
+    roots = dict.fromkeys(("original", "zero", "blur"), dataset / "original")
+    with pytest.raises(ConfigError, match="figure1 shows two variants, one over the other; got original, zero, blur"):
+        draw_figure(1, dataset, roots)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_figures_of_faces_need_a_face(number: int, dataset: Path) -> None:
+    """A default box, of score 0, is put where no face was found."""
+    write_detections(dataset / "d.csv", {p: [Detection(1, 1, 5, 5, 0.0)] for p in PEOPLE})
+    with pytest.raises(DataError, match="no identity has a detected face"):
+        draw_figure(number, dataset, {"original": dataset / "original", "zero": dataset / "zero"})
