@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from anonbench.contracts._contract import Promise
-from anonbench.contracts.model import CONTRACT, IDENTITIES, STEPS, ModelSubject, learns
+from anonbench.contracts.model import (
+    CONTRACT,
+    IDENTITIES,
+    STEPS,
+    ModelSubject,
+    learns,
+    runs_in_bfloat16,
+    survives_saving,
+    the_seed_decides,
+)
 from anonbench.errors import ConfigError
 from anonbench.models._network import create_model
 from anonbench.registry import MODELS
@@ -33,8 +42,10 @@ def test_has_the_published_heads_and_features(subject: ModelSubject) -> None:
 
 @pytest.mark.parametrize("promise", [p for p in CONTRACT.promises if p is not learns], ids=str)
 def test_keeps_its_promise(subject: ModelSubject, promise: Promise[ModelSubject]) -> None:
+    if subject.name == "mudeep" and promise in (the_seed_decides, survives_saving):
+        pytest.skip("138 million weights from the same torch initialisers as the others; 9 s")
     remark = promise(subject)
-    if "bfloat16" in promise.text:
+    if promise is runs_in_bfloat16:
         assert remark == "it does"
 
 
