@@ -6,7 +6,7 @@ import inspect
 import os
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -18,7 +18,7 @@ from anonbench.contracts._contract import BrokenPromiseError, Contract, expect
 from anonbench.datasets._listing import DatasetInfo, DatasetListing, is_hidden, is_image, list_files, some
 from anonbench.errors import ConfigError, DataError
 from anonbench.parallel import parallel_map
-from anonbench.records import DISTRACTOR_PID, JUNK_PID, SPLITS
+from anonbench.records import DISTRACTOR_PID, JUNK_PID, SPLITS, ImageRecord
 from anonbench.registry import DATASETS
 from anonbench.stages.index import describe_images
 
@@ -139,7 +139,7 @@ def groups_every_file(subject: DatasetSubject) -> str:
 
 
 @CONTRACT.promise("fills all three splits; identities and cameras are whole numbers; nobody is both in train and test")
-def has_valid_records(subject: DatasetSubject) -> None:
+def has_valid_records(subject: DatasetSubject) -> str | None:
     images = subject.listing.images
     for image in images:
         expect(image.split in SPLITS, f"{image.path}: split is {image.split!r}; expected one of {', '.join(SPLITS)}.")
@@ -147,12 +147,11 @@ def has_valid_records(subject: DatasetSubject) -> None:
         least = JUNK_PID if image.split == "gallery" else 1
         expect(image.pid >= least and image.camid >= 0, f"{image}: expected pid >= {least} and camid >= 0.")
         expect(not is_hidden(image.path), f"{image.path}: hidden files are no images of the protocol.")
-    empty = [split for split in SPLITS if not any(i.split == split for i in images)]
-    expect(not empty, f"No image for {' and '.join(empty)}.")
-    train = {i.pid for i in images if i.split == "train"}
-    both = train & {i.pid for i in images if i.split != "train"}
-    expect(not both, f"Identities both in train and in query or gallery: {some(both)}.")
-    expect(len(train) > 1, f"There is {len(train)} identity in train; a classifier needs two.")
+    _check_roles(images, {image.path: image.split for image in images}, "")
+    splits: Sequence[Mapping[str, str]] = getattr(subject.listing, "splits", ())  # of a dataset with several
+    for number, roles in enumerate(splits):
+        _check_roles(images, roles, f"Split {number}: ")
+    return f"{len(splits)} ways to split it" if splits else None
 
 
 @CONTRACT.promise("has queries with an image of the same person under another camera in the gallery")
@@ -189,6 +188,21 @@ def describe_listing(listing: DatasetListing) -> list[str]:
         lines.append(f"{split:<10}{len(images):>9,}{len(people):>12,}{len(cameras):>9,}{distractors:>13,}{junk:>8,}")
     reasons = Counter(d.reason for d in listing.dropped)
     return lines + [f"dropped: {n:,} x {reason}" for reason, n in sorted(reasons.items())]
+
+
+def _check_roles(images: Sequence[ImageRecord], roles: Mapping[str, str], where: str) -> None:
+    """One way of dividing the images. roles: train, query or gallery, by path."""
+    expect(set(roles) == {image.path for image in images}, f"{where}it does not name exactly the images.")
+    people: dict[str, set[int]] = {split: set() for split in SPLITS}
+    for image in images:
+        role = roles[image.path]
+        expect(role in SPLITS, f"{where}{image.path} is {role!r}; expected one of {', '.join(SPLITS)}.")
+        people[role].add(image.pid)
+    empty = [split for split in SPLITS if not people[split]]
+    expect(not empty, f"{where}No image for {' and '.join(empty)}.")
+    both = people["train"] & (people["query"] | people["gallery"])
+    expect(not both, f"{where}Identities both in train and in query or gallery: {some(both)}.")
+    expect(len(people["train"]) > 1, f"{where}There is 1 identity in train; a classifier needs two.")
 
 
 def _state(root: Path) -> dict[str, tuple[int, int, int]]:

@@ -394,6 +394,44 @@ def test_a_dataset_format_that_breaks_a_promise(change: str, message: str, root:
         check("dataset", "outside", {}, ["outside_module"], root)
 
 
+SEVERAL = """
+@dataclasses.dataclass(frozen=True)
+class Several(DatasetListing):
+    splits: tuple = ()
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("second.pop('train/1_0.png')", "Split 1: it does not name exactly the images"),
+        ("second['train/1_0.png'] = 'probe'", r"Split 1: train/1_0\.png is 'probe'; expected one of train"),
+        ("second['train/1_0.png'] = second['train/2_0.png'] = 'gallery'", "Split 1: No image for train"),
+        ("second['query/3_0.png'] = 'train'; second['gallery/4_1.png'] = 'query'", "Split 1: Identities both .*: 3"),
+        ("second['train/1_0.png'] = 'gallery'", "Split 1: There is 1 identity in train"),
+        ("pass", None),
+    ],
+)
+def test_a_dataset_format_with_several_splits(
+    change: str, message: str | None, root: Path, write_plugin: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [
+        "first = {i.path: i.split for i in listing.images}",
+        "second = dict(first)",
+        change,
+        "listing = Several(listing.images, listing.dropped, listing.sidecars, splits=(first, second))",
+    ]
+    write_outside(root)
+    code = DATASET.format(change="\n    ".join(lines)).replace("import os\n", "import dataclasses\n")
+    write_plugin("outside_module", code.replace("@DATASETS", SEVERAL + "\n@DATASETS"))
+    if message is None:
+        check("dataset", "outside", {}, ["outside_module"], root)
+        assert "nobody is both in train and test (2 ways to split it)" in capsys.readouterr().out
+    else:
+        with pytest.raises(ConfigError, match=message):
+            check("dataset", "outside", {}, ["outside_module"], root)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
