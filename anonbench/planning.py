@@ -362,7 +362,7 @@ class _Cells:
         self, stage: str, method: str, parameters: Mapping[str, Any], device: str, pixels: float | None, name: str
     ) -> float:
         """Seconds an image; `name` is what the plan calls the method. Looked up once each."""
-        key = (stage, name, device, str(pixels))
+        key = (stage, name, repr(parameters), device, str(pixels))
         if key not in self.speeds:
             speed = find_speed(self.rates, stage, method, parameters, device, pixels)
             if speed is None or not speed.exact:
@@ -409,7 +409,7 @@ COSTS: dict[str, Callable[[_Cells, Mapping[str, str]], Cost]] = {
 
 def describe(plan: Plan) -> str:
     """The plan as a block of text."""
-    untrained = f" (and {plan.untrained} networks left untrained)" if plan.untrained else ""
+    untrained = f" (and {_count(plan.untrained, 'network')} left untrained)" if plan.untrained else ""
     lines = [f"Plan: {_count(plan.jobs, 'job')}, {_count(plan.trainings, 'training')}{untrained}"]
     lines += [_fold(line) for line in (_hours(plan), _gigabytes(plan)) if line]
     lines += _by_dataset(plan)

@@ -27,6 +27,7 @@ except AnonbenchError as error:
 DATASET_ENTRIES = config["datasets"]
 RENDERED = [name for name, entry in DATASET_ENTRIES.items() if "render" in entry]
 UNPACKED = [name for name, entry in DATASET_ENTRIES.items() if entry.get("unpack")]
+MISSING_DATASETS = set()  # real ones that a dry run did without: raw_root
 
 
 def any_of(names):
@@ -48,9 +49,15 @@ wildcard_constraints:
 
 
 def raw_root(wildcards):
-    """The dataset's own folder. A real one that is not there stops the run with what to do about it."""
+    """The dataset's own folder. A real one that is not there stops the run with what to do about it.
+
+    A dry run goes on without it, so that a study can be planned before its data is there; planning.smk tells of it.
+    """
     entry = DATASET_ENTRIES[wildcards.dataset]
     if wildcards.dataset not in RENDERED and not Path(entry["root"]).is_dir():
+        if workflow.dryrun:
+            MISSING_DATASETS.add(wildcards.dataset)
+            return []
         info = getattr(DATASETS.get(entry["format"]), "info", None)
         text = f"\n{info.title}, laid out as\n{info.layout}\n{info.request_from}" if info else ""
         raise WorkflowError(

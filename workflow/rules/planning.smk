@@ -1,0 +1,32 @@
+# At the end of a dry run: what the planned jobs will cost. No rule here.
+import atexit
+
+from anonbench.planning import PlannedJob, describe, describe_missing, estimate, read_rates
+
+
+def quiet_about_all():
+    return any(quiet.name == "ALL" for quiet in workflow.output_settings.quiet or ())
+
+
+def print_plan():
+    """Print the estimate of a dry run that came to its end, and the datasets that are not there yet.
+
+    Snakemake 9 has no hook for the end of a dry run (onsuccess and its kin are for real ones), hence `atexit`. Its
+    scheduler is there only when the jobs have been planned without an error: not with --lint, --dag, --unlock.
+    """
+    try:
+        if not workflow.dryrun or workflow.scheduler is None or quiet_about_all():
+            return
+        needed = workflow.dag.needrun_jobs(exclude_finished=False)
+        jobs = [PlannedJob(job.rule.name, dict(job.wildcards_dict)) for job in needed]
+        if jobs:
+            print(f"\n{describe(estimate(jobs, config, read_rates()))}")
+        if MISSING_DATASETS:
+            print(describe_missing({name: DATASET_ENTRIES[name]["root"] for name in MISSING_DATASETS}))
+        sys.stdout.flush()
+    except Exception as error:  # an estimate must never spoil a run
+        sys.stderr.write(f"No estimate of this plan: {type(error).__name__}: {error}\n")
+
+
+if workflow.is_main_process:
+    atexit.register(print_plan)
