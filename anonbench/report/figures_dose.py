@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -72,7 +72,8 @@ def draw_dose_response(
     width = (PAGE_WIDTH - left - MARGIN - 0.1 - gap) / 2
     rows = (len(families) + 1) // 2
     page, top = open_page("How strongly must a face be hidden?", notes, PAGE_WIDTH, 0.3 + rows * (height + 0.75))
-    page.key(list(SETTING_SERIES.values()), MARGIN, top)
+    reference_line = replace(SETTING_SERIES["orig_orig"], marker="")
+    page.key([reference_line, SETTING_SERIES["orig_anon"], SETTING_SERIES["anon_anon"]], MARGIN, top)
     spread = [value for runs in (*points.values(), reference) for value in (*runs.values, *runs.bounds)]
     for number, family in enumerate(families):
         place, line = number % 2, number // 2
@@ -100,7 +101,7 @@ def _response(axes: Axes, points: Mapping[float, Runs], setting: str) -> None:
     look = SETTING_SERIES[setting]
     # The two settings stand side by side, so that neither hides the other's bars.
     aside = -NUDGE if setting == "orig_anon" else NUDGE
-    place = offset_copy(axes.transData, axes.figure, x=aside, units="points")
+    place = offset_copy(axes.transData, axes.get_figure(root=True), x=aside, units="points")
     for value, runs in points.items():
         if len(runs.values) > 1:
             axes.plot(

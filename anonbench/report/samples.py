@@ -20,6 +20,7 @@ from anonbench.report.style import FAINT, MARGIN, SMALL_SIZE, TEXT_SIZE, Page, h
 HEAD_SIZE = 2.3  # side of the enlarged square over the longer side of the face box
 GAP = 0.06  # inches between pictures
 NARROWEST = 5.5  # inches; a page for a single person still holds its title
+NARROWEST_COLUMN = 0.9  # inches; a narrow crop still has a head that can be seen
 CROP_HEIGHT = 1.92  # inches; at 200 dots an inch a crop of 128 rows is shown at three dots a pixel
 
 
@@ -94,7 +95,7 @@ def draw_before_after(
     originals, anonymized: equally many (H, W, 3) uint8 RGB, of any sizes; boxes: the face box in each.
     variant: name of the anonymized row. label: what the data is, in words.
     """
-    width, _ = _cell(originals, CROP_HEIGHT)
+    width = max(NARROWEST_COLUMN, _cell(originals, CROP_HEIGHT)[0])
     names = ("original", variant)
     left = MARGIN + max(text_width(n, TEXT_SIZE) for n in names) + 0.12
     notes = (

@@ -212,9 +212,14 @@ def around(values: Iterable[float]) -> tuple[float, float]:
 def render(figure: Figure, file_format: str) -> bytes:
     """A figure as the bytes of a `svg` or `png` file. The same figure gives the same bytes: no date is written."""
     # Left to itself Matplotlib writes the date into an SVG and its version into both.
-    machine = {"svg": {"Date": None, "Creator": "anonbench"}, "png": {"Software": "anonbench"}}[file_format]
+    kinds: dict[str, dict[str, str | None]] = {
+        "svg": {"Date": None, "Creator": "anonbench"},
+        "png": {"Software": "anonbench"},
+    }
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=file_format, dpi=PNG_DPI, metadata={"Title": figure.get_label(), **machine})
+    figure.savefig(
+        buffer, format=file_format, dpi=PNG_DPI, metadata={"Title": str(figure.get_label()), **kinds[file_format]}
+    )
     return buffer.getvalue()
 
 

@@ -64,8 +64,19 @@ def ranked(
 
 
 def read_precisions(path: Path) -> dict[str, float]:
-    """Average precision, 0..1, of every valid query by path, from a file of per-query results."""
-    return {row["path"]: float(row["ap"]) for _, row in read_csv(path, QUERY_COLUMNS) if row["ap"]}
+    """Average precision, 0..1, of every valid query by path, from a file of per-query results.
+
+    Raises `DataError` when one is no number.
+    """
+    found: dict[str, float] = {}
+    for line, row in read_csv(path, QUERY_COLUMNS):
+        try:
+            found |= {row["path"]: float(row["ap"])} if row["ap"] else {}
+        except ValueError:
+            raise DataError(
+                f"{path}:{line}: column ap is '{row['ap']}'; expected a number or nothing. Evaluate again."
+            ) from None
+    return found
 
 
 def choose_queries(before: Mapping[str, float], after: Mapping[str, float]) -> list[ChosenQuery]:

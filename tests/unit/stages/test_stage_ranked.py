@@ -149,6 +149,9 @@ def test_equal_distances_keep_the_gallerys_order() -> None:
     distances = np.array([0.5, 0.1, 0.5, 0.1, 0.0], np.float32)
     ignored = np.array([False, False, False, False, True])
     assert ranked_order(distances, ignored, 3).tolist() == [1, 3, 0]
+    many = np.arange(300) % 3  # enough for NumPy's quicksort to change the order of equals
+    order = ranked_order(many.astype(np.float32), many == 1, 150).tolist()
+    assert order == [*range(0, 300, 3), *range(2, 150, 3)]
 
 
 @pytest.mark.parametrize(
@@ -168,6 +171,13 @@ def test_a_query_without_a_match_is_not_chosen(settings: list[dict[str, str]]) -
     path = Path(settings[0]["queries"])
     path.write_text(path.read_text() + "q/none.png,9,1,0,,,,identity is not in the gallery\n")
     assert "q/none.png" not in read_precisions(path)
+
+
+def test_a_damaged_result_is_named(settings: list[dict[str, str]]) -> None:
+    path = Path(settings[0]["queries"])
+    path.write_text(path.read_text().replace("1.000000", "one", 1))
+    with pytest.raises(DataError, match=r"original\.queries\.csv:\d: column ap is 'one'; expected a number"):
+        read_precisions(path)
 
 
 def test_settings_without_a_common_query_are_refused() -> None:
