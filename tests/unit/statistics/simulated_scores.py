@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
-from anonbench.statistics.bootstrap import ClusterBootstrap, resampled_totals
+from anonbench.statistics.bootstrap import ClusterBootstrap, acceleration, resampled_totals
 
 
 def clustered(rng: np.random.Generator, sims: int, clusters: int, mean: float) -> tuple[np.ndarray, np.ndarray]:
@@ -23,7 +23,20 @@ def bootstraps(d: np.ndarray, ids: np.ndarray, resamples: int = 2000) -> list[Cl
     totals = resampled_totals(sums, resamples=resamples, seed=3)
     values = totals[:, :-1] / totals[:, -1:]
     changed = (indicator.T @ (d.T != 0) > 0).sum(0)
-    return [ClusterBootstrap(float(x.mean()), v, n, int(c)) for x, v, c in zip(d, values.T, changed, strict=True)]
+    whole = sums.sum(0)
+    jackknife = (whole - sums)[:, :-1] / (whole - sums)[:, -1:]
+    return [
+        ClusterBootstrap(float(x.mean()), v, n, int(c), acceleration(j))
+        for x, v, c, j in zip(d, values.T, changed, jackknife.T, strict=True)
+    ]
+
+
+def skewed(rng: np.random.Generator, sims: int, clusters: int, share: float) -> tuple[np.ndarray, np.ndarray, float]:
+    """Few identities change, and those lose much: differences (sims, n), identities, and the true mean."""
+    ids = np.repeat(np.arange(clusters), rng.integers(1, 6, clusters))
+    changed = (rng.random((sims, clusters)) < share)[:, ids]
+    d = changed * (rng.exponential(1.5, changed.shape) - rng.exponential(5, changed.shape))
+    return d, ids, -3.5 * share
 
 
 def within_binomial(count: int, n: int, p: float) -> bool:

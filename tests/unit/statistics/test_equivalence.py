@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 from scipy import stats
-from simulated_scores import bootstraps, clustered, within_binomial
+from simulated_scores import bootstraps, clustered, skewed, within_binomial
 from statsmodels.stats.weightstats import ttost_paired
 
 from anonbench.errors import ConfigError
@@ -126,3 +126,11 @@ def test_error_rate_of_the_t_version_at_the_margin():
     wrong = sum(tost_paired(np.zeros(30), x, margin=1.0).equivalent for x in d)
     print(f"TOST (t) errors at the margin: {wrong / 1000:.3f}")
     assert within_binomial(wrong, 1000, 0.05)
+
+
+def test_error_rate_at_the_margin_where_few_lose_much():
+    """Skewed losses: the rate rises, but not beyond 10 %."""
+    d, ids, mean = skewed(np.random.default_rng(7), 1000, 150, 0.1)
+    wrong = sum(tost_bootstrap(b, margin=-mean).equivalent for b in bootstraps(d, ids))
+    print(f"TOST errors at the margin, 150 identities, 10 % of them lose: {wrong / 1000:.3f}")
+    assert wrong / 1000 < 0.1
