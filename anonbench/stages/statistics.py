@@ -58,7 +58,7 @@ def cells(
     margin: of equivalence in percent points. seed: of the resampling.
     """
     table = cell_table(read_scores(metrics), margin=margin, alpha=alpha, resamples=resamples, seed=seed)
-    write_text(output, table.to_csv(index=False))
+    write_text(output, _csv(table))
     print(f"cells: {len(table)} rows; " + ", ".join(f"{n} {v}" for v, n in table["verdict"].value_counts().items()))
 
 
@@ -84,7 +84,7 @@ def noise_floor(
                 floor.mean_abs, floor.max_abs, len(outcomes), sum(p < alpha for p in outcomes),
             ])  # fmt: skip
     table = pd.DataFrame(rows, columns=list(NOISE_COLUMNS))
-    write_text(output, table.to_csv(index=False))
+    write_text(output, _csv(table))
     print(table.to_string(index=False))
 
 
@@ -142,7 +142,7 @@ def faces(
     family = [result[c] for c in ("group", "contrast", "metric", "summary")]
     result["p_holm"] = result["p"].groupby(family).transform(lambda p: holm(p.to_numpy()))
     result = result[[*FACE_KEY, "summary", *FACE_COLUMNS[:-1], "p_holm", FACE_COLUMNS[-1]]]
-    write_text(output, result.to_csv(index=False))
+    write_text(output, _csv(result))
     print(f"faces: {len(result)} rows of {len(tables)} cells")
 
 
@@ -152,7 +152,7 @@ def effects(tables: Sequence[Path], margin: float, output: Path, alpha: float = 
     tables: as for `ttest`, with the columns of `statistics.paired.COLUMNS`. Columns: `statistics.overall.COLUMNS`.
     """
     table = effect_table(pd.concat([_read_table(path, SCORE_COLUMNS) for path in tables]), margin, alpha)
-    write_text(output, table.to_csv(index=False))
+    write_text(output, _csv(table))
     print(table[["metric", "after", "unit", "n", "difference", "low", "high", "dz", "tost_p"]].to_string(index=False))
 
 
@@ -173,7 +173,7 @@ def published(folder: Path, margin: float, output: Path, readable: Path, alpha: 
     named = {tuple(subject.split(", ")[:2]) for subject in outliers["subject"]}
     kept = scores[[pair not in named for pair in zip(scores["data"], scores["model"], strict=True)]]
     text = published_page(checks, effect_table(scores, margin, alpha), effect_table(kept, margin, alpha), alpha)
-    write_text(output, checks.to_csv(index=False))
+    write_text(output, _csv(checks))
     write_text(readable, text)
     print(text)
 
@@ -207,6 +207,10 @@ def read_scores(metrics: Sequence[Path]) -> Scores:
             raise DataError(f"{path}: {setting}, seed {run[1]} has been read from another file already. Pass it once.")
         scores[setting][run] = _read_queries(path.with_name(f"{path.stem}.queries.csv"), labels)
     return scores
+
+
+def _csv(table: pd.DataFrame) -> str:
+    return table.to_csv(index=False, float_format="%.6g")
 
 
 def _read_labels(path: Path) -> dict[str, Any]:

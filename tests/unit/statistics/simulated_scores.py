@@ -39,6 +39,22 @@ def skewed(rng: np.random.Generator, sims: int, clusters: int, share: float) -> 
     return d, ids, -3.5 * share
 
 
+def seeds_without_effect(rng: np.random.Generator, sims: int, training_sd: float) -> tuple[np.ndarray, np.ndarray]:
+    """After - before of two trainings alike but for the seed: (sims, n) in percent points, 60 identities."""
+    ids = np.repeat(np.arange(60), rng.integers(1, 6, 60))
+    scores = []
+    for _ in range(2):
+        query = rng.normal(0, 6, (sims, 60))[:, ids] + rng.normal(0, 8, (sims, len(ids)))
+        scores.append(50 + query + rng.normal(0, training_sd, (sims, 1)))
+    return scores[1] - scores[0], ids
+
+
+def sparse_hits(rng: np.random.Generator, sims: int, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Rank-1 of two such trainings: a share of the queries changes, up as often as down; 60 identities, two each."""
+    ids = np.repeat(np.arange(60), 2)
+    return 100.0 * rng.choice([-1, 0, 1], p=[share / 2, 1 - share, share / 2], size=(sims, 120)), ids
+
+
 def within_binomial(count: int, n: int, p: float) -> bool:
     """Would a correct method give such a count in 999 of 1000 simulations?"""
     return stats.binomtest(count, n, p).pvalue > 0.001

@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 import pytest
 from scipy import stats
-from simulated_scores import bootstraps, clustered, skewed, within_binomial
+from simulated_scores import bootstraps, clustered, seeds_without_effect, skewed, sparse_hits, within_binomial
 
 from anonbench.errors import ConfigError, DataError
 from anonbench.statistics.bootstrap import (
@@ -189,20 +189,10 @@ def test_coverage_where_few_lose_much(clusters: int, share: float):
     assert 0.92 < coverage < 0.98
 
 
-def ap_of_two_seeds(rng: np.random.Generator, sims: int, training_sd: float) -> tuple[np.ndarray, np.ndarray]:
-    """After - before of two trainings alike but for the seed: (sims, n) in percent points, 60 identities."""
-    ids = np.repeat(np.arange(60), rng.integers(1, 6, 60))
-    scores = []
-    for _ in range(2):
-        query = rng.normal(0, 6, (sims, 60))[:, ids] + rng.normal(0, 8, (sims, len(ids)))
-        scores.append(50 + query + rng.normal(0, training_sd, (sims, 1)))
-    return scores[1] - scores[0], ids
-
-
 def test_false_positives_of_the_aa_test():
     """Same network, other seed. Where seeds move queries but not the mean, 5 % of tests at 5 % are false alarms."""
     rng = np.random.default_rng(11)
-    d, ids = ap_of_two_seeds(rng, 1000, training_sd=0)
+    d, ids = seeds_without_effect(rng, 1000, training_sd=0)
     false = sum(b.p_two_sided() < 0.05 for b in bootstraps(d, ids))
     print(f"A/A false positives without luck of training: {false / 1000:.3f}")
     assert within_binomial(false, 1000, 0.05)
@@ -211,7 +201,7 @@ def test_false_positives_of_the_aa_test():
 def test_the_aa_test_shows_the_luck_of_training():
     """A seed that lifts or lowers all queries is an effect to the bootstrap: what the A/A test is there to reveal."""
     rng = np.random.default_rng(12)
-    d, ids = ap_of_two_seeds(rng, 400, training_sd=1.5)
+    d, ids = seeds_without_effect(rng, 400, training_sd=1.5)
     false = sum(b.p_two_sided() < 0.05 for b in bootstraps(d, ids))
     print(f"A/A false positives, training sd 1.5 points: {false / 400:.3f}")
     assert false / 400 > 0.15
@@ -219,9 +209,7 @@ def test_the_aa_test_shows_the_luck_of_training():
 
 def test_false_positives_on_sparse_hits():
     """Rank-1: few queries change, up as often as down. The test must not raise more alarms than it says."""
-    rng = np.random.default_rng(13)
-    ids = np.repeat(np.arange(60), 2)
-    d = 100.0 * rng.choice([-1, 0, 1], p=[0.05, 0.9, 0.05], size=(1000, 120))
+    d, ids = sparse_hits(np.random.default_rng(13), 1000, share=0.1)
     false = sum(b.p_two_sided() < 0.05 for b in bootstraps(d, ids))
     print(f"A/A false positives of rank-1: {false / 1000:.3f}")
     assert stats.binomtest(false, 1000, 0.05, alternative="greater").pvalue > 0.001
