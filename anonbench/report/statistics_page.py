@@ -19,16 +19,16 @@ CONTRAST_TITLES = {
     "orig_anon": "Testing the same networks on anonymized images",
     "anon_anon": "Training on anonymized images too",
 }
-# Verdict (statistics.cells) -> its heading; {m} is the margin.
+# Verdict (statistics.cells) -> its heading; {m} is the margin with its unit.
 VERDICT_NAMES = {
-    "lower, beyond the margin": "A drop is shown, and it is shown to exceed {m} points",
-    "lower": "A drop is shown; whether it stays within ±{m} points is open",
-    "lower, within the margin": "A drop is shown, and it is shown to stay within ±{m} points",
-    "within the margin": "No difference is shown, and equivalence within ±{m} points is",
-    "higher, within the margin": "A rise is shown, and it is shown to stay within ±{m} points",
-    "higher": "A rise is shown; whether it stays within ±{m} points is open",
-    "higher, beyond the margin": "A rise is shown, and it is shown to exceed {m} points",
-    "undecided": "The data cannot tell: neither a difference nor equivalence within ±{m} points is shown",
+    "lower, beyond the margin": "A drop is shown, and it is shown to exceed {m}",
+    "lower": "A drop is shown; whether it stays within ±{m} is open",
+    "lower, within the margin": "A drop is shown, and it is shown to stay within ±{m}",
+    "within the margin": "No difference is shown, and equivalence within ±{m} is",
+    "higher, within the margin": "A rise is shown, and it is shown to stay within ±{m}",
+    "higher": "A rise is shown; whether it stays within ±{m} is open",
+    "higher, beyond the margin": "A rise is shown, and it is shown to exceed {m}",
+    "undecided": "The data cannot tell: neither a difference nor equivalence within ±{m} is shown",
 }
 WITH_TRAINING = "queries and training"
 ALL = "all"
@@ -87,7 +87,7 @@ def _cells(cells: pd.DataFrame, alpha: float) -> list[str]:
             if rows.empty:
                 continue
             lines += [count_sentence(name, rows), ""]
-            margin = f"{rows['margin'].iloc[0]:g}"
+            margin = _points(rows["margin"].iloc[0])
             for verdict, heading in VERDICT_NAMES.items():
                 chosen = rows[rows["verdict"] == verdict]
                 if len(chosen):
@@ -297,7 +297,7 @@ def overall_sentences(row: dict[str, object], others: pd.DataFrame, alpha: float
     text = (
         f"{_estimate(r['difference'], r['low'], r['high'])} over {int(r['n'])} pairs of model and dataset; a drop is "
         f"{'shown' if drop else 'not shown'} ({_p(r['p_one_sided'])}, one-sided; d_z {r['dz']:.2f} "
-        f"[{r['dz_low']:.2f}, {r['dz_high']:.2f}]); equivalence within ±{r['margin']:g} points is "
+        f"[{r['dz_low']:.2f}, {r['dz_high']:.2f}]); equivalence within ±{_points(r['margin'])} is "
         f"{'shown' if r['equivalent'] else 'not shown'} ({_p(r['tost_p'])})."
     )
     for other in others.to_dict("records"):
@@ -377,9 +377,11 @@ def contradiction_sentences(flagged: pd.DataFrame) -> list[str]:
             f"{means['difference'].abs().max():.2f}, rounding allows 0.06). {notes}."
         )
     for row in flagged[flagged["check"] == "outlier"].itertuples():
+        dataset, model, column = row.subject.split(", ")
+        metric, _, setting = column.partition("_")
         sentences.append(
-            f"Outlier: {row.subject} is {row.printed:.1f}, {row.difference:+.1f} against original → original "
-            f"({row.expected:.1f}); {row.note}."
+            f"Outlier: {model} on {dataset}, {METRIC_NAMES[metric]} {CONTRAST_NAMES[setting]} is {row.printed:.1f}, "
+            f"{row.difference:+.1f} against original → original ({row.expected:.1f}); {row.note}."
         )
     for subject, rows in flagged[flagged["check"] == "size"].groupby(
         flagged["subject"].str.split(",").str[0], sort=False
@@ -402,6 +404,10 @@ def _estimate(value: float, low: float, high: float) -> str:
 
 def _p(value: float) -> str:
     return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+
+
+def _points(size: float) -> str:
+    return f"{size:g} {'point' if size == 1 else 'points'}"
 
 
 def _percent(share: float) -> str:

@@ -93,7 +93,7 @@ def _means(scores: pd.DataFrame, text: pd.DataFrame) -> Iterator[list[object]]:
             recomputed = float(scores[column].mean())
             off = abs(mean - recomputed) > tolerance + 1e-9
             subsets = (
-                f"{matches or 'none'} of the {tried:,} subsets of models x datasets has the three means of {metric}"
+                f"{matches or 'none'} of the {tried:,} subsets of models x datasets has the printed {metric} means"
             )
             note = f"{subsets} (the nearest is off by {nearest:.2f})" if off else ""
             yield ["mean", column, mean, recomputed, mean - recomputed, off, note]

@@ -21,7 +21,7 @@ from anonbench.errors import ConfigError, DataError
 from anonbench.records import Detection
 from anonbench.statistics.bootstrap import RESAMPLES, Floats, bootstrap_sums, cluster_sums
 
-BINS_PX = (0.0, 8.0, 12.0, 16.0, 24.0)
+BINS_PX = (8.0, 12.0, 16.0, 24.0)
 WITH, WITHOUT, CONTRAST, SLOPE = "face", "no face", "face minus no face", "slope per 10 px"
 COLUMNS = ("group", "n_pairs", "n_queries", "n_identities", "estimate", "low", "high", "p", "note")
 
@@ -48,7 +48,8 @@ def face_table(
     """Mean differences by face, with clustered bootstrap intervals.
 
     differences: columns path, pid, difference (percent points), one row a query and run. heights: px by path, NaN for
-    no face (see `face_height`). bins_px: lower edges of the height bins, rising; the last is open.
+    no face (see `face_height`). bins_px: bounds between the height bins, rising, > 0; the first bin starts at 0, the last is
+    open.
     Rows: with a face, without, the difference between the two (below 0: those with a face lose more), each bin, and
     the slope of the difference over the height among those with a face. p is two-sided, against 0.
     Raises `DataError` for a query without a row in the detections.
@@ -90,7 +91,7 @@ def face_table(
         row(WITHOUT, ~found, mean_columns, _mean),
         row(CONTRAST, np.ones(len(d), bool), both_columns, _mean_gap),
     ]
-    for low, high in zip(bins_px, (*bins_px[1:], math.inf), strict=True):
+    for low, high in pairwise((0.0, *bins_px, math.inf)):
         name = f"{low:g}-{high:g} px" if math.isfinite(high) else f"{low:g}+ px"
         rows.append(row(name, found & (height >= low) & (height < high), mean_columns, _mean))
     rows.append(row(SLOPE, found, slope_columns, _slope_per_10))
@@ -116,9 +117,5 @@ def _slope_per_10(t: Floats) -> Floats:
 
 
 def _check_bins(bins_px: Sequence[float]) -> None:
-    if not bins_px or bins_px[0] < 0 or any(b <= a for a, b in pairwise(bins_px)):
-        raise ConfigError(
-            f"face height bins {list(bins_px)}; expected rising lower edges >= 0, such as [0, 8, 12, 16]."
-        )
-    if bins_px[0] != 0:
-        raise ConfigError(f"face height bins start at {bins_px[0]:g} px; expected 0, so that no face is left out.")
+    if any(b <= a for a, b in pairwise((0.0, *bins_px))):
+        raise ConfigError(f"face height bins {list(bins_px)}; expected rising bounds above 0, such as [8, 12, 16, 24].")
