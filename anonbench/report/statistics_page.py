@@ -399,6 +399,8 @@ def _row_estimate(row: pd.Series) -> str:
 
 
 def _estimate(value: float, low: float, high: float) -> str:
+    if math.isnan(low) or math.isnan(high):
+        return f"{value:+.2f} (no interval)"
     return f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
 
 

@@ -113,5 +113,5 @@ def test_a_query_without_detections_is_named():
 
 @pytest.mark.parametrize("bins", [[0, 12], [12, 8], [8, 12, 12], [-1, 5]])
 def test_bounds_must_rise(bins: list[float]):
-    with pytest.raises(ConfigError, match="face height bins .*expected rising bounds above 0"):
+    with pytest.raises(ConfigError, match=r"face height bins .*expected rising bounds above 0"):
         face_table(*made_up(loss=1.0, n=40), bins_px=bins)

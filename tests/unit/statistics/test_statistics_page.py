@@ -101,6 +101,13 @@ def test_the_interval_is_the_one_that_the_verdict_rests_on():
     assert "bot -1.00 [-1.90, -0.10]" in whole(cells(trained))
 
 
+def test_one_identity_has_no_interval():
+    lone = cell("undecided", n_identities=1, low=math.nan, high=math.nan, p=math.nan, p_holm=math.nan)
+    text = whole(cells(lone))
+    assert "bot -1.00 (no interval)" in text
+    assert "nan" not in text
+
+
 def test_what_is_not_shown_is_not_called_no_difference():
     text = whole(cells(cell("undecided")))
     assert "The data cannot tell: neither a difference nor equivalence within ±2 points is shown" in text
