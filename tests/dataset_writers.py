@@ -7,6 +7,7 @@ entry, and the contract tests do the rest.
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,10 @@ import h5py
 import numpy as np
 import scipy.io
 from PIL import Image
+
+from anonbench.datasets import airport, msmt17
+from anonbench.rendering import CropPlan, RenderSpec, plan_crops
+from anonbench.rendering.plan import sidecars
 
 TRAIN_PIDS, TEST_PIDS, CAMERAS = (2, 7, 11), (1, 3), (1, 2)
 CUHK03_PERSONS = {1: (1, 2, 3), 2: (1, 2)}  # camera pair: persons; identities are numbered through
@@ -185,6 +190,82 @@ def write_folder(root: Path, rows: Sequence[Sequence[object]] | None = None, tab
         csv.writer(stream).writerows([("path", "pid", "camid", "split"), *(folder_rows() if rows is None else rows)])
 
 
+# --- the layouts that only the renderer's planner writes ---
+
+
+def write_layout(root: Path, layout: str, **changes: Any) -> list[CropPlan]:
+    """The files of a rendered dataset with random pixels in place of people; a stray image and a read-me beside."""
+    settings = {"train_identities": 4, "test_identities": 3, "cameras": 3, "junk": 0, "distractors": 0} | changes
+    spec = RenderSpec(layout=layout, seed=3, **settings)
+    plans = plan_crops(spec)
+    for seed, plan in enumerate(plans):
+        write_image(root / plan.path, seed)
+    for name, content in sidecars(spec, plans).items():
+        (root / name).write_bytes(content)
+    write_image(root / "ground_truth/masks/mask.png")
+    (root / "readme.txt").write_text(f"{layout}\n")
+    return plans
+
+
+def _empty_folder(folders: dict[str, str]) -> Callable[[Path, str], None]:
+    def empty(root: Path, split: str) -> None:
+        for path in (root / folders[split]).glob("*.*"):
+            path.unlink()
+
+    return empty
+
+
+VIPER = {"cameras": 2, "images_per_camera": 1}
+
+
+def write_splits_json(root: Path, splits: Sequence[dict[str, list[str]]]) -> None:
+    """torchreid's split file; paths as on another machine, identities numbered anew."""
+    entries = [
+        {split: [[f"/data/VIPeR/{path}", n, 0] for n, path in enumerate(paths)] for split, paths in roles.items()}
+        for roles in splits
+    ]
+    (root / "splits.json").write_text(json.dumps(entries))
+
+
+def _empty_viper(root: Path, split: str) -> None:
+    """A split file whose only split has nobody in one role."""
+    images = {camera: sorted(p.relative_to(root).as_posix() for p in (root / camera).glob("*.bmp"))
+              for camera in ("cam_a", "cam_b")}  # fmt: skip
+    half = len(images["cam_a"]) // 2
+    roles = {
+        "train": {"train": [], "query": images["cam_a"], "gallery": images["cam_b"]},
+        "query": {"train": images["cam_a"][:half] + images["cam_b"][:half], "query": [],
+                  "gallery": images["cam_a"][half:] + images["cam_b"][half:]},
+        "gallery": {"train": images["cam_a"][:half] + images["cam_b"][:half],
+                    "query": images["cam_a"][half:] + images["cam_b"][half:], "gallery": []},
+    }  # fmt: skip
+    write_splits_json(root, [roles[split]])
+
+
+def write_airport(root: Path) -> None:
+    """With a split file, so that a split can be emptied."""
+    write_layout(root, "airport", distractors=3)
+    rows = [f"{r.path},{r.split}\n" for r in airport.read(root, expect="any").images]
+    (root / "split.csv").write_text("path,split\n" + "".join(rows))
+
+
+def _empty_airport(root: Path, split: str) -> None:
+    lines = (root / "split.csv").read_text().splitlines(keepends=True)
+    (root / "split.csv").write_text("".join(line for line in lines if not line.endswith(f",{split}\n")))
+
+
+def _empty_msmt17(root: Path, split: str) -> None:
+    for name, role in msmt17.LISTS.items():
+        if role == split:
+            (root / name).write_text("")
+
+
+def _repeat_line(root: Path, *names: str) -> None:
+    for name in names:
+        text = (root / name).read_text()
+        (root / name).write_text(text + text.splitlines()[0] + "\n")
+
+
 FORMATS = {
     "market1501": Format(
         write_market1501,
@@ -196,6 +277,32 @@ FORMATS = {
         write_cuhk03_extracted,
         _empty_cuhk03,
         lambda root: write_image(root / "images_detected/1_001_1_01.jpg"),
+        {"expect": "any"},
+    ),
+    "dukemtmcreid": Format(
+        lambda root: write_layout(root, "dukemtmcreid", distractors=2),
+        _empty_folder(MARKET_FOLDERS),
+        lambda root: write_image(
+            sorted((root / "query").glob("*.jpg"))[0].with_suffix(".png"),
+        ),
+        {"expect": "any"},
+    ),
+    "viper": Format(
+        lambda root: write_layout(root, "viper", **VIPER),
+        _empty_viper,
+        lambda root: write_image(sorted((root / "cam_a").glob("*.bmp"))[0].with_suffix(".png")),
+        {"expect": "any"},
+    ),
+    "airport": Format(
+        write_airport,
+        _empty_airport,
+        lambda root: _repeat_line(root, "filepath.txt", "personID.txt", "camID.txt"),
+        {"expect": "any", "split_file": "split.csv"},
+    ),
+    "msmt17": Format(
+        lambda root: write_layout(root, "msmt17"),
+        _empty_msmt17,
+        lambda root: _repeat_line(root, "list_query.txt"),
         {"expect": "any"},
     ),
     "folder": Format(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -43,11 +43,14 @@ class DatasetListing:
         A copy with hidden faces must leave them out: they would show the faces again.
     sidecars: text and protocol files that a drop-in copy needs, relative to the root.
     Hidden folders, and hidden files that are no images (`.DS_Store`, `.snakemake_timestamp`), are in none.
+    splits: path -> "train", "query" or "gallery", one map for each way in which the dataset is divided; the first is
+        what `images` says. Empty for a dataset with one division.
     """
 
     images: tuple[ImageRecord, ...]
     dropped: tuple[DroppedImage, ...]
     sidecars: tuple[str, ...]
+    splits: tuple[Mapping[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,26 +148,29 @@ def complete(
     files: Iterable[str],
     reason: Callable[[str], str],
     sidecar: Callable[[str], bool] = is_text,
+    splits: Sequence[Mapping[str, str]] = (),
 ) -> DatasetListing:
     """Check the images that an adapter found and sort all other `files` below the root into sidecars and dropped.
 
     reason: why an image file is not part of the protocol.
     sidecar: whether a file without image suffix belongs into a drop-in copy.
+    splits: the divisions of a dataset that has several; each must pass the same checks.
 
     Raises `DataError` for a path listed twice, an empty split, junk or distractors outside the gallery, an identity
     both in training and in test, or queries of which none has a match under another camera.
     """
     ordered = tuple(sorted(images, key=lambda image: image.path))
     _check_unique(root, ordered)
-    _check_splits(root, info, ordered)
-    _check_identities(root, ordered)
+    for divided in (ordered, *([replace(i, split=roles[i.path]) for i in ordered] for roles in splits[1:])):
+        _check_splits(root, info, divided)
+        _check_identities(root, divided)
 
     listed = {image.path for image in ordered}
     others = sorted(set(files) - listed)
     sidecars = tuple(path for path in others if not is_image(path) and sidecar(path))
     kept = set(sidecars)
     dropped = tuple(DroppedImage(path, _why_dropped(path, reason)) for path in others if path not in kept)
-    return DatasetListing(ordered, dropped, sidecars)
+    return DatasetListing(ordered, dropped, sidecars, tuple(splits))
 
 
 def check_published(

@@ -90,7 +90,7 @@ class Studio:
             return self._draw_empty(shape, camera, light, rng)
         figure, face_area_m2 = self.figure(plan.person)
         pose = sample_pose(rng)
-        yaw = _draw_yaw(view or camera.draw_view(rng), rng)
+        yaw = _draw_yaw(view or plan.view or camera.draw_view(rng), rng)
         turn = rotation_x(camera.pitch + rng.normal(0, 0.02)) @ rotation_y(yaw)
         posed = figure.pose(pose, turn)
         projection = self._frame(shape, posed, camera, plan.kind == POOR, rng)

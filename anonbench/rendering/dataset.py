@@ -17,10 +17,11 @@ import numpy as np
 
 from anonbench.errors import AnonbenchError, ConfigError
 from anonbench.files import atomic_folder
+from anonbench.images import decode_image, encode_image
 from anonbench.parallel import single_threaded_children
 from anonbench.progress import ProgressBar
 from anonbench.rendering.crop import Crop, Studio
-from anonbench.rendering.plan import plan_crops
+from anonbench.rendering.plan import plan_crops, sidecars
 from anonbench.rendering.spec import CropPlan, RenderSpec
 from anonbench.rendering.truth import COCO_KEYPOINTS, FACE_THRESHOLD
 
@@ -52,6 +53,8 @@ def render_dataset(spec: RenderSpec, output: Path, workers: int, progress: bool 
             (folder / TRUTH_FOLDER / "masks" / place).mkdir(parents=True, exist_ok=True)
         rows = _render_parallel(spec, plans, folder, workers, progress)
         rows.sort(key=lambda pair: pair[0]["path"])
+        for name, content in sidecars(spec, plans).items():
+            (folder / name).write_bytes(content)
         _write_csv(folder / TRUTH_FOLDER / "annotations.csv", ANNOTATION_COLUMNS, [a for a, _ in rows])
         _write_csv(folder / TRUTH_FOLDER / "keypoints.csv", KEYPOINT_COLUMNS, [k for _, k in rows])
         (folder / TRUTH_FOLDER / "README.txt").write_text(_readme(spec, plans), encoding="utf-8")
@@ -118,12 +121,20 @@ def _draw_job(plans: Sequence[CropPlan]) -> list[tuple[Row, Row]]:
         if stop.is_set():
             break
         crop = studio.draw(plan)
-        (folder / plan.path).write_bytes(encode_jpeg(crop))
+        (folder / plan.path).write_bytes(encode(crop, Path(plan.path).suffix))
         mask = (crop.truth.mask * 255).astype(np.uint8)
         mask_file = folder / TRUTH_FOLDER / "masks" / Path(plan.path).with_suffix(".png")
         mask_file.write_bytes(cv2.imencode(".png", mask)[1].tobytes())
         rows.append((_annotation(plan, crop), _keypoints(plan, crop)))
     return rows
+
+
+def encode(crop: Crop, suffix: str) -> bytes:
+    """The file of a crop: the camera's own JPEG, or its pixels in a lossless format that the layout wants."""
+    jpeg = encode_jpeg(crop)
+    if suffix == ".jpg":
+        return jpeg
+    return encode_image(decode_image(jpeg, "a rendered crop"), suffix, crop.jpeg_quality)
 
 
 def encode_jpeg(crop: Crop) -> bytes:

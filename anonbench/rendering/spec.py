@@ -24,6 +24,8 @@ class CropPlan:
     path: below the dataset folder, with forward slashes. pid: as the layout numbers it (-1 junk, 0 distractor).
     camid: 1..cameras. person: number of the identity to draw, in the population of the seed; None for an empty scene.
     kind: "person" (an ordinary crop), "poor" (a badly framed one) or "empty" (a false alarm: no person).
+    split: train, query or gallery; None where a layout leaves the division to its reader.
+    view: the view to draw, where the file name tells it; None: as the camera sees people.
     """
 
     path: str
@@ -31,6 +33,8 @@ class CropPlan:
     camid: int
     person: int | None
     kind: str = PERSON
+    split: str | None = None
+    view: str | None = None
 
 
 @dataclass(frozen=True)
