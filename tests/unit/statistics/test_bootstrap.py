@@ -52,6 +52,12 @@ def test_singletons_agree_with_scipys_bootstrap_and_the_standard_error():
     assert b.standard_error == pytest.approx(stats.sem(d), rel=0.03)
 
 
+def test_standard_error_of_few_clusters_is_not_the_plug_in_one():
+    d = [1.0, 4.0, -2.0, 0.5, 3.0]
+    b = bootstrap_mean_difference(d, np.arange(5), resamples=50_000)
+    assert b.standard_error == pytest.approx(stats.sem(d), rel=0.01)  # the plug-in one is 11 % smaller
+
+
 def test_alike_queries_widen_the_interval():
     rng = np.random.default_rng(3)
     ids = np.repeat(np.arange(50), 8)
