@@ -11,14 +11,10 @@ from anonbench.datasets._listing import (
     SplitCounts,
     adapter,
     check_published,
-    check_twins,
     complete,
-    is_hidden,
-    is_image,
     list_files,
 )
-from anonbench.errors import DataError
-from anonbench.records import ImageRecord
+from anonbench.datasets._three_folders import named_images, why_outside
 from anonbench.registry import DATASETS
 
 INFO = DatasetInfo(
@@ -41,8 +37,8 @@ INFO = DatasetInfo(
     ),
     request_from="It is no longer given out. Who holds a copy from before its withdrawal has it in the layout above.",
 )
-SPLIT_OF_FOLDER = {"bounding_box_train": "train", "query": "query", "bounding_box_test": "gallery"}
 NAME = re.compile(r"(?P<pid>\d{4,})_c(?P<camid>\d+)_f\d+\.[A-Za-z]+")
+EXPECTED_NAME = "DukeMTMC-reID name; expected <pid>_c<camera>_f<frame>.jpg such as 0001_c2_f0046182.jpg"
 
 # The gallery holds 702 people to be found and 408 whom no query looks for; these keep the numbers that they have.
 PUBLISHED = {
@@ -62,24 +58,7 @@ def read(root: Path, *, expect: str = "published") -> DatasetListing:
     Raises `DataError` for a wrong layout, an image with a foreign name in one of the three folders, or wrong counts.
     """
     files = list_files(root, INFO)
-    images = [_record(root, path) for path in files if _in_protocol(path)]
-    check_twins(root, (image.path for image in images))
-    listing = complete(root, INFO, images, files, lambda path: f"outside {', '.join(SPLIT_OF_FOLDER)}")
+    images = named_images(root, files, NAME, EXPECTED_NAME)
+    listing = complete(root, INFO, images, files, why_outside)
     check_published(root, INFO, listing, PUBLISHED, expect)
     return listing
-
-
-def _in_protocol(path: str) -> bool:
-    folder, _, name = path.rpartition("/")
-    return folder in SPLIT_OF_FOLDER and is_image(name) and not is_hidden(name)
-
-
-def _record(root: Path, path: str) -> ImageRecord:
-    folder, _, name = path.rpartition("/")
-    match = NAME.fullmatch(name)
-    if match is None:
-        raise DataError(
-            f"{root / path}: not a DukeMTMC-reID name; expected <pid>_c<camera>_f<frame>.jpg such as "
-            f"0001_c2_f0046182.jpg. Rename the file or move it out of {folder}/."
-        )
-    return ImageRecord(path, int(match["pid"]), int(match["camid"]), SPLIT_OF_FOLDER[folder])

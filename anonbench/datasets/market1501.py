@@ -11,15 +11,11 @@ from anonbench.datasets._listing import (
     SplitCounts,
     adapter,
     check_published,
-    check_twins,
     complete,
-    is_hidden,
-    is_image,
     is_text,
     list_files,
 )
-from anonbench.errors import DataError
-from anonbench.records import ImageRecord
+from anonbench.datasets._three_folders import named_images, why_outside
 from anonbench.registry import DATASETS
 
 INFO = DatasetInfo(
@@ -37,8 +33,10 @@ INFO = DatasetInfo(
     ),
     request_from="It comes from its authors: https://zheng-lab.cecs.anu.edu.au/Project/project_reid.html",
 )
-SPLIT_OF_FOLDER = {"bounding_box_train": "train", "query": "query", "bounding_box_test": "gallery"}
 NAME = re.compile(r"(?P<pid>-1|\d{4,})_c(?P<camid>\d+)s\d+_\d+_\d+\.[A-Za-z]+")
+EXPECTED_NAME = (
+    "Market-1501 name; expected <pid>_c<camera>s<sequence>_<frame>_<box>.jpg such as 0002_c1s1_000451_03.jpg"
+)
 
 # Distractors (0000) are not checked: the authors' page says 2,793, yet 19,732 boxes without 3,819 junk and the 13,115
 # of the 750 people leave 2,798.
@@ -63,33 +61,16 @@ def read(root: Path, *, expect: str = "published") -> DatasetListing:
     Raises `DataError` for a wrong layout, an image with a foreign name in one of the three folders, or wrong counts.
     """
     files = list_files(root, INFO)
-    images = [_record(root, path) for path in files if _in_protocol(path)]
-    check_twins(root, (image.path for image in images))
+    images = named_images(root, files, NAME, EXPECTED_NAME)
     listing = complete(root, INFO, images, files, _reason, _is_sidecar)
     check_published(root, INFO, listing, PUBLISHED, expect)
     return listing
 
 
-def _in_protocol(path: str) -> bool:
-    folder, _, name = path.rpartition("/")
-    return folder in SPLIT_OF_FOLDER and is_image(name) and not is_hidden(name)
-
-
-def _record(root: Path, path: str) -> ImageRecord:
-    folder, _, name = path.rpartition("/")
-    match = NAME.fullmatch(name)
-    if match is None:
-        raise DataError(
-            f"{root / path}: not a Market-1501 name; expected <pid>_c<camera>s<sequence>_<frame>_<box>.jpg such as "
-            f"0002_c1s1_000451_03.jpg. Rename the file or move it out of {folder}/."
-        )
-    return ImageRecord(path, int(match["pid"]), int(match["camid"]), SPLIT_OF_FOLDER[folder])
-
-
 def _reason(path: str) -> str:
     if path.startswith("gt_bbox/"):
         return "hand-drawn box, not part of the re-identification protocol"
-    return f"outside {', '.join(SPLIT_OF_FOLDER)}"
+    return why_outside(path)
 
 
 def _is_sidecar(path: str) -> bool:
