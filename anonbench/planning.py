@@ -25,6 +25,13 @@ DETECTOR_KEYS = ("method", "threshold", "default_box")  # neither they nor an an
 FLOAT32_BYTES = 4
 LINE_WIDTH = 118
 MANIFEST, TABLE_2, RENDERED = "manifest", "Table II", "rendering settings"
+TABLE_2_TRAIN = "Table II for training alone"
+IN_WORDS = {
+    MANIFEST: "counted here",
+    RENDERED: "from the rendering settings",
+    TABLE_2: "assumed as in Table II",
+    TABLE_2_TRAIN: "assumed as in Table II for training, all others in the test set",
+}
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,7 @@ class DatasetSize:
     """Images of a dataset.
 
     train, test: numbers of images; test = query + gallery. pixels: mean of an image, None when unknown.
-    source: MANIFEST, TABLE_2 or RENDERED.
+    source: MANIFEST, RENDERED, TABLE_2 or TABLE_2_TRAIN.
     """
 
     train: int
@@ -137,7 +144,9 @@ def dataset_size(
     """How many images a dataset has: counted in its manifest, drawn by its settings, or as Table II prints them.
 
     entry: the dataset's config entry. results: the folder of results, where the manifest may be.
-    Table II swaps CUHK03's query and gallery, which does not matter: only their sum is used. None when nothing tells.
+    Table II swaps CUHK03's query and gallery, which does not matter: only their sum is used. It counts a part of
+    Airport that cannot be had; without a split file all images that are not for training stand in the test set.
+    None when nothing tells.
     """
     manifest = results / "manifests" / name / "original.csv"
     if manifest.is_file():
@@ -145,11 +154,15 @@ def dataset_size(
     if "render" in entry:
         return _size_of_rendering(entry["render"])
     if "published_as" in entry and published.is_file():
+        from anonbench.datasets.airport import PUBLISHED_IMAGES
+
         with published.open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
                 if row["data"] == entry["published_as"]:
-                    test = int(row["query_images"]) + int(row["gallery_images"])
-                    return DatasetSize(int(row["train_images"]), test, None, TABLE_2)
+                    train, test = int(row["train_images"]), int(row["query_images"]) + int(row["gallery_images"])
+                    if entry["format"] == "airport" and not entry.get("split_file"):
+                        return DatasetSize(train, PUBLISHED_IMAGES - train, None, TABLE_2_TRAIN)
+                    return DatasetSize(train, test, None, TABLE_2)
     return None
 
 
@@ -489,8 +502,7 @@ def _grounds(plan: Plan) -> list[str]:
         by_source: dict[str, list[str]] = {}
         for dataset, source in plan.sizes.items():
             by_source.setdefault(source, []).append(dataset)
-        words = {MANIFEST: "counted here", RENDERED: "from the rendering settings", TABLE_2: "assumed as in Table II"}
-        parts = (f"{words.get(s, 'UNKNOWN, counted as nothing')}: {', '.join(names)}" for s, names in by_source.items())
+        parts = (f"{IN_WORDS.get(s, 'UNKNOWN, counted as nothing')}: {', '.join(d)}" for s, d in by_source.items())
         lines.append("images " + "; ".join(parts))
     if plan.finished_here:
         cells = ", ".join(f"{cell} ({n})" for cell, n in plan.finished_here.items())
