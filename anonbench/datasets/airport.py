@@ -1,11 +1,16 @@
-"""Airport (ALERT) in its native layout: lists of paths, persons and cameras, and no split."""
+"""Airport (ALERT) in its native layout: lists of paths, persons and cameras, and the owners' partition."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import zlib
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import scipy.io
+from numpy.typing import NDArray
 
 from anonbench.datasets._listing import (
     EXPECT,
@@ -32,7 +37,7 @@ INFO = DatasetInfo(
   personID.txt          (the same lines: its person; 0 and 1320011 or more are nobody who is looked for)
   camID.txt             (the same lines: its camera)
   <camera>/<person>/<image>   (the images, where filepath.txt says)
-  splits.csv, splits.json     (optional: your split, named by split_file)""",
+  Partition_airport.mat       (optional: the owners' split, or one of your own, named by split_file)""",
     citation=(
         "Karanam et al., A Systematic Evaluation and Benchmark for Person Re-Identification, TPAMI 2018; Camps et al., "
         "From the Lab to the Real World: Re-Identification in an Airport Camera Network, TCSVT 2017"
@@ -44,55 +49,70 @@ INFO = DatasetInfo(
     request_from="It comes from ALERT on request: https://alert.northeastern.edu/transitioning-technology/alert-datasets",
 )
 LISTS = ("filepath.txt", "personID.txt", "camID.txt")
+PARTITION = "Partition_airport.mat"
+MASKS = ("idx_train", "idx_test", "idx_probe", "idx_gallery")
 FIRST_DISTRACTOR = 1_320_011
 PUBLISHED_IMAGES, PUBLISHED_PEOPLE = 39_902, 9_651
 
 
 @DATASETS.register("airport")
 @adapter(INFO)
-def read(root: Path, *, seed: int = 0, split_file: str | None = None, expect: str = "published") -> DatasetListing:
+def read(
+    root: Path, *, seed: int = 0, split_file: str | None = None, split_id: int = 0, expect: str = "published"
+) -> DatasetListing:
     """List a folder in Airport's layout.
 
     seed: draws the split where no file has it, whole number >= 0.
-    split_file: CSV with the columns path and split, or torchreid's JSON (its first split counts), relative to `root`.
-        Images that it leaves out are dropped.
+    split_file: `Partition_airport.mat`, which comes with the dataset, a CSV with the columns path and split, or
+        torchreid's JSON; relative to `root`. Images that it leaves out are dropped. None: drawn from the seed.
+    split_id: which split of a file that has several, from 0; in the owners' partition each has another gallery camera.
     expect: "published" checks the numbers of images and persons; "any" is for subsets and rendered people.
 
-    No public code ships a split, and that of Study 1 (3,493 / 2,420 / 1,003 images of 770 people, Table II) cannot be
-    had; ours is therefore not comparable with its Table VI. The sorted numbers of the people whom at least two cameras
-    see are shuffled with `numpy.random.default_rng(seed)`; the first half is for training. For each of the others, in
-    that order, one camera is drawn: its images are queries, those by other cameras gallery. Whoever is seen by a
-    single camera stands in the gallery, and so do the persons 0 and 1320011 or more, as distractors (pid 0): nobody
-    looks for them. (light-reid's reader leaves these numbers out, fast-reid's begins people at 11001; no publication
-    that we know of defines them.)
+    Distractors stand in the gallery with pid 0: person 0 and the numbers from 1320011 on. light-reid leaves these out,
+    fast-reid keeps 11001 to 401999, which is the same; no publication that we know of explains the numbers. They look
+    like <clip 1..40><1001..> for people matched over cameras, and <clip><camera 32..37><track> for all others. What a
+    split file makes a training or query image keeps its number.
+
+    A drawn split: the sorted numbers of the people whom at least two cameras see are shuffled with
+    `numpy.random.default_rng(seed).permutation`; the first half is for training. For each of the others, in shuffled
+    order, the same generator's `choice` draws one of the person's sorted cameras: its images are queries, those by
+    other cameras gallery. Whoever is seen by a single camera stands in the gallery.
+
+    Study 1's Table II (770 people, 3,493 / 2,420 / 1,003 images) says of no split how it was made; numbers on a drawn
+    one are not comparable with its Table VI.
 
     Raises `DataError` for a wrong layout, lists of unequal length, missing images, a bad split file or wrong counts;
     `ConfigError` for a bad option.
     """
     check_choice(INFO, "expect", expect, EXPECT)
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise ConfigError(f"dataset format 'airport': option 'seed' is {seed!r}; expected a whole number >= 0.")
+    for key, value in (("seed", seed), ("split_id", split_id)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise ConfigError(f"dataset format 'airport': option '{key}' is {value!r}; expected a whole number >= 0.")
     files = list_files(root, INFO)
     records = _read_lists(root, set(files))
     if expect == "published":
         _check_published(root, records)
     file = find_split_file(root, split_file)
-    roles = read_split_file(file, (r.path for r in records))[0] if file else drawn_split(records, seed)
-    images = [ImageRecord(r.path, r.pid, r.camid, roles[r.path]) for r in records if r.path in roles]
+    roles = _chosen(file, records, split_id) if file else drawn_split(records, seed)
+    images = [_with_role(record, roles[record.path]) for record in records if record.path in roles]
+    listed = {record.path for record in records}
 
     def reason(path: str) -> str:
-        return f"not in {file.name}" if file and path in {r.path for r in records} else "not listed in filepath.txt"
+        return f"in no part of split {split_id} of {split_file}" if path in listed else "not listed in filepath.txt"
 
-    return complete(root, INFO, images, files, reason, is_text)
+    def sidecar(path: str) -> bool:
+        return is_text(path) or path in (PARTITION, split_file)
+
+    return complete(root, INFO, images, files, reason, sidecar)
 
 
-def drawn_split(records: Iterable[ImageRecord], seed: int) -> dict[str, str]:
+def drawn_split(records: Sequence[ImageRecord], seed: int) -> dict[str, str]:
     """Path -> role, as `read` describes it."""
     by_person: dict[int, list[ImageRecord]] = {}
     for record in records:
         by_person.setdefault(record.pid, []).append(record)
     cameras = {pid: sorted({r.camid for r in images}) for pid, images in by_person.items()}
-    seen_twice = sorted(pid for pid, seen in cameras.items() if len(seen) > 1 and pid != DISTRACTOR_PID)
+    seen_twice = sorted(pid for pid, seen in cameras.items() if len(seen) > 1 and not is_distractor(pid))
     rng = np.random.default_rng(seed)
     order = rng.permutation(seen_twice).tolist()
     train, test = order[: len(order) // 2], order[len(order) // 2 :]
@@ -105,8 +125,66 @@ def drawn_split(records: Iterable[ImageRecord], seed: int) -> dict[str, str]:
     }
 
 
+def is_distractor(person: int) -> bool:
+    """Whether a number of `personID.txt` is that of nobody who is looked for."""
+    return person == 0 or person >= FIRST_DISTRACTOR
+
+
+def _with_role(record: ImageRecord, split: str) -> ImageRecord:
+    distractor = split == "gallery" and is_distractor(record.pid)
+    return replace(record, pid=DISTRACTOR_PID if distractor else record.pid, split=split)
+
+
+def _chosen(file: Path, records: Sequence[ImageRecord], split_id: int) -> dict[str, str]:
+    paths = [record.path for record in records]
+    splits = read_partition(file, paths) if file.suffix.lower() == ".mat" else read_split_file(file, paths)
+    if split_id >= len(splits):
+        raise ConfigError(
+            f"dataset format 'airport': option 'split_id' is {split_id}; {file} has {len(splits)}, numbered from 0."
+        )
+    return splits[split_id]
+
+
+def read_partition(file: Path, paths: Sequence[str]) -> list[dict[str, str]]:
+    """The splits of the owners' partition, each a map image path -> role; `paths` in the order of `filepath.txt`.
+
+    The file holds a structure `partition` of masks: `idx_train` and `idx_test` (N,) over all images, `idx_probe` and
+    `idx_gallery` (splits, T) over the T test images in their order.
+
+    Source: the readers in RSL-NEU/person-reid-benchmark (Karanam et al. 2018). We have seen no copy of the file.
+
+    Raises `DataError` when it cannot be read, its masks have other sizes, or one image is in two parts.
+    """
+    try:
+        content = scipy.io.loadmat(file, simplify_cells=True)
+    except (OSError, ValueError, TypeError, NotImplementedError, zlib.error, scipy.io.matlab.MatReadError) as error:
+        raise DataError(f"{file}: not a readable MATLAB file before version 7.3 ({error}). Fetch it again.") from error
+    partition = content.get("partition")
+    absent = [key for key in MASKS if not isinstance(partition, dict) or key not in partition]
+    if absent:
+        raise DataError(f"{file}: partition has no {' and no '.join(absent)}. Expected {', '.join(MASKS)}.")
+    train, test = (_mask(file, partition, key, len(paths))[0] for key in MASKS[:2])
+    tested = np.flatnonzero(test)
+    probes, galleries = (_mask(file, partition, key, len(tested)) for key in MASKS[2:])
+    if len(probes) != len(galleries) or (train & test).any() or (probes & galleries).any():
+        raise DataError(f"{file}: partition contradicts itself: an image is in two parts, or a split lacks one.")
+    splits = []
+    for probe, gallery in zip(probes, galleries, strict=True):
+        parts = {"train": np.flatnonzero(train), "query": tested[probe], "gallery": tested[gallery]}
+        splits.append({paths[i]: split for split, indices in parts.items() for i in indices.tolist()})
+    return splits
+
+
+def _mask(file: Path, partition: dict[str, Any], key: str, length: int) -> NDArray[np.bool_]:
+    """(splits, length) bool."""
+    mask = np.atleast_2d(np.asarray(partition[key]))
+    if mask.shape[1] != length or not np.isin(mask, (0, 1)).all():
+        raise DataError(f"{file}: {key} is not a mask of {length} images in its rows; found the shape {mask.shape}.")
+    return mask.astype(bool)
+
+
 def _read_lists(root: Path, files: set[str]) -> list[ImageRecord]:
-    """Every listed image, in the lists' order, with the split still empty."""
+    """Every listed image, in the lists' order, numbered as there, with the split still empty."""
     columns = {name: _lines(root, name) for name in LISTS}
     lengths = {name: len(lines) for name, lines in columns.items()}
     if len(set(lengths.values())) > 1:
@@ -122,9 +200,8 @@ def _read_lists(root: Path, files: set[str]) -> list[ImageRecord]:
         seen.add(path)
         if path not in files:
             missing.append(path)
-        number = _integer(root, LISTS[1], line, person)
-        pid = DISTRACTOR_PID if number == 0 or number >= FIRST_DISTRACTOR else number
-        records.append(ImageRecord(path, pid, _integer(root, LISTS[2], line, camera), ""))
+        pid, camid = _integer(root, LISTS[1], line, person), _integer(root, LISTS[2], line, camera)
+        records.append(ImageRecord(path, pid, camid, ""))
     if missing:
         raise DataError(
             f"{root}: {len(missing)} of {len(records)} images that filepath.txt lists are missing: {some(missing)}. "
@@ -149,11 +226,12 @@ def _integer(root: Path, name: str, line: int, text: str) -> int:
     return int(text)
 
 
-def _check_published(root: Path, records: list[ImageRecord]) -> None:
-    people: Mapping[int, None] = dict.fromkeys(r.pid for r in records if r.pid != DISTRACTOR_PID)
-    if (len(records), len(people)) != (PUBLISHED_IMAGES, PUBLISHED_PEOPLE):
+def _check_published(root: Path, records: Sequence[ImageRecord]) -> None:
+    """Whether the published 9,651 count person 0 is not said anywhere: both ways are accepted."""
+    people = {r.pid for r in records}
+    if len(records) != PUBLISHED_IMAGES or PUBLISHED_PEOPLE not in (len(people), len(people - {0})):
         raise DataError(
-            f"{root}: not the published {INFO.title}: found {len(records):,} images of {len(people):,} identities; "
-            f"expected {PUBLISHED_IMAGES:,} images of {PUBLISHED_PEOPLE:,} identities. Is the copy complete? If it is "
-            f"a subset or rendered on purpose, write `expect: any` in the dataset's config entry."
+            f"{root}: not the published {INFO.title}: found {len(records):,} images of {len(people - {0}):,} "
+            f"identities; expected {PUBLISHED_IMAGES:,} images of {PUBLISHED_PEOPLE:,} identities. Is the copy "
+            f"complete? If it is a subset or rendered on purpose, write `expect: any` in the dataset's config entry."
         )
