@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from anonbench.datasets import cuhk03, market1501
+from anonbench.datasets import cuhk03, dukemtmcreid, market1501, viper
 from anonbench.errors import DataError
 from anonbench.files import write_text
 from anonbench.report.statistics_page import published_page, statistics_page
@@ -41,10 +41,15 @@ NOISE_COLUMNS = (
 FACE_KEY = ("dataset", "model", "variant", "contrast", "metric")
 ALL = "all"
 NAME_COLUMNS = ("dataset", "data", "model", "variant", "path")  # a variant called 6 is a name, not a number
-# The sizes that the adapters check a download against.
+# The sizes that the adapters check a download against; Airport's split is nobody's protocol.
 PROTOCOLS: dict[str, Sizes] = {
-    "market1501": {name: market1501.PUBLISHED[name].images for name in ("query", "gallery")},
-    "cuhk03": {name: cuhk03.PUBLISHED["detected"][name].images for name in ("query", "gallery")},
+    dataset: {name: splits[name].images for name in ("query", "gallery")}
+    for dataset, splits in {
+        "market1501": market1501.PUBLISHED,
+        "dukemtmcreid": dukemtmcreid.PUBLISHED,
+        "viper": viper.PUBLISHED,
+        "cuhk03": cuhk03.PUBLISHED["detected"],
+    }.items()
 }
 
 
