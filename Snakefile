@@ -1,7 +1,8 @@
 # anonbench: raw dataset -> manifest -> detections -> anonymized variants -> trained models -> metrics -> tables.
 #
-#   snakemake --cores 8 results/tables/table3.csv                  one table, rendered demo (config/default.yaml)
-#   snakemake --cores 8 --configfile config/paper.yaml             all tables at paper scale on the real datasets
+#   snakemake --cores 8                                            Study 1 on rendered people (config/default.yaml)
+#   snakemake --cores 8 results/tables/table3.csv                  one table
+#   snakemake --cores 8 --configfile config/paper.yaml             the study at paper scale on the real datasets
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -14,13 +15,17 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/tables.smk"
+include: "workflow/rules/statistics.smk"
+include: "workflow/rules/figures.smk"
 include: "workflow/rules/planning.smk"
 
 
 rule all:
     default_target: True
     input:
-        expand("results/tables/{table}.csv", table=config["tables"]),
-        "results/statistics/ttest.csv",
+        expand("results/tables/{table}.csv", table=config["build"]),
         "results/tables/untrained.csv",
-        "results/figures/variants.png",
+        "results/statistics/ttest.csv",
+        "results/statistics/statistics.md",
+        "results/statistics/published.md",
+        figure_targets(),

@@ -111,10 +111,98 @@ def _ttest(a: argparse.Namespace) -> None:
     ttest(a.tables, a.output)
 
 
+def _cells(a: argparse.Namespace) -> None:
+    from anonbench.stages.statistics import cells
+
+    cells(a.metrics, a.margin, a.output, a.alpha, a.resamples)
+
+
+def _noise_floor(a: argparse.Namespace) -> None:
+    from anonbench.stages.statistics import noise_floor
+
+    noise_floor(a.metrics, a.output, a.alpha, a.resamples)
+
+
+def _faces(a: argparse.Namespace) -> None:
+    from anonbench.stages.statistics import faces
+
+    faces(a.metrics, a.spec, a.output, a.bins, a.alpha, a.resamples)
+
+
+def _effects(a: argparse.Namespace) -> None:
+    from anonbench.stages.statistics import effects
+
+    effects(a.tables, a.margin, a.output, a.alpha)
+
+
+def _published(a: argparse.Namespace) -> None:
+    from anonbench.stages.statistics import published
+
+    published(a.folder, a.margin, a.output, a.readable, a.alpha)
+
+
+def _conclusions(a: argparse.Namespace) -> None:
+    from anonbench.stages.statistics import page
+
+    page(a.cells, a.noise, a.faces, a.effects, a.label, a.output, a.alpha)
+
+
 def _samples(a: argparse.Namespace) -> None:
     from anonbench.stages.samples import samples
 
-    samples(a.manifest, a.detections, {name: Path(root) for name, root in a.spec.items()}, a.count, a.output)
+    samples(a.manifest, a.detections, _folders(a.spec), a.count, a.output)
+
+
+def _figure1(a: argparse.Namespace) -> None:
+    from anonbench.stages.samples import figure1
+
+    figure1(a.manifest, a.detections, _folders(a.spec), a.count, a.label, a.output, a.png)
+
+
+def _figure2(a: argparse.Namespace) -> None:
+    from anonbench.stages.samples import figure2
+
+    figure2(a.manifest, a.detections, _folders(a.spec["roots"]), a.spec["details"], a.label, a.output, a.png)
+
+
+def _folders(spec: dict[str, str]) -> dict[str, Path]:
+    return {name: Path(root) for name, root in spec.items()}
+
+
+def _figure_settings(a: argparse.Namespace) -> None:
+    from anonbench.stages.figures import settings
+
+    settings(a.metrics, a.spec, a.label, a.output, a.png)
+
+
+def _figure_differences(a: argparse.Namespace) -> None:
+    from anonbench.stages.figures import differences
+
+    differences(a.cells, a.metric, a.label, a.output, a.png)
+
+
+def _figure_cmc(a: argparse.Namespace) -> None:
+    from anonbench.stages.figures import cmc
+
+    cmc(a.metrics, a.spec, a.ranks, a.label, a.output, a.png)
+
+
+def _figure_dose_response(a: argparse.Namespace) -> None:
+    from anonbench.stages.figures import dose_response
+
+    dose_response(a.metrics, a.spec["dataset"], a.spec["model"], a.spec["families"], a.label, a.output, a.png)
+
+
+def _figure_faces(a: argparse.Namespace) -> None:
+    from anonbench.stages.figures import faces_cost
+
+    faces_cost(a.faces, a.spec["dataset"], a.spec["variant"], a.label, a.output, a.png)
+
+
+def _figure_ranked(a: argparse.Namespace) -> None:
+    from anonbench.stages.ranked import ranked
+
+    ranked(a.spec["settings"], a.spec["evaluation"], a.spec["model"], a.ranks, a.label, a.output, a.png)
 
 
 def _list(a: argparse.Namespace) -> None:
@@ -171,6 +259,13 @@ def _parser() -> argparse.ArgumentParser:
     def spec(sub: argparse.ArgumentParser, what: str) -> None:
         sub.add_argument("--spec", type=json.loads, required=True, help=f"{what}, as JSON")
 
+    def tested(sub: argparse.ArgumentParser, margin: bool) -> None:
+        sub.add_argument("--alpha", type=float, default=0.05, help="level of the tests; 1 - confidence")
+        if margin:
+            sub.add_argument(
+                "--margin", type=float, required=True, help="a smaller loss counts as none, percent points"
+            )
+
     def of_split(sub: argparse.ArgumentParser) -> None:
         sub.add_argument("--splits", type=Path, help="file with the splits of a dataset that has several")
         sub.add_argument("--split", type=int, help="which of them; the manifest's own when left out")
@@ -221,9 +316,61 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--baseline", type=Path, help="printed table with the original -> original row")
     sub = stage("ttest", _ttest, "paired t-tests over tables")
     sub.add_argument("--tables", type=Path, nargs="+", required=True)
+    for name, run, help_ in (
+        ("cells", _cells, "difference, interval and verdict of every cell"),
+        ("noise_floor", _noise_floor, "how far trainings differ that differ in the seed alone"),
+        ("faces", _faces, "differences by the visible face of the query"),
+    ):
+        sub = stage(name, run, help_)
+        sub.add_argument("--metrics", type=Path, nargs="+", required=True)
+        sub.add_argument("--resamples", type=int, default=10_000, help="bootstrap draws of query identities")
+        tested(sub, margin=name == "cells")
+        if name == "faces":
+            spec(sub, "[{dataset, variant, detections}]")
+            sub.add_argument("--bins", type=float, nargs="+", required=True, help="bounds of face heights, pixels")
+    sub = stage("effects", _effects, "overall effects over tables")
+    sub.add_argument("--tables", type=Path, nargs="+", required=True)
+    tested(sub, margin=True)
+    sub = stage("published", _published, "what the paper's printed numbers say, recomputed", "folder")
+    sub.add_argument("--readable", type=Path, required=True)
+    tested(sub, margin=True)
+    sub = stage("conclusions", _conclusions, "one page of words", "cells", "noise", "faces", "effects")
+    sub.add_argument("--label", required=True, help="what the data is, in words")
+    tested(sub, margin=False)
     sub = stage("samples", _samples, "picture the same crops under every variant", "manifest", "detections")
     spec(sub, "variant -> image folder")
-    sub.add_argument("--count", type=int, default=6)
+    sub.add_argument("--count", type=_at_least_one, default=6)
+
+    def figure(
+        name: str, run: Callable[[argparse.Namespace], None], help_: str, *inputs: str, metrics: bool = False
+    ) -> argparse.ArgumentParser:
+        """A figure: --output is the SVG, --png its twin."""
+        sub = stage(name, run, help_, *inputs)
+        sub.add_argument("--png", type=Path, required=True)
+        sub.add_argument("--label", required=True, help="what the data is, in words")
+        if metrics:
+            sub.add_argument("--metrics", type=Path, nargs="+", required=True)
+        return sub
+
+    sub = figure("figure1", _figure1, "crops over the same crops anonymized", "manifest", "detections")
+    spec(sub, "{original: folder, variant: folder}")
+    sub.add_argument("--count", type=_at_least_one, default=8)
+    sub = figure("figure2", _figure2, "one crop under each technique", "manifest", "detections")
+    spec(sub, "{roots: {variant: folder}, details: {variant: text}}")
+    sub = figure("figure_settings", _figure_settings, "mAP and rank-1 in the three settings", metrics=True)
+    spec(sub, "[{dataset, model, variant}]")
+    sub = figure("figure_differences", _figure_differences, "differences to original -> original", "cells")
+    sub.add_argument("--metric", choices=("map", "rank1"), required=True)
+    sub = figure("figure_cmc", _figure_cmc, "CMC curves of a dataset", metrics=True)
+    spec(sub, "[{dataset, model, variant}]")
+    sub.add_argument("--ranks", type=_at_least_one, default=20)
+    sub = figure("figure_dose_response", _figure_dose_response, "mAP over the strength of hiding", metrics=True)
+    spec(sub, "{dataset, model, families: [{title, axis, values: {variant: number}, more_hides}]}")
+    sub = figure("figure_faces", _figure_faces, "differences by the size of the face", "faces")
+    spec(sub, "{dataset, variant}")
+    sub = figure("figure_ranked", _figure_ranked, "retrieval lists before and after")
+    spec(sub, "{settings: [{setting, features, queries, root}] * 2, evaluation, model}")
+    sub.add_argument("--ranks", type=_at_least_one, default=10)
 
     sub = command("list", _list, "list the known plug-ins of a kind")
     sub.add_argument("kind", choices=("anonymizers", "datasets", "detectors", "models"))

@@ -16,10 +16,13 @@ import yaml
 from anonbench.errors import ConfigError, nearest
 from anonbench.registry import ANONYMIZERS, DATASETS, DETECTORS, load_plugins
 from anonbench.stages.anonymize import ENTRY_KEYS as VARIANT_KEYS
+from anonbench.stages.detect import ENTRY_KEYS as DETECTOR_KEYS
+from anonbench.stages.detect import read_default_box
 from anonbench.stages.index import ENTRY_KEYS as DATASET_KEYS
 
 SCHEMA = Path(__file__).parents[1] / "workflow" / "schemas" / "config.schema.yaml"
 RENDERED_ROOT = "data/rendered"
+SETTING_ROWS = ("models", "anonymizers")  # tables whose cells are settings of train and test variant
 RESERVED_VARIANTS = ("original", "untrained")
 
 
@@ -41,6 +44,7 @@ def resolve_model(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     """A model's config entry with the recipe that it names written out as `training`, as the stages take it."""
     entry = dict(config["models"][name])
     entry["training"] = config["recipes"][entry.pop("recipe")]
+    entry.pop("seeds", None)
     return entry
 
 
@@ -71,7 +75,7 @@ def _explain(error: jsonschema.ValidationError) -> str:
 
 def _check_plugins(config: Mapping[str, Any]) -> None:
     for name, entry in config["detectors"].items():
-        _at(f"detectors.{name}", lambda e=entry: DETECTORS.create(e))
+        _at(f"detectors.{name}", lambda e=entry: _check_detector(e))
     for name, entry in config["variants"].items():
         _at(f"variants.{name}", lambda e=entry: ANONYMIZERS.create(e, ignore=VARIANT_KEYS))
     for name, entry in config["datasets"].items():
@@ -83,6 +87,11 @@ def _check_plugins(config: Mapping[str, Any]) -> None:
         _at(f"models.{name}", lambda n=name: _check_model(resolve_model(config, n)))
     for name, entry in config["recipes"].items():
         _at("recipes", lambda n=name, e=entry: _check_recipe(n, e))
+
+
+def _check_detector(entry: Mapping[str, Any]) -> None:
+    DETECTORS.create(entry, ignore=DETECTOR_KEYS)
+    read_default_box(entry)
 
 
 def _check_dataset(entry: Mapping[str, Any]) -> None:
@@ -127,17 +136,34 @@ def _check_references(config: Mapping[str, Any]) -> None:
     for name, variant in config["variants"].items():
         _known(f"variants.{name}.detector", [variant["detector"]], config["detectors"])
     for name, table in config["tables"].items():
-        where = f"tables.{name}"
-        _known(f"{where}.dataset", [table["dataset"]], config["datasets"])
-        _known(f"{where}.models", table["models"], config["models"])
-        _known(f"{where}.variants", table["variants"], config["variants"])
-        if table["rows"] == "models" and len(table["variants"]) != 1:
-            raise ConfigError(f"{where}: a table with a row per model compares one variant, got {table['variants']}")
-        if table["rows"] == "anonymizers" and len(table["models"]) != 1:
-            raise ConfigError(f"{where}: a table with a row per anonymizer shows one model, got {table['models']}")
-    tables = [name for name, table in config["tables"].items() if table["rows"] == "models"]
-    _known("ttest", config["ttest"], tables)
-    _known("untrained", config["untrained"], tables)
+        _check_table(config, f"tables.{name}", table)
+    settings = [name for name, table in config["tables"].items() if table["rows"] in SETTING_ROWS]
+    by_model = [name for name, table in config["tables"].items() if table["rows"] == "models"]
+    _known("build", config["build"], config["tables"])
+    _known("untrained", config["untrained"], by_model)
+    ranked, dose = config["figures"]["ranked"], config["figures"]["dose_response"]
+    for where, figure in (("figures.ranked", ranked), ("figures.dose_response", dose)):
+        _known(f"{where}.table", [figure["table"]], settings)
+        _known(f"{where}.model", [figure["model"]], config["tables"][figure["table"]]["models"])
+    for parameter, variants in dose["parameters"].items():
+        where = f"figures.dose_response.parameters.{parameter}"
+        _known(where, variants, config["variants"])
+        for variant in variants:
+            if not isinstance(config["variants"][variant].get(parameter), int | float):
+                raise ConfigError(f"{where}: variants.{variant} has no number called '{parameter}'")
+
+
+def _check_table(config: Mapping[str, Any], where: str, table: Mapping[str, Any]) -> None:
+    if table["rows"] not in SETTING_ROWS:
+        _known(f"{where}.datasets", table["datasets"], config["datasets"])
+        return
+    _known(f"{where}.dataset", [table["dataset"]], config["datasets"])
+    _known(f"{where}.models", table["models"], config["models"])
+    _known(f"{where}.variants", table["variants"], config["variants"])
+    if table["rows"] == "models" and len(table["variants"]) != 1:
+        raise ConfigError(f"{where}: a table with a row per model compares one variant, got {table['variants']}")
+    if table["rows"] == "anonymizers" and len(table["models"]) != 1:
+        raise ConfigError(f"{where}: a table with a row per anonymizer shows one model, got {table['models']}")
 
 
 def _known(where: str, names: Iterable[str], known: Iterable[str]) -> None:

@@ -12,7 +12,7 @@ from matplotlib.transforms import offset_copy
 
 from anonbench.errors import ConfigError
 from anonbench.report.layout import METRIC_HEADINGS
-from anonbench.report.runs import Case, Metrics, Runs, describe_runs, runs_of
+from anonbench.report.runs import Case, Metrics, Runs, describe_runs, has_runs, runs_of
 from anonbench.report.style import FAINT, MARGIN, SETTING_SERIES, TEXT_SIZE, around, house_style, open_page
 
 PAGE_WIDTH = 7.6  # inches
@@ -51,14 +51,16 @@ def draw_dose_response(
 ) -> Figure:
     """A panel for each family: the metric of one model over the parameter, original → original as reference line.
 
-    metrics: contents of metrics files, every run of every setting. label: the data, in words.
-    Raises `DataError` for a setting without metrics.
+    metrics: contents of metrics files, every run of original → original and of original → anonymized; anonymized →
+    anonymized is drawn for those doses that were trained on. label: the data, in words.
+    Raises `DataError` for a dose or a reference without metrics.
     """
     points = {
         (family.title, variant, setting): runs_of(metrics, Case(dataset, model, variant), setting, metric)
         for family in families
         for variant in family.values
         for setting in ("orig_anon", "anon_anon")
+        if setting == "orig_anon" or has_runs(metrics, Case(dataset, model, variant), setting)
     }
     first = next(iter(families[0].values))
     reference = runs_of(metrics, Case(dataset, model, first), "orig_orig", metric)
@@ -80,8 +82,9 @@ def draw_dose_response(
         axes = page.axes(left + place * (width + gap), top + 0.5 + line * (height + 0.75), width, height)
         _reference(axes, reference)
         for setting in ("orig_anon", "anon_anon"):
-            series = {family.values[v]: points[family.title, v, setting] for v in family.values}
-            _response(axes, series, setting)
+            found = {v: points.get((family.title, v, setting)) for v in family.values}
+            if series := {family.values[v]: runs for v, runs in found.items() if runs is not None}:
+                _response(axes, series, setting)
         _finish(axes, family)
         axes.set_ylim(*around(spread))
         axes.set_title(family.title, loc="left", fontweight="bold", pad=4)

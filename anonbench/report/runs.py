@@ -50,15 +50,26 @@ def find_runs(metrics: Sequence[Metrics], case: Case, setting: str) -> list[Metr
 
     Raises `DataError` when there is none.
     """
-    train, test = (case.variant if v == "anon" else v for v in SETTINGS[setting])
-    wanted = {"dataset": case.dataset, "model": case.model, "train": train, "query": test, "gallery": test}
+    wanted = _labels(case, setting)
     found = [m for m in metrics if all(m.get(key) == value for key, value in wanted.items())]
     if not found:
         raise DataError(
-            f"no metrics for {case.dataset}, {case.model}, trained on {train}, tested on {test}; the figure needs that "
-            f"setting among its inputs."
+            f"no metrics for {case.dataset}, {case.model}, trained on {wanted['train']}, tested on {wanted['query']}; "
+            f"the figure needs that setting among its inputs."
         )
     return found
+
+
+def has_runs(metrics: Sequence[Metrics], case: Case, setting: str) -> bool:
+    """Whether a setting, a key of `setting_tables.SETTINGS`, has been evaluated in any run."""
+    wanted = _labels(case, setting)
+    return any(all(m.get(key) == value for key, value in wanted.items()) for m in metrics)
+
+
+def _labels(case: Case, setting: str) -> dict[str, str]:
+    """What the metrics of a setting are labelled with."""
+    train, test = (case.variant if v == "anon" else v for v in SETTINGS[setting])
+    return {"dataset": case.dataset, "model": case.model, "train": train, "query": test, "gallery": test}
 
 
 def runs_of(metrics: Sequence[Metrics], case: Case, setting: str, metric: str) -> Runs:

@@ -68,7 +68,8 @@ def dose_response(
 ) -> None:
     """Write mAP of one model over the strength of its anonymizers, a panel a family.
 
-    metrics: metrics files, every run of the three settings of every variant of the families.
+    metrics: metrics files, every run of original → original, of the model trained on originals and tested on every
+    variant of the families, and, where there are any, of the model trained on the variant.
     families: `{title, axis, values: {variant: parameter}, more_hides}` each; more_hides (true by default) says
     whether a larger parameter hides more, and the axis runs so that hiding increases to the right.
     """

@@ -8,7 +8,7 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, str(Path(workflow.basedir)))
 
-from anonbench.config import check_config, resolve_model
+from anonbench.config import SETTING_ROWS, check_config, resolve_model
 from anonbench.errors import AnonbenchError
 from anonbench.provenance import code_digest
 from anonbench.registry import ANONYMIZERS, DATASETS, DETECTORS, MODELS, load_plugins
@@ -44,8 +44,10 @@ wildcard_constraints:
     query_variant=any_of(["original", *config["variants"]]),
     gallery_variant=any_of(["original", *config["variants"]]),
     model=any_of(config["models"]),
-    seed=r"\d+",
-    table=any_of(config["tables"]),
+    run=r"(split\d+-)?seed\d+",  # one repetition: a seed, on one of the dataset's splits where it has several
+    table=any_of(name for name, table in config["tables"].items() if table["rows"] in SETTING_ROWS),
+    reported_table=any_of(name for name, table in config["tables"].items() if table["rows"] == "reported") or "none",
+    dataset_table=any_of(name for name, table in config["tables"].items() if table["rows"] == "datasets") or "none",
 
 
 def raw_root(wildcards):
@@ -53,27 +55,38 @@ def raw_root(wildcards):
 
     A dry run goes on without it, so that a study can be planned before its data is there; planning.smk tells of it.
     """
-    entry = DATASET_ENTRIES[wildcards.dataset]
-    if wildcards.dataset not in RENDERED and not Path(entry["root"]).is_dir():
-        if workflow.dryrun:
-            MISSING_DATASETS.add(wildcards.dataset)
-            return []
-        info = getattr(DATASETS.get(entry["format"]), "info", None)
-        text = f"\n{info.title}, laid out as\n{info.layout}\n{info.request_from}" if info else ""
-        raise WorkflowError(
-            f"datasets.{wildcards.dataset}: there is no folder {entry['root']}. Expected there:{text}\n"
-            f"Put or link the dataset there, or change `root:`. Without any data, the rendered demo runs: "
-            f"snakemake --cores 2"
-        )
-    return entry["root"]
+    return raw_folder(wildcards.dataset)
 
 
-def image_root(wildcards, variant=None):
+def raw_folder(dataset):
+    entry = DATASET_ENTRIES[dataset]
+    if dataset in RENDERED or Path(entry["root"]).is_dir():
+        return entry["root"]
+    if workflow.dryrun:
+        MISSING_DATASETS.add(dataset)
+        return []
+    info = getattr(DATASETS.get(entry["format"]), "info", None)
+    text = f"\n{info.title}, laid out as\n{info.layout}\n{info.request_from}" if info else ""
+    raise WorkflowError(
+        f"datasets.{dataset}: there is no folder {entry['root']}. Expected there:{text}\n"
+        f"Put or link the dataset there, or change `root:`. Without any data, the rendered demo runs: "
+        f"snakemake --cores 2"
+    )
+
+
+def image_folder(dataset, variant):
     """The folder with the images of a variant of a dataset."""
-    variant = variant or wildcards.get("any_variant", "original")
-    if variant == "original" and wildcards.dataset not in UNPACKED:
-        return raw_root(wildcards)
-    return f"results/images/{wildcards.dataset}/{variant}"
+    if variant == "original" and dataset not in UNPACKED:
+        return raw_folder(dataset)
+    return f"results/images/{dataset}/{variant}"
+
+
+def image_root(wildcards):
+    return image_folder(wildcards.dataset, wildcards.any_variant)
+
+
+def original_root(wildcards):
+    return image_folder(wildcards.dataset, "original")
 
 
 def trained_on(wildcards):
@@ -84,6 +97,7 @@ def trained_on(wildcards):
 def model_spec(wildcards):
     """A model's config entry; with no epochs where the network is to stay untrained."""
     entry = resolve_model(config, wildcards.model)
+    del entry["evaluation"]  # how features are compared is no concern of the training
     if wildcards.train_variant == "untrained":
         entry = {**entry, "training": {**entry["training"], "epochs": 0}}
     return json.dumps(entry, sort_keys=True)
@@ -101,23 +115,82 @@ def needed_plugins(registry, method):
     return json.dumps([] if source.startswith("anonbench.") else [source])
 
 
-def metrics_path(dataset, model, seed, train, query, gallery=None):
+def runs_of(dataset, model):
+    """The repetitions of a model's training on a dataset: one a seed, and one a split where it has several."""
+    seeds = config["models"][model].get("seeds") or config["seeds"]
+    splits = DATASET_ENTRIES[dataset].get("splits")
+    return [f"split{k}-seed{n}" for k in splits for n in seeds] if splits else [f"seed{n}" for n in seeds]
+
+
+def run_labels(run):
+    """`split3-seed0` -> {"split": 3, "seed": 0}"""
+    return {name: int(number) for name, number in re.findall(r"([a-z]+)(\d+)", run)}
+
+
+def split_file(wildcards):
+    return f"results/manifests/{wildcards.dataset}/splits.csv" if "split" in run_labels(wildcards.run) else []
+
+
+def split_option(wildcards):
+    split = run_labels(wildcards.run).get("split")
+    return "" if split is None else f"--splits {split_file(wildcards)} --split {split}"
+
+
+def metrics_path(dataset, model, run, train, query, gallery=None):
     gallery = gallery or query
-    return f"results/metrics/{dataset}/{model}/{train}/seed{seed}/{query}-vs-{gallery}.json"
+    return f"results/metrics/{dataset}/{model}/{train}/{run}/{query}-vs-{gallery}.json"
 
 
-def table_metrics(wildcards):
-    """The settings that a table shows, for every seed."""
-    table = config["tables"][wildcards.table]
-    settings = [("original", v) for v in table["variants"]] + [(v, v) for v in table["variants"]]
-    if table["rows"] == "models":
-        settings.insert(0, ("original", "original"))
+def tables_with(*rows):
+    """The tables of these kinds that are built by default."""
+    return [name for name in config["build"] if config["tables"][name]["rows"] in rows]
+
+
+def settings_metrics(table):
+    """The settings that a table stands on, for every run: each model trained on originals and on each variant."""
+    table = config["tables"][table]
+    settings = [("original", "original")]
+    settings += [(train, v) for v in table["variants"] for train in ("original", v)]
     return [
-        metrics_path(table["dataset"], model, seed, train, test)
+        metrics_path(table["dataset"], model, run, train, test)
         for model in table["models"]
         for train, test in settings
-        for seed in config["seeds"]
+        for run in runs_of(table["dataset"], model)
     ]
+
+
+def reported_metrics(table):
+    """The original -> original settings of a table's datasets that other tables need anyway."""
+    wanted = config["tables"][table]["datasets"]
+    return [
+        path
+        for name in tables_with("models")
+        if config["tables"][name]["dataset"] in wanted
+        for path in settings_metrics(name)
+        if path.endswith("/original-vs-original.json")
+    ]
+
+
+def published_file(table, key="published"):
+    name = config["tables"][table].get(key)
+    return f"config/published/{name}.csv" if name else []
+
+
+def table_spec(table):
+    """A table's config entry; datasets with the names that the paper gives them."""
+    entry = dict(config["tables"][table])
+    if "datasets" in entry:
+        entry["datasets"] = {d: DATASET_ENTRIES[d].get("published_as", d) for d in entry["datasets"]}
+    return json.dumps(entry)
+
+
+def table_datasets(table):
+    entry = config["tables"][table]
+    return entry.get("datasets") or [entry["dataset"]]
+
+
+def detections_of(dataset, variant):
+    return f"results/detections/{dataset}/{config['variants'][variant]['detector']}.csv"
 
 
 def data_label(datasets):

@@ -43,11 +43,12 @@ rule unpack:
 
 rule index:
     input:
-        root=lambda w: image_root(w, "original"),
+        root=original_root,
     output:
         manifest="results/manifests/{dataset}/original.csv",
         dropped="results/manifests/{dataset}/dropped.csv",
         sidecars="results/manifests/{dataset}/sidecars.csv",
+        splits="results/manifests/{dataset}/splits.csv",
         stamp="results/stamps/index/{dataset}.json",
     log:
         "logs/index/{dataset}.log",
@@ -55,21 +56,24 @@ rule index:
         "../../envs/cpu.yaml"
     threads: workflow.cores or 1
     params:
-        spec=lambda w: json.dumps(DATASET_ENTRIES[w.dataset], sort_keys=True),
+        spec=lambda w: json.dumps(
+            {k: v for k, v in DATASET_ENTRIES[w.dataset].items() if k not in ("splits", "published_as")},
+            sort_keys=True,
+        ),
         code=lambda w: code_digest(
             "anonbench.stages.index", plugin_module(DATASETS, DATASET_ENTRIES[w.dataset]["format"])
         ),
         plugins=lambda w: needed_plugins(DATASETS, DATASET_ENTRIES[w.dataset]["format"]),
     shell:
         "anonbench index --root {input.root:q} --spec {params.spec:q} --output {output.manifest}"
-        " --dropped {output.dropped} --sidecars {output.sidecars} --plugins {params.plugins:q}"
+        " --dropped {output.dropped} --sidecars {output.sidecars} --splits {output.splits} --plugins {params.plugins:q}"
         " --stamp {output.stamp} --code {params.code} --threads {threads} > {log} 2>&1"
 
 
 rule detect:
     input:
         manifest="results/manifests/{dataset}/original.csv",
-        root=lambda w: image_root(w, "original"),
+        root=original_root,
     output:
         boxes="results/detections/{dataset}/{detector}.csv",
         stamp="results/stamps/detect/{dataset}/{detector}.json",
@@ -97,8 +101,8 @@ rule anonymize:
     input:
         manifest="results/manifests/{dataset}/original.csv",
         sidecars="results/manifests/{dataset}/sidecars.csv",
-        boxes=lambda w: f"results/detections/{w.dataset}/{config['variants'][w.variant]['detector']}.csv",
-        root=lambda w: image_root(w, "original"),
+        boxes=lambda w: detections_of(w.dataset, w.variant),
+        root=original_root,
     output:
         folder=directory("results/images/{dataset}/{variant}"),
         manifest="results/manifests/{dataset}/{variant}.csv",

@@ -4,15 +4,16 @@
 rule train:
     input:
         manifest=lambda w: f"results/manifests/{w.dataset}/{trained_on(w)}.csv",
-        root=lambda w: image_root(w, trained_on(w)),
+        root=lambda w: image_folder(w.dataset, trained_on(w)),
+        splits=split_file,
     output:
-        checkpoint="results/models/{dataset}/{model}/{train_variant}/seed{seed}/model.pt",
-        history="results/models/{dataset}/{model}/{train_variant}/seed{seed}/history.csv",
-        stamp="results/stamps/train/{dataset}/{model}/{train_variant}/seed{seed}.json",
+        checkpoint="results/models/{dataset}/{model}/{train_variant}/{run}/model.pt",
+        history="results/models/{dataset}/{model}/{train_variant}/{run}/history.csv",
+        stamp="results/stamps/train/{dataset}/{model}/{train_variant}/{run}.json",
     log:
-        "logs/train/{dataset}/{model}/{train_variant}/seed{seed}.log",
+        "logs/train/{dataset}/{model}/{train_variant}/{run}.log",
     benchmark:
-        "results/benchmarks/train/{dataset}/{model}/{train_variant}/seed{seed}.tsv"
+        "results/benchmarks/train/{dataset}/{model}/{train_variant}/{run}.tsv"
     priority: 10  # long jobs first, so that none is left alone at the end
     conda:
         "../../envs/gpu.yaml"
@@ -20,55 +21,59 @@ rule train:
     threads: 1
     params:
         spec=model_spec,
+        seed=lambda w: run_labels(w.run)["seed"],
+        split=split_option,
         # Outside the outputs, which Snakemake deletes when a job fails: a killed training goes on from its last epoch.
-        resume="results/.resume/{dataset}/{model}/{train_variant}/seed{seed}",
+        resume="results/.resume/{dataset}/{model}/{train_variant}/{run}",
         device=config["device"],
         code=lambda w: code_digest("anonbench.stages.train", plugin_module(MODELS, config["models"][w.model]["method"])),
         plugins=lambda w: needed_plugins(MODELS, config["models"][w.model]["method"]),
     shell:
         "anonbench train --manifest {input.manifest} --root {input.root:q} --spec {params.spec:q}"
-        " --seed {wildcards.seed} --output {output.checkpoint} --history {output.history}"
+        " --seed {params.seed} {params.split} --output {output.checkpoint} --history {output.history}"
         " --resume-dir {params.resume} --device {params.device} --plugins {params.plugins:q}"
         " --stamp {output.stamp} --code {params.code} --threads {threads} > {log} 2>&1"
 
 
 rule embed:
     input:
-        checkpoint="results/models/{dataset}/{model}/{train_variant}/seed{seed}/model.pt",
+        checkpoint="results/models/{dataset}/{model}/{train_variant}/{run}/model.pt",
         manifest="results/manifests/{dataset}/{any_variant}.csv",
         root=image_root,
+        splits=split_file,
     output:
-        features="results/features/{dataset}/{model}/{train_variant}/seed{seed}/{any_variant}.npz",
-        stamp="results/stamps/embed/{dataset}/{model}/{train_variant}/seed{seed}/{any_variant}.json",
+        features="results/features/{dataset}/{model}/{train_variant}/{run}/{any_variant}.npz",
+        stamp="results/stamps/embed/{dataset}/{model}/{train_variant}/{run}/{any_variant}.json",
     log:
-        "logs/embed/{dataset}/{model}/{train_variant}/seed{seed}/{any_variant}.log",
+        "logs/embed/{dataset}/{model}/{train_variant}/{run}/{any_variant}.log",
     benchmark:
-        "results/benchmarks/embed/{dataset}/{model}/{train_variant}/seed{seed}/{any_variant}.tsv"
+        "results/benchmarks/embed/{dataset}/{model}/{train_variant}/{run}/{any_variant}.tsv"
     conda:
         "../../envs/gpu.yaml"
     threads: 1
     params:
+        split=split_option,
         device=config["device"],
         code=lambda w: code_digest("anonbench.stages.embed", plugin_module(MODELS, config["models"][w.model]["method"])),
         plugins=lambda w: needed_plugins(MODELS, config["models"][w.model]["method"]),
     shell:
         "anonbench embed --checkpoint {input.checkpoint} --manifest {input.manifest}"
-        " --root {input.root:q} --output {output.features} --device {params.device} --plugins {params.plugins:q}"
+        " --root {input.root:q} {params.split} --output {output.features} --device {params.device} --plugins {params.plugins:q}"
         " --stamp {output.stamp} --code {params.code} --threads {threads} > {log} 2>&1"
 
 
 rule evaluate:
     input:
-        query="results/features/{dataset}/{model}/{train_variant}/seed{seed}/{query_variant}.npz",
-        gallery="results/features/{dataset}/{model}/{train_variant}/seed{seed}/{gallery_variant}.npz",
+        query="results/features/{dataset}/{model}/{train_variant}/{run}/{query_variant}.npz",
+        gallery="results/features/{dataset}/{model}/{train_variant}/{run}/{gallery_variant}.npz",
     output:
-        metrics="results/metrics/{dataset}/{model}/{train_variant}/seed{seed}/{query_variant}-vs-{gallery_variant}.json",
-        queries="results/metrics/{dataset}/{model}/{train_variant}/seed{seed}/{query_variant}-vs-{gallery_variant}.queries.csv",
-        stamp="results/stamps/evaluate/{dataset}/{model}/{train_variant}/seed{seed}/{query_variant}-vs-{gallery_variant}.json",
+        metrics="results/metrics/{dataset}/{model}/{train_variant}/{run}/{query_variant}-vs-{gallery_variant}.json",
+        queries="results/metrics/{dataset}/{model}/{train_variant}/{run}/{query_variant}-vs-{gallery_variant}.queries.csv",
+        stamp="results/stamps/evaluate/{dataset}/{model}/{train_variant}/{run}/{query_variant}-vs-{gallery_variant}.json",
     log:
-        "logs/evaluate/{dataset}/{model}/{train_variant}/seed{seed}/{query_variant}-vs-{gallery_variant}.log",
+        "logs/evaluate/{dataset}/{model}/{train_variant}/{run}/{query_variant}-vs-{gallery_variant}.log",
     benchmark:
-        "results/benchmarks/evaluate/{dataset}/{model}/{train_variant}/seed{seed}/{query_variant}-vs-{gallery_variant}.tsv"
+        "results/benchmarks/evaluate/{dataset}/{model}/{train_variant}/{run}/{query_variant}-vs-{gallery_variant}.tsv"
     conda:
         "../../envs/gpu.yaml"
     threads: 1
@@ -78,7 +83,7 @@ rule evaluate:
             {
                 "dataset": w.dataset,
                 "model": w.model,
-                "seed": int(w.seed),
+                **run_labels(w.run),
                 "train": w.train_variant,
                 "query": w.query_variant,
                 "gallery": w.gallery_variant,

@@ -1,12 +1,14 @@
-# From metrics to tables, tests and pictures.
+# From metrics to tables.
 
 
 rule table:
     input:
-        metrics=table_metrics,
+        metrics=lambda w: settings_metrics(w.table),
+        published=lambda w: published_file(w.table),
+        baseline=lambda w: published_file(w.table, "published_baseline"),
     output:
         csv="results/tables/{table}.csv",
-        markdown="results/tables/{table}.md",
+        readable=multiext("results/tables/{table}", ".md", ".tex", ".runs.csv", ".compare.csv"),
         stamp="results/stamps/table/{table}.json",
     log:
         "logs/table/{table}.log",
@@ -14,27 +16,81 @@ rule table:
         "../../envs/cpu.yaml"
     threads: 1
     params:
-        spec=lambda w: json.dumps(config["tables"][w.table]),
-        label=lambda w: data_label([config["tables"][w.table]["dataset"]]),
+        spec=lambda w: table_spec(w.table),
+        label=lambda w: data_label(table_datasets(w.table)),
+        published=lambda w, input: " ".join(
+            f"--{name} {input[name]}" for name in ("published", "baseline") if input.get(name)
+        ),
         code=code_digest("anonbench.stages.table"),
     shell:
         "anonbench table --metrics {input.metrics} --name {wildcards.table} --spec {params.spec:q}"
-        " --label {params.label:q} --output {output.csv} --markdown {output.markdown} --stamp {output.stamp}"
+        " --label {params.label:q} {params.published} --output {output.csv} --stamp {output.stamp}"
         " --code {params.code} > {log} 2>&1"
+
+
+rule reported:
+    input:
+        metrics=lambda w: reported_metrics(w.reported_table),
+        published=lambda w: published_file(w.reported_table),
+    output:
+        csv="results/tables/{reported_table}.csv",
+        readable=multiext("results/tables/{reported_table}", ".md", ".tex", ".compare.csv"),
+        stamp="results/stamps/reported/{reported_table}.json",
+    log:
+        "logs/reported/{reported_table}.log",
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    params:
+        spec=lambda w: table_spec(w.reported_table),
+        label=lambda w: data_label(table_datasets(w.reported_table)),
+        code=code_digest("anonbench.stages.table"),
+    shell:
+        "anonbench reported --metrics {input.metrics} --name {wildcards.reported_table} --spec {params.spec:q}"
+        " --label {params.label:q} --published {input.published} --output {output.csv} --stamp {output.stamp}"
+        " --code {params.code} > {log} 2>&1"
+
+
+rule datasets:
+    input:
+        manifests=lambda w: expand(
+            "results/manifests/{dataset}/original.csv", dataset=config["tables"][w.dataset_table]["datasets"]
+        ),
+        dropped=lambda w: expand(
+            "results/manifests/{dataset}/dropped.csv", dataset=config["tables"][w.dataset_table]["datasets"]
+        ),
+        published=lambda w: published_file(w.dataset_table),
+    output:
+        csv="results/tables/{dataset_table}.csv",
+        readable=multiext("results/tables/{dataset_table}", ".md", ".tex", ".compare.csv"),
+        stamp="results/stamps/datasets/{dataset_table}.json",
+    log:
+        "logs/datasets/{dataset_table}.log",
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    params:
+        spec=lambda w: table_spec(w.dataset_table),
+        label=lambda w: data_label(table_datasets(w.dataset_table)),
+        code=code_digest("anonbench.stages.table"),
+    shell:
+        "anonbench datasets --manifests {input.manifests} --dropped {input.dropped} --name {wildcards.dataset_table}"
+        " --spec {params.spec:q} --label {params.label:q} --published {input.published} --output {output.csv}"
+        " --stamp {output.stamp} --code {params.code} > {log} 2>&1"
 
 
 rule untrained:
     input:
         metrics=[
-            metrics_path(config["tables"][table]["dataset"], model, seed, train, "original")
+            metrics_path(config["tables"][table]["dataset"], model, run, train, "original")
             for table in config["untrained"]
             for model in config["tables"][table]["models"]
             for train in ("untrained", "original")
-            for seed in config["seeds"]
+            for run in runs_of(config["tables"][table]["dataset"], model)
         ],
     output:
         csv="results/tables/untrained.csv",
-        markdown="results/tables/untrained.md",
+        readable=multiext("results/tables/untrained", ".md", ".tex"),
         stamp="results/stamps/untrained.json",
     log:
         "logs/untrained.log",
@@ -53,58 +109,4 @@ rule untrained:
         code=code_digest("anonbench.stages.table"),
     shell:
         "anonbench untrained --metrics {input.metrics} --spec {params.spec:q} --label {params.label:q}"
-        " --output {output.csv} --markdown {output.markdown} --stamp {output.stamp} --code {params.code} > {log} 2>&1"
-
-
-rule ttest:
-    input:
-        tables=expand("results/tables/{table}.csv", table=config["ttest"]),
-    output:
-        csv="results/statistics/ttest.csv",
-        stamp="results/stamps/ttest.json",
-    log:
-        "logs/ttest.log",
-    conda:
-        "../../envs/cpu.yaml"
-    threads: 1
-    params:
-        code=code_digest("anonbench.stages.ttest"),
-    shell:
-        "anonbench ttest --tables {input.tables} --output {output.csv} --stamp {output.stamp}"
-        " --code {params.code} > {log} 2>&1"
-
-
-SAMPLED = next((t for t in config["tables"].values() if t["rows"] == "anonymizers"), None) or next(
-    iter(config["tables"].values())
-)
-
-
-rule samples:
-    input:
-        manifest=f"results/manifests/{SAMPLED['dataset']}/original.csv",
-        boxes=f"results/detections/{SAMPLED['dataset']}/{config['variants'][SAMPLED['variants'][0]]['detector']}.csv",
-        folders=expand("results/images/{dataset}/{variant}", dataset=SAMPLED["dataset"], variant=SAMPLED["variants"]),
-    output:
-        picture="results/figures/variants.png",
-        stamp="results/stamps/samples.json",
-    log:
-        "logs/samples.log",
-    conda:
-        "../../envs/cpu.yaml"
-    threads: 1
-    params:
-        spec=json.dumps(
-            {
-                "original": (
-                    DATASET_ENTRIES[SAMPLED["dataset"]]["root"]
-                    if SAMPLED["dataset"] not in UNPACKED
-                    else f"results/images/{SAMPLED['dataset']}/original"
-                ),
-                **{v: f"results/images/{SAMPLED['dataset']}/{v}" for v in SAMPLED["variants"]},
-            }
-        ),
-        people=config["samples"],
-        code=code_digest("anonbench.stages.samples"),
-    shell:
-        "anonbench samples --manifest {input.manifest} --detections {input.boxes} --spec {params.spec:q}"
-        " --count {params.people} --output {output.picture} --stamp {output.stamp} --code {params.code} > {log} 2>&1"
+        " --output {output.csv} --stamp {output.stamp} --code {params.code} > {log} 2>&1"

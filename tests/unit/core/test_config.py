@@ -19,8 +19,8 @@ from anonbench.errors import ConfigError
 from anonbench.registry import MODELS
 
 ROOT = Path(__file__).parents[3]
-LAYERS = {name: read_layer(ROOT / f"config/{name}.yaml") for name in ("default", "test", "paper")}
-SHIPPED = [("default",), ("default", "test"), ("default", "paper")]
+LAYERS = {name: read_layer(ROOT / f"config/{name}.yaml") for name in ("default", "demo", "test", "paper")}
+SHIPPED = [("default",), ("default", "demo"), ("default", "test"), ("default", "paper")]
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_overlays_say_only_what_differs() -> None:
             elif key in below and below[key] == value and where == "" and key != "seeds":
                 yield f"{where}.{key}"
 
-    for name in ("test", "paper"):
+    for name in ("demo", "test", "paper"):
         assert list(repeated(LAYERS["default"], LAYERS[name])) == []
 
 
@@ -156,12 +156,38 @@ MISTAKES: dict[str, tuple[Change, str]] = {
         lambda c: c["models"]["bot"].update(recipe="dmo"),
         r"models\.bot\.recipe names 'dmo': did you mean 'demo'\?",
     ),
-    "table of the t-test": (lambda c: c.update(ttest=["table8"]), r"ttest names 'table8': did you mean 'table3'\?"),
-    "untrained": (lambda c: c.update(untrained=["table4"]), r"untrained names 'table4': did you mean 'table3'\?"),
+    "table to build": (lambda c: c.update(build=["tabel8"]), r"build names 'tabel8': did you mean 'table8'\?"),
+    "untrained": (lambda c: c.update(untrained=["table8"]), r"untrained names 'table8': did you mean 'table7'\?"),
+    "dataset in a table of datasets": (
+        lambda c: c["tables"]["table2"].update(datasets=["viper"]),
+        r"tables\.table2\.datasets names 'viper': did you mean 'viper-rendered'\?",
+    ),
+    "key that a kind of table needs": (
+        lambda c: c["tables"]["table8"].pop("variants"), r"key 'variants' is missing at tables\.table8"
+    ),
+    "seeds of a model": (
+        lambda c: c["models"]["bot"].update(seeds=[-1]), r"models\.bot\.seeds is \[-1\]"
+    ),
+    "splits": (
+        lambda c: c["datasets"]["viper-rendered"].update(splits=[]), r"datasets\.viper-rendered\.splits is \[\]"
+    ),
+    "default box": (
+        lambda c: c["detectors"]["centerface_default_box"].update(default_box=[15, 4, 3, 23]),
+        r"detectors\.centerface_default_box: default_box is \[15, 4, 3, 23\]; expected",
+    ),
+    "margin": (lambda c: c["statistics"].update(margin=0), r"statistics\.margin is 0"),
+    "model of a figure": (
+        lambda c: c["figures"]["ranked"].update(model="bott"),
+        r"figures\.ranked\.model names 'bott': did you mean 'bot'\?",
+    ),
+    "variant of a dose": (
+        lambda c: c["figures"]["dose_response"]["parameters"].update(n=["blur", "zero"]),
+        r"figures\.dose_response\.parameters\.n: variants\.blur has no number called 'n'",
+    ),
     "plug-in": (lambda c: c.update(plugins=["no_such_module"]), r"plugins: cannot import 'no_such_module'"),
     "missing key": (lambda c: c.pop("seeds"), r"key 'seeds' is missing at the top level; config/default\.yaml shows"),
     "missing nested key": (lambda c: c["variants"]["zero"].pop("detector"), r"'detector' is missing at variants\.zero"),
-    "type": (lambda c: c.update(samples="six"), r"samples is 'six': 'six' is not of type 'integer'"),
+    "type": (lambda c: c["figures"].update(people="six"), r"figures\.people is 'six': 'six' is not of type 'integer'"),
     "method that YAML makes null": (lambda c: c["models"]["bot"].update(method=None), r"models\.bot\.method is None"),
     "choice": (lambda c: c.update(device="gpu"), r"device is 'gpu': .*cuda"),
     "range": (lambda c: c["variants"]["zero"].update(jpeg_quality=101), r"variants\.zero\.jpeg_quality is 101"),

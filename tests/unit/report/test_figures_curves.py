@@ -116,6 +116,14 @@ def test_a_family_needs_two_doses_that_differ(values: dict[str, float]) -> None:
 
 
 def test_a_missing_dose_is_named() -> None:
-    some = [m for m in dose_metrics() if m["train"] != "strong"]
-    with pytest.raises(DataError, match="no metrics for d, bot, trained on strong, tested on strong"):
+    some = [m for m in dose_metrics() if m["query"] != "strong"]
+    with pytest.raises(DataError, match="no metrics for d, bot, trained on original, tested on strong"):
         draw_dose_response(some, "d", "bot", [BLUR], "toy")
+
+
+def test_doses_that_were_tested_only_have_one_line() -> None:
+    some = [m for m in dose_metrics() if m["train"] == "original"]
+    (axes,) = draw_dose_response(some, "d", "bot", [BLUR], "toy").axes
+    drawn = {line.get_gid() for line in axes.lines}
+    assert "orig_anon" in drawn
+    assert "anon_anon" not in drawn

@@ -1,0 +1,170 @@
+# From tables and per-query results to what they allow one to conclude: results/statistics/statistics.md.
+# All of it stands on the tables named under `build:`.
+
+STATISTICS = config["statistics"]
+SETTING_TABLES = tables_with(*SETTING_ROWS)
+ALPHA = round(1 - STATISTICS["confidence"], 10)
+SETTING_METRICS = sorted({path for table in SETTING_TABLES for path in settings_metrics(table)})
+STUDY_DATASETS = [config["tables"][table]["dataset"] for table in SETTING_TABLES]
+
+
+rule ttest:
+    input:
+        tables=expand("results/tables/{table}.csv", table=tables_with("models")),
+    output:
+        csv="results/statistics/ttest.csv",
+        stamp="results/stamps/ttest.json",
+    log:
+        "logs/ttest.log",
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    params:
+        code=code_digest("anonbench.stages.ttest"),
+    shell:
+        "anonbench ttest --tables {input.tables} --output {output.csv} --stamp {output.stamp}"
+        " --code {params.code} > {log} 2>&1"
+
+
+rule effects:
+    input:
+        tables=expand("results/tables/{table}.csv", table=tables_with("models")),
+    output:
+        csv="results/statistics/effects.csv",
+        stamp="results/stamps/effects.json",
+    log:
+        "logs/effects.log",
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    params:
+        margin=STATISTICS["margin"],
+        alpha=ALPHA,
+        code=code_digest("anonbench.stages.statistics"),
+    shell:
+        "anonbench effects --tables {input.tables} --margin {params.margin} --alpha {params.alpha}"
+        " --output {output.csv} --stamp {output.stamp} --code {params.code} > {log} 2>&1"
+
+
+rule cells:
+    input:
+        metrics=SETTING_METRICS,
+    output:
+        csv="results/statistics/cells.csv",
+        stamp="results/stamps/cells.json",
+    log:
+        "logs/cells.log",
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    params:
+        margin=STATISTICS["margin"],
+        alpha=ALPHA,
+        resamples=STATISTICS["resamples"],
+        code=code_digest("anonbench.stages.statistics"),
+    shell:
+        "anonbench cells --metrics {input.metrics} --margin {params.margin} --alpha {params.alpha}"
+        " --resamples {params.resamples} --output {output.csv} --stamp {output.stamp} --code {params.code} > {log} 2>&1"
+
+
+rule noise_floor:
+    input:
+        metrics=SETTING_METRICS,
+    output:
+        csv="results/statistics/noise.csv",
+        stamp="results/stamps/noise_floor.json",
+    log:
+        "logs/noise_floor.log",
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    params:
+        alpha=ALPHA,
+        resamples=STATISTICS["resamples"],
+        code=code_digest("anonbench.stages.statistics"),
+    shell:
+        "anonbench noise_floor --metrics {input.metrics} --alpha {params.alpha} --resamples {params.resamples}"
+        " --output {output.csv} --stamp {output.stamp} --code {params.code} > {log} 2>&1"
+
+
+rule faces:
+    input:
+        metrics=SETTING_METRICS,
+        boxes=sorted(
+            {
+                detections_of(config["tables"][table]["dataset"], variant)
+                for table in SETTING_TABLES
+                for variant in config["tables"][table]["variants"]
+            }
+        ),
+    output:
+        csv="results/statistics/faces.csv",
+        stamp="results/stamps/faces.json",
+    log:
+        "logs/faces.log",
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    params:
+        spec=json.dumps(
+            [
+                {"dataset": dataset, "variant": variant, "detections": detections_of(dataset, variant)}
+                for dataset, variant in dict.fromkeys(
+                    (config["tables"][table]["dataset"], variant)
+                    for table in SETTING_TABLES
+                    for variant in config["tables"][table]["variants"]
+                )
+            ]
+        ),
+        bins=STATISTICS["face_heights_px"],
+        alpha=ALPHA,
+        resamples=STATISTICS["resamples"],
+        code=code_digest("anonbench.stages.statistics"),
+    shell:
+        "anonbench faces --metrics {input.metrics} --spec {params.spec:q} --bins {params.bins} --alpha {params.alpha}"
+        " --resamples {params.resamples} --output {output.csv} --stamp {output.stamp} --code {params.code} > {log} 2>&1"
+
+
+rule conclusions:
+    input:
+        cells="results/statistics/cells.csv",
+        noise="results/statistics/noise.csv",
+        faces="results/statistics/faces.csv",
+        effects="results/statistics/effects.csv",
+    output:
+        page="results/statistics/statistics.md",
+        stamp="results/stamps/conclusions.json",
+    log:
+        "logs/conclusions.log",
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    params:
+        label=data_label(STUDY_DATASETS),
+        alpha=ALPHA,
+        code=code_digest("anonbench.stages.statistics"),
+    shell:
+        "anonbench conclusions --cells {input.cells} --noise {input.noise} --faces {input.faces}"
+        " --effects {input.effects} --label {params.label:q} --alpha {params.alpha} --output {output.page}"
+        " --stamp {output.stamp} --code {params.code} > {log} 2>&1"
+
+
+rule published:
+    input:
+        tables=expand("config/published/{file}.csv", file=[*(f"table{n}" for n in range(2, 8)), "text"]),
+    output:
+        csv="results/statistics/published.csv",
+        page="results/statistics/published.md",
+        stamp="results/stamps/published.json",
+    log:
+        "logs/published.log",
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    params:
+        margin=STATISTICS["margin"],
+        alpha=ALPHA,
+        code=code_digest("anonbench.stages.statistics"),
+    shell:
+        "anonbench published --folder config/published --margin {params.margin} --alpha {params.alpha}"
+        " --output {output.csv} --readable {output.page} --stamp {output.stamp} --code {params.code} > {log} 2>&1"
