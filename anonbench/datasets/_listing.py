@@ -161,9 +161,9 @@ def complete(
     """
     ordered = tuple(sorted(images, key=lambda image: image.path))
     _check_unique(root, ordered)
-    for divided in (ordered, *([replace(i, split=roles[i.path]) for i in ordered] for roles in splits[1:])):
-        _check_splits(root, info, divided)
-        _check_identities(root, divided)
+    for where, divided in _divisions(str(root), ordered, splits):
+        _check_splits(root, where, info, divided)
+        _check_identities(where, divided)
 
     listed = {image.path for image in ordered}
     others = sorted(set(files) - listed)
@@ -184,12 +184,13 @@ def check_published(
     if expect == "any":
         return
     differences = []
-    for split, expected in published.items():
-        pids = [image.pid for image in listing.images if image.split == split]
-        people = {pid for pid in pids if pid not in (JUNK_PID, DISTRACTOR_PID)}
-        found = SplitCounts(len(pids), len(people), pids.count(JUNK_PID))
-        if found != expected:
-            differences.append(f"  {split}: found {_counts(found)}; expected {_counts(expected)}")
+    for where, images in _divisions("", listing.images, listing.splits):
+        for split, expected in published.items():
+            pids = [image.pid for image in images if image.split == split]
+            people = {pid for pid in pids if pid not in (JUNK_PID, DISTRACTOR_PID)}
+            found = SplitCounts(len(pids), len(people), pids.count(JUNK_PID))
+            if found != expected:
+                differences.append(f"  {where}{split}: found {_counts(found)}; expected {_counts(expected)}")
     if differences:
         raise DataError(
             f"{root}: not the published {info.title}:\n" + "\n".join(differences) + "\n"
@@ -217,6 +218,16 @@ def some(names: Iterable[object]) -> str:
     return ", ".join(map(str, ordered[:SHOWN])) + (f" and {more} more" if more > 0 else "")
 
 
+def _divisions(
+    root: str, images: Sequence[ImageRecord], splits: Sequence[Mapping[str, str]]
+) -> Iterator[tuple[str, Sequence[ImageRecord]]]:
+    """(how a message names the division, the images under it) for what the images say and each later split."""
+    yield f"{root}: " if root else "", images
+    for number, roles in enumerate(splits[1:], 1):
+        where = f"split {number}: "
+        yield f"{root}: {where}" if root else where, [replace(i, split=roles[i.path]) for i in images]
+
+
 def _check_unique(root: Path, images: Iterable[ImageRecord]) -> None:
     seen: set[str] = set()
     for image in images:
@@ -225,25 +236,25 @@ def _check_unique(root: Path, images: Iterable[ImageRecord]) -> None:
         seen.add(image.path)
 
 
-def _check_splits(root: Path, info: DatasetInfo, images: Collection[ImageRecord]) -> None:
+def _check_splits(root: Path, where: str, info: DatasetInfo, images: Collection[ImageRecord]) -> None:
     empty = [split for split in SPLITS if not any(image.split == split for image in images)]
     if empty:
         entries = some(e.name for e in root.iterdir() if not e.name.startswith(".")) or "nothing"
-        raise DataError(f"{root}: no image for {' and '.join(empty)}; the folder holds {entries}. {describe(info)}")
+        raise DataError(f"{where}no image for {' and '.join(empty)}; the folder holds {entries}. {describe(info)}")
 
 
-def _check_identities(root: Path, images: Collection[ImageRecord]) -> None:
+def _check_identities(where: str, images: Collection[ImageRecord]) -> None:
     for image in images:
         if image.pid < JUNK_PID or (image.pid <= DISTRACTOR_PID and image.split != "gallery"):
             raise DataError(
-                f"{root}: {image.path} has pid {image.pid} in the split {image.split}; expected a pid >= 1 "
+                f"{where}{image.path} has pid {image.pid} in the split {image.split}; expected a pid >= 1 "
                 f"(0 = distractor and -1 = junk are for the gallery alone)."
             )
     train = {image.pid for image in images if image.split == "train"}
     both = train & {image.pid for image in images if image.split != "train"}
     if both:
         raise DataError(
-            f"{root}: {len(both)} identities are both in train and in query or gallery: {some(both)}. "
+            f"{where}{len(both)} identities are both in train and in query or gallery: {some(both)}. "
             f"Re-identification is measured on people whom the model has not seen; move each to one side."
         )
     cameras: dict[int, set[int]] = {}
@@ -252,7 +263,7 @@ def _check_identities(root: Path, images: Collection[ImageRecord]) -> None:
             cameras.setdefault(image.pid, set()).add(image.camid)
     if not any(cameras.get(image.pid, set()) - {image.camid} for image in images if image.split == "query"):
         raise DataError(
-            f"{root}: no query has a gallery image of the same identity under another camera, so nothing can be "
+            f"{where}no query has a gallery image of the same identity under another camera, so nothing can be "
             f"measured. Are pid and camid numbered alike in query and gallery?"
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -70,8 +70,8 @@ def read(
 
     Distractors stand in the gallery with pid 0: person 0 and the numbers from 1320011 on. light-reid leaves these out,
     fast-reid keeps 11001 to 401999, which is the same; no publication that we know of explains the numbers. They look
-    like <clip 1..40><1001..> for people matched over cameras, and <clip><camera 32..37><track> for all others. What a
-    split file makes a training or query image keeps its number.
+    like <clip 1..40><1001..> for people matched over cameras, and <clip><camera 32..37><track> for all others. Who
+    has a training or query image in a split file keeps the number in all images.
 
     A drawn split: the sorted numbers of the people whom at least two cameras see are shuffled with
     `numpy.random.default_rng(seed).permutation`; the first half is for training. For each of the others, in shuffled
@@ -94,7 +94,7 @@ def read(
         _check_published(root, records)
     file = find_split_file(root, split_file)
     roles = _chosen(file, records, split_id) if file else drawn_split(records, seed)
-    images = [_with_role(record, roles[record.path]) for record in records if record.path in roles]
+    images = _with_roles(records, roles)
     listed = {record.path for record in records}
 
     def reason(path: str) -> str:
@@ -130,9 +130,13 @@ def is_distractor(person: int) -> bool:
     return person == 0 or person >= FIRST_DISTRACTOR
 
 
-def _with_role(record: ImageRecord, split: str) -> ImageRecord:
-    distractor = split == "gallery" and is_distractor(record.pid)
-    return replace(record, pid=DISTRACTOR_PID if distractor else record.pid, split=split)
+def _with_roles(records: Sequence[ImageRecord], roles: Mapping[str, str]) -> list[ImageRecord]:
+    named = {r.pid for r in records if roles.get(r.path) in ("train", "query")}
+
+    def pid(number: int) -> int:
+        return DISTRACTOR_PID if is_distractor(number) and number not in named else number
+
+    return [replace(r, pid=pid(r.pid), split=roles[r.path]) for r in records if r.path in roles]
 
 
 def _chosen(file: Path, records: Sequence[ImageRecord], split_id: int) -> dict[str, str]:
@@ -195,6 +199,8 @@ def _read_lists(root: Path, files: set[str]) -> list[ImageRecord]:
     missing: list[str] = []
     for line, (text, person, camera) in enumerate(zip(*columns.values(), strict=True), 1):
         path = text.strip().replace("\\", "/").removeprefix("./")
+        if not path:
+            raise DataError(f"{root / LISTS[0]}:{line}: empty; expected the path of an image.")
         if path in seen:
             raise DataError(f"{root / LISTS[0]}:{line}: {path} is listed a second time; expected one line an image.")
         seen.add(path)
@@ -215,7 +221,8 @@ def _lines(root: Path, name: str) -> list[str]:
     if not path.is_file():
         raise DataError(f"{path}: missing. {describe(INFO)}")
     try:
-        return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        # Blank lines at the end alone are left out: one between others would move the lists against each other.
+        return path.read_text(encoding="utf-8").rstrip().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read as text ({error}). Extract it again.") from error
 

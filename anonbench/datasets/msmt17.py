@@ -102,8 +102,12 @@ def _listed(root: Path, name: str, folder: str, split: str) -> list[ImageRecord]
     path = root / name
     if not path.is_file():
         raise DataError(f"{path}: missing. {describe(INFO)}")
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as text ({error}). Extract it again.") from error
     records = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(lines, 1):
         image, _, person = line.strip().rpartition(" ")
         fields = image.rpartition("/")[2].split("_")
         if not person.isdecimal() or len(fields) < 3 or not fields[2].isdecimal():
