@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
@@ -56,9 +57,9 @@ class _Endings:
     def find(self, path: str, where: str) -> str:
         text = path.replace("\\", "/")
         found = [i for i in self.by_name.get(PurePosixPath(text).name, []) if text == i or text.endswith(f"/{i}")]
-        if len(found) != 1:
+        if not found:
             raise DataError(f"{where}: {path} is no image of this dataset. Does the file belong to another copy?")
-        return found[0]
+        return max(found, key=len)
 
 
 def _json(path: Path) -> list[Any]:
@@ -86,16 +87,19 @@ def _json_split(path: Path, number: int, entry: Any, known: _Endings) -> dict[st
 
 def _csv_split(path: Path, known: _Endings) -> dict[str, str]:
     roles: dict[str, str] = {}
-    with path.open(newline="", encoding="utf-8-sig") as stream:
-        reader = csv.DictReader(stream, restval="")
-        absent = [column for column in ("path", "split") if column not in (reader.fieldnames or [])]
-        if absent:
-            raise DataError(f"{path}:1: no column {absent[0]}; expected path,split.")
-        for row in reader:
-            where = f"{path}:{reader.line_num}"
-            if row["split"] not in SPLITS:
-                raise DataError(f"{where}: column split is {row['split'] or 'empty'}; expected {', '.join(SPLITS)}.")
-            _assign(roles, known.find(row["path"], where), row["split"], where)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as UTF-8 text ({error}). Save it as CSV in UTF-8.") from error
+    reader = csv.DictReader(io.StringIO(text), restval="")
+    absent = [column for column in ("path", "split") if column not in (reader.fieldnames or [])]
+    if absent:
+        raise DataError(f"{path}:1: no column {' and no '.join(absent)}; expected path,split.")
+    for row in reader:
+        where = f"{path}:{reader.line_num}"
+        if row["split"] not in SPLITS:
+            raise DataError(f"{where}: column split is {row['split'] or 'empty'}; expected {', '.join(SPLITS)}.")
+        _assign(roles, known.find(row["path"], where), row["split"], where)
     return roles
 
 

@@ -216,11 +216,13 @@ def _airport_lists(plans: Sequence[CropPlan]) -> Mapping[str, bytes]:
 
 
 def _msmt17(rng: np.random.Generator) -> Names:
-    """Version 1: `train/PPPP/PPPP_NNN_CC_MMDDtime_FFFF_B.jpg` and `test/…`; numbers start at 0 in both halves."""
+    """Version 1: `train/PPPP/PPPP_NNN_CC_MMDDtime_FFFF_B.jpg` and `test/…`; persons count from 0 in both halves."""
+    persons: dict[str, dict[int, int]] = {"train": {}, "test": {}}  # pid -> its number in the half
 
     def draw(plan: CropPlan) -> str:
-        person, number, frame = plan.pid - 1, rng.integers(0, 1000), rng.integers(1, 10_000)
         part = "train" if plan.split == "train" else "test"
+        person = persons[part].setdefault(plan.pid, len(persons[part]))
+        number, frame = rng.integers(0, 1000), rng.integers(1, 10_000)
         moment = ("morning", "noon", "afternoon")[int(rng.integers(0, 3))]
         day = int(rng.integers(1, 31))
         return f"{part}/{person:04d}/{person:04d}_{number:03d}_{plan.camid:02d}_03{day:02d}{moment}_{frame:04d}_0.jpg"
@@ -232,7 +234,8 @@ def _msmt17_lists(plans: Sequence[CropPlan]) -> Mapping[str, bytes]:
     """`<path below train or test> <number>`; every tenth training image stands in the validation list."""
 
     def listed(*chosen: CropPlan) -> bytes:
-        return _lines(f"{plan.path.partition('/')[2]} {plan.pid - 1}" for plan in chosen)
+        below = [plan.path.partition("/")[2] for plan in chosen]
+        return _lines(f"{path} {int(path.partition('/')[0])}" for path in below)
 
     train = [plan for plan in plans if plan.split == "train"]
     return {

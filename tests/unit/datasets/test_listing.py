@@ -98,6 +98,60 @@ def test_published_counts(tmp_path: Path) -> None:
         check_published(tmp_path, INFO, listing, right, "all")
 
 
+def divided(root: Path, *changes: dict[str, str]) -> DatasetListing:
+    """GOOD under its own division and under others that differ from it by `changes`."""
+    own = {image.path: image.split for image in GOOD}
+    return complete(root, INFO, GOOD, [], lambda path: "stray", splits=[own, *({**own, **c} for c in changes)])
+
+
+def test_several_divisions(tmp_path: Path) -> None:
+    back = {"q.jpg": "gallery", "g.jpg": "query"}
+    listing = divided(tmp_path, back)
+    assert listing.images == finish(tmp_path, GOOD).images
+    assert [s["q.jpg"] for s in listing.splits] == ["query", "gallery"]
+    assert finish(tmp_path, GOOD).splits == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"q.jpg": "train", "g.jpg": "train"}, "split 2: no image for query; the folder holds nothing"),
+        ({"t.jpg": "gallery"}, "split 2: no image for train"),
+        ({"h.jpg": "query"}, r"split 2: h\.jpg has pid 0 in the split query"),
+        ({"q.jpg": "train", "t.jpg": "query"}, "split 2: 1 identities are both in train and in query or gallery: 7"),
+        ({"q.jpg": "gallery", "t.jpg": "query", "g.jpg": "train"}, "split 2: 1 identities are both in train"),
+    ],
+)
+def test_a_later_division_is_checked_and_named(tmp_path: Path, change: dict[str, str], message: str) -> None:
+    with pytest.raises(DataError, match=f"{tmp_path.name}: {message}"):
+        divided(tmp_path, {}, change)
+
+
+def test_a_later_division_without_a_match(tmp_path: Path) -> None:
+    images = [*GOOD, ImageRecord("s.jpg", 8, 1, "query"), ImageRecord("r.jpg", 8, 1, "gallery")]
+    own = {i.path: i.split for i in images}
+    other = {**own, "t.jpg": "query", "q.jpg": "train", "g.jpg": "train"}  # 5 and 8 are asked for, by one camera each
+    with pytest.raises(DataError, match="split 1: no query has a gallery image of the same identity"):
+        complete(tmp_path, INFO, images, [], lambda path: "stray", splits=[own, other])
+
+
+def test_every_division_has_the_published_size(tmp_path: Path) -> None:
+    published = {"train": SplitCounts(1, 1), "query": SplitCounts(1, 1), "gallery": SplitCounts(3, 1, junk=1)}
+    back = {"q.jpg": "gallery", "g.jpg": "query"}
+    check_published(tmp_path, INFO, divided(tmp_path, back), published, "published")
+    images = [*GOOD, ImageRecord("f.jpg", 7, 3, "gallery")]
+    own = {i.path: i.split for i in images}
+    listing = complete(tmp_path, INFO, images, [], lambda path: "", splits=[own, {**own, "f.jpg": "query"}])
+    published["gallery"] = SplitCounts(4, 1, junk=1)
+    with pytest.raises(DataError) as error:
+        check_published(tmp_path, INFO, listing, published, "published")
+    assert str(error.value).splitlines()[1:3] == [
+        "  split 1: query: found 2 images of 1 identities; expected 1 images of 1 identities",
+        "  split 1: gallery: found 3 images of 1 identities, 1 junk; expected 4 images of 1 identities, 1 junk",
+    ]
+    check_published(tmp_path, INFO, listing, published, "any")
+
+
 def test_list_files_skips_hidden_folders_and_keeps_hidden_images(tmp_path: Path) -> None:
     for name in ["b/x.jpg", "a.txt", ".git/x.jpg", ".DS_Store", "b/._x.jpg", "b/c/d.PNG"]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
