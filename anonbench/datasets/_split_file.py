@@ -59,12 +59,12 @@ class _Endings:
         found = [i for i in self.by_name.get(PurePosixPath(text).name, []) if text == i or text.endswith(f"/{i}")]
         if not found:
             raise DataError(f"{where}: {path} is no image of this dataset. Does the file belong to another copy?")
-        return max(found, key=len)
+        return max(found, key=len)  # all end alike: the longest agrees with most of the folders
 
 
 def _json(path: Path) -> list[Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: not a readable JSON file ({error}).") from error
     if not isinstance(content, list) or not content:
@@ -91,15 +91,18 @@ def _csv_split(path: Path, known: _Endings) -> dict[str, str]:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read as UTF-8 text ({error}). Save it as CSV in UTF-8.") from error
-    reader = csv.DictReader(io.StringIO(text), restval="")
-    absent = [column for column in ("path", "split") if column not in (reader.fieldnames or [])]
-    if absent:
-        raise DataError(f"{path}:1: no column {' and no '.join(absent)}; expected path,split.")
-    for row in reader:
-        where = f"{path}:{reader.line_num}"
-        if row["split"] not in SPLITS:
-            raise DataError(f"{where}: column split is {row['split'] or 'empty'}; expected {', '.join(SPLITS)}.")
-        _assign(roles, known.find(row["path"], where), row["split"], where)
+    reader = csv.DictReader(io.StringIO(text), restval="", strict=True)
+    try:
+        absent = [column for column in ("path", "split") if column not in (reader.fieldnames or [])]
+        if absent:
+            raise DataError(f"{path}:1: no column {' and no '.join(absent)}; expected path,split.")
+        for row in reader:
+            where = f"{path}:{reader.line_num}"
+            if row["split"] not in SPLITS:
+                raise DataError(f"{where}: column split is {row['split'] or 'empty'}; expected {', '.join(SPLITS)}.")
+            _assign(roles, known.find(row["path"], where), row["split"], where)
+    except csv.Error as error:
+        raise DataError(f"{path}:{reader.line_num + 1}: not valid CSV ({error}).") from error
     return roles
 
 

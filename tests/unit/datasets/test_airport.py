@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,28 @@ def test_a_csv_that_is_no_text(root: Path) -> None:
         read(root, split_file="mine.csv", expect="any")
 
 
+def test_who_trains_or_is_asked_for_is_no_distractor(root: Path) -> None:
+    """The number says nobody, the split file says somebody: the file counts, and an overlap of the halves is seen."""
+    asked = {**CHOSEN, "cam32/1320011/000002.jpg": "query"}
+    (root / "mine.csv").write_text("path,split\n" + "".join(f"{path},{split}\n" for path, split in asked.items()))
+    images = read(root, split_file="mine.csv", expect="any").images
+    assert [i.split for i in images if i.pid == 1320011] == ["gallery", "query"]
+    (root / "mine.csv").write_text((root / "mine.csv").read_text().replace("000002.jpg,query", "000002.jpg,train"))
+    with pytest.raises(DataError, match="1 identities are both in train and in query or gallery: 1320011"):
+        read(root, split_file="mine.csv", expect="any")
+
+
+def test_json_with_several_splits(root: Path) -> None:
+    splits = [
+        {s: [[f"D:\\Airport\\{p}", 0, 0] for p, r in c.items() if r == s] for s in ("train", "query", "gallery")}
+        for c in (CHOSEN, {**CHOSEN, "cam32/12002/000001.jpg": "gallery", "cam35/12002/000001.jpg": "query"})
+    ]
+    (root / "mine.json").write_text(json.dumps(splits))
+    for split_id, asked in enumerate(("cam32/12002/000001.jpg", "cam35/12002/000001.jpg")):
+        images = read(root, split_file="mine.json", split_id=split_id, expect="any").images
+        assert [i.path for i in images if i.split == "query"] == [asked]
+
+
 def write_partition(root: Path, rows: list[tuple[str, int, int]], **changes: Any) -> None:
     """Persons 11001 and 31005 train; in split k the images of camera 32 or 35 are the gallery, the others probes."""
     train = np.array([person in (11001, 31005) for _, person, _ in rows])
@@ -222,6 +245,19 @@ def test_a_line_that_is_no_number(root: Path) -> None:
     (root / "personID.txt").write_text(text)
     with pytest.raises(DataError, match=r"personID\.txt:5: alice; expected a whole number >= 0"):
         read(root, expect="any")
+
+
+def test_a_blank_line_does_not_move_the_lists_against_each_other(root: Path) -> None:
+    """Line 3 is empty in one list, line 5 in another: as many lines are left, yet of other images."""
+    for name in airport.LISTS:
+        (root / name).write_text((root / name).read_text() + "\n \n")
+    assert len(read(root, expect="any").images) == 24  # blank lines at the end are nothing
+    for name, line, expected in (("camID.txt", 3, "expected a whole number"), ("filepath.txt", 5, "expected the path")):
+        lines = (root / name).read_text().split("\n")
+        (root / name).write_text("\n".join([*lines[: line - 1], "", *lines[line:]]))
+        with pytest.raises(DataError, match=rf"{name}:{line}: empty; {expected}"):
+            read(root, expect="any")
+        (root / name).write_text("\n".join(lines))
 
 
 def test_missing_images_are_counted(root: Path) -> None:

@@ -91,6 +91,12 @@ def test_a_malformed_line(root: Path, line: str) -> None:
     )
 
 
+def test_a_list_that_is_no_text(root: Path) -> None:
+    (root / "list_val.txt").write_bytes(b"\xff\xfe")
+    with pytest.raises(DataError, match=r"list_val\.txt: cannot be read as text"):
+        read(root, expect="any")
+
+
 def test_an_image_in_two_lists(root: Path) -> None:
     (root / "list_val.txt").write_text(LISTS["list_train.txt"][0] + "\n")
     with pytest.raises(DataError, match=r"list_val\.txt:1: train/0000/.*_0015_0\.jpg is listed a second time"):

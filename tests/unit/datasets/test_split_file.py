@@ -58,6 +58,7 @@ def test_a_path_of_another_dataset(tmp_path: Path, path: str) -> None:
             "path,split\ncam1/a.jpg,train\nx/cam1/a.jpg,query\n",
             r"s\.csv:3: cam1/a\.jpg is listed a second time \(before: train\); expected it once",
         ),
+        ('path,split\ncam1/a.jpg,train\n"cam1/b.jpg,query\n', r"s\.csv:3: not valid CSV \(unexpected end of data\)"),
     ],
 )
 def test_a_bad_csv(tmp_path: Path, content: str, message: str) -> None:
@@ -117,5 +118,5 @@ def test_which_file_is_meant(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"other\.csv: no such split file. Correct the option 'split_file'"):
         find_split_file(tmp_path, "other.csv", "splits.json")
     for wrong in (3, "", True):
-        with pytest.raises(ConfigError, match="option 'split_file' is .*; expected a file name, or null"):
+        with pytest.raises(ConfigError, match=r"option 'split_file' is .*; expected a file name, or null"):
             find_split_file(tmp_path, wrong)

@@ -110,7 +110,7 @@ def test_a_later_split_is_checked_too(root: Path) -> None:
     }
     bad = {**good, "train": [*good["train"], "cam_b/045_90.bmp"], "query": good["query"][1:]}
     write_splits_json(root, [good, bad])
-    with pytest.raises(DataError, match="1 identities are both in train and in query or gallery: 46"):
+    with pytest.raises(DataError, match="split 1: 1 identities are both in train and in query or gallery: 46"):
         read(root, expect="any")
 
 
