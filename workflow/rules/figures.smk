@@ -4,7 +4,7 @@ FIGURE = config["figures"]
 RANKED, DOSE = FIGURE["ranked"], FIGURE["dose_response"]
 # Figures 1 and 2 show people of the table with the most anonymizers.
 SAMPLED = max((config["tables"][table] for table in SETTING_TABLES), key=lambda table: len(table["variants"]))
-DETAILS = ("sigma_rel", "n")
+DETAILS = {"sigma_rel": "standard deviation / width of the box", "n": "cells a side"}
 
 
 def figure_cases(*tables):
@@ -55,7 +55,7 @@ def dose_spec():
     families = [
         {
             "title": config["variants"][variants[0]]["method"].replace("_", " "),
-            "axis": parameter,
+            "axis": f"{parameter}: {DETAILS[parameter]}" if parameter in DETAILS else parameter,
             "values": {variant: config["variants"][variant][parameter] for variant in variants},
             "more_hides": parameter not in DOSE["less_hides"],
         }
