@@ -10,7 +10,11 @@ import pytest
 from PIL import Image
 
 from anonbench.errors import ConfigError, DataError
-from anonbench.rendering import RenderSpec, dataset, plan_crops, render_dataset
+from anonbench.images import decode_image, read_image
+from anonbench.registry import DATASETS
+from anonbench.rendering import RenderSpec, Studio, dataset, plan_crops, render_dataset
+from anonbench.rendering.camera import YAW_RANGES_DEG
+from anonbench.rendering.plan import sidecars
 
 SPEC = RenderSpec(
     seed=2, train_identities=3, test_identities=2, cameras=3, images_per_camera=2, junk=2, distractors=3,
@@ -111,3 +115,41 @@ def test_a_failing_worker_stops_the_run(tmp_path, monkeypatch):
 def test_no_workers_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="workers must be at least 1, got 0"):
         render_dataset(SPEC, tmp_path / "market", workers=0)
+
+
+LOSSLESS = {
+    "viper": RenderSpec(
+        layout="viper", seed=1, height_px=128, width_px=48, train_identities=1, test_identities=1, cameras=2,
+        images_per_camera=1, junk=0, distractors=0, backdrops_per_camera=1,
+        view_shares=((1.0, 0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0)),
+    ),
+    "cuhk03": RenderSpec(
+        layout="cuhk03", seed=1, train_identities=1, test_identities=1, cameras=2, images_per_camera=2, junk=0,
+        distractors=0, backdrops_per_camera=1, size_spread=0.2,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", LOSSLESS)
+def test_lossless_files_hold_the_pixels_of_the_cameras_jpeg(layout, tmp_path):
+    spec = LOSSLESS[layout]
+    render_dataset(spec, tmp_path / "data", workers=1, progress=False)
+    studio, plans = Studio(spec), plan_crops(spec)
+    for plan in plans:
+        jpeg = dataset.encode_jpeg(studio.draw(plan))
+        np.testing.assert_array_equal(read_image(tmp_path / "data" / plan.path), decode_image(jpeg, plan.path))
+        assert read_image(tmp_path / "data" / plan.path).shape[:2] == spec.size_px(plan.path)
+    for name, content in sidecars(spec, plans).items():
+        assert (tmp_path / "data" / name).read_bytes() == content
+    images = DATASETS.get(layout)(tmp_path / "data", expect="any").images
+    assert [i.path for i in images] == [p.path for p in plans]
+
+
+def test_the_view_in_vipers_names_is_the_one_that_is_drawn(tmp_path):
+    render_dataset(LOSSLESS["viper"], tmp_path / "data", workers=1, progress=False)
+    rows = read(tmp_path / "data/ground_truth/annotations.csv")
+    yaws = {row["path"]: abs(float(row["yaw"])) for row in rows}
+    for path, yaw in yaws.items():
+        low, high = YAW_RANGES_DEG[0 if path.endswith("_0.bmp") else 3]
+        assert low - 45 <= yaw <= high + 45, path  # the head turns on the body
+    assert {path.rpartition("_")[2] for path in yaws} == {"0.bmp", "180.bmp"}
