@@ -167,7 +167,7 @@ def reported_metrics(table):
         for name in tables_with("models")
         if config["tables"][name]["dataset"] in wanted
         for path in settings_metrics(name)
-        if path.endswith("/original-vs-original.json")
+        if Path(path).name == "original-vs-original.json"
     ]
 
 
