@@ -112,6 +112,7 @@ class RenderSpec:
                 f"{self.height_px}, got {self.width_px} x {self.height_px} (width x height)"
             )
         object.__setattr__(self, "view_shares", _freeze_shares(self.view_shares, self.cameras))
+        LAYOUTS[self.layout].check(self)
 
     def size_px(self, path: str) -> tuple[int, int]:
         """(height, width) of the crop at `path`."""

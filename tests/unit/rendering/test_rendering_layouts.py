@@ -144,4 +144,4 @@ def test_msmt17_lists_name_every_image_once() -> None:
 )
 def test_settings_that_a_layout_cannot_hold(layout: str, changes: dict[str, int], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        plan_crops(spec(layout, **changes))
+        spec(layout, **changes)
