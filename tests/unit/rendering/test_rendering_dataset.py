@@ -153,3 +153,25 @@ def test_the_view_in_vipers_names_is_the_one_that_is_drawn(tmp_path):
         low, high = YAW_RANGES_DEG[0 if path.endswith("_0.bmp") else 3]
         assert low - 45 <= yaw <= high + 45, path  # the head turns on the body
     assert {path.rpartition("_")[2] for path in yaws} == {"0.bmp", "180.bmp"}
+
+
+@pytest.mark.parametrize(
+    ("layout", "changes"),
+    [
+        ("airport", {"setting": "indoor", "images_per_camera": 1, "distractors": 2}),
+        ("dukemtmcreid", {"images_per_camera": 1, "distractors": 3}),
+        ("msmt17", {}),
+    ],
+)
+def test_what_is_rendered_is_read_by_the_layouts_adapter(layout, changes, tmp_path):
+    spec = RenderSpec(
+        **{"layout": layout, "seed": 1, "height_px": 64, "width_px": 32, "train_identities": 3, "test_identities": 3,
+           "cameras": 2, "junk": 0, "distractors": 0, "backdrops_per_camera": 1, **changes}
+    )  # fmt: skip
+    render_dataset(spec, tmp_path / "data", workers=1, progress=False)
+    listing = DATASETS.get(layout)(tmp_path / "data", expect="any")
+    plans = plan_crops(spec)
+    assert [(i.path, i.camid) for i in listing.images] == [(p.path, p.camid) for p in plans]
+    assert all(read_image(tmp_path / "data" / i.path).shape == (64, 32, 3) for i in listing.images)
+    assert {*sidecars(spec, plans), "ground_truth/annotations.csv"} <= set(listing.sidecars)
+    assert len(listing.dropped) == len(plans)  # the masks
