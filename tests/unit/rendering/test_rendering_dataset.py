@@ -139,6 +139,8 @@ def test_lossless_files_hold_the_pixels_of_the_cameras_jpeg(layout, tmp_path):
         jpeg = dataset.encode_jpeg(studio.draw(plan))
         np.testing.assert_array_equal(read_image(tmp_path / "data" / plan.path), decode_image(jpeg, plan.path))
         assert read_image(tmp_path / "data" / plan.path).shape[:2] == spec.size_px(plan.path)
+        with Image.open(tmp_path / "data" / plan.path) as image:  # a JPEG would decode too, whatever its name
+            assert image.format == {"viper": "BMP", "cuhk03": "PNG"}[layout]
     for name, content in sidecars(spec, plans).items():
         assert (tmp_path / "data" / name).read_bytes() == content
     images = DATASETS.get(layout)(tmp_path / "data", expect="any").images
