@@ -1,5 +1,6 @@
 # Helpers of the rules: what belongs to which wildcard. No rule here.
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, str(Path(workflow.basedir)))
 
 from anonbench.config import SETTING_ROWS, check_config, resolve_model
+from anonbench.dag import LISTING
 from anonbench.errors import AnonbenchError
 from anonbench.provenance import code_digest
 from anonbench.registry import ANONYMIZERS, DATASETS, DETECTORS, MODELS, load_plugins
@@ -62,7 +64,7 @@ def raw_folder(dataset):
     entry = DATASET_ENTRIES[dataset]
     if dataset in RENDERED or Path(entry["root"]).is_dir():
         return entry["root"]
-    if workflow.dryrun:
+    if workflow.dryrun or LISTING in os.environ:
         MISSING_DATASETS.add(dataset)
         return []
     info = getattr(DATASETS.get(entry["format"]), "info", None)
