@@ -177,7 +177,8 @@ def test_a_detections_file_that_was_cut_off(run_command: Run, tmp_path: Path) ->
     write_folder(tmp_path / "raw")
     spec = json.dumps({"format": "folder", "root": str(tmp_path / "raw")})
     assert run_command("index", "--root", tmp_path / "raw", "--spec", spec, "--output", tmp_path / "m.csv", "--dropped",
-                       tmp_path / "d.csv", "--sidecars", tmp_path / "s.csv").status == 0  # fmt: skip
+                       tmp_path / "d.csv", "--sidecars", tmp_path / "s.csv", "--splits",
+                       tmp_path / "splits.csv").status == 0  # fmt: skip
     paths = [i.path for i in read_manifest(tmp_path / "m.csv")]
     write_detections(tmp_path / "boxes.csv", {p: [Detection(1, 1, 5, 5, 0.5)] for p in paths})
     whole = (tmp_path / "boxes.csv").read_bytes()
