@@ -6,20 +6,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from anonbench.errors import ConfigError, DataError, nearest
+from anonbench.errors import ConfigError, nearest
+from anonbench.frames import read_frame, read_metrics
 from anonbench.report.figures_cmc import draw_cmc
 from anonbench.report.figures_dose import Family, draw_dose_response
 from anonbench.report.figures_faces import draw_faces_cost, read_face_groups
 from anonbench.report.figures_settings import draw_differences, draw_settings, read_differences
 from anonbench.report.runs import Case
 from anonbench.report.style import write_figure
-from anonbench.stages.table import read_metrics
 from anonbench.statistics.faces import CONTRAST, SLOPE
 
 CASE_KEYS = ("dataset", "model", "variant")
-NAMES = ("dataset", "model", "variant", "metric", "contrast", "group")
 FAMILY_KEYS = ("title", "axis", "values", "more_hides")
 
 
@@ -29,7 +26,7 @@ def settings(metrics: Sequence[Path], cases: Sequence[Mapping[str, str]], label:
     metrics: metrics files, every run of the three settings of every case. cases: `{dataset, model, variant}` each, in
     the order to show. label: the data, in words.
     """
-    write_figure(draw_settings(read_metrics(metrics), read_cases(cases), label), svg, png)
+    write_figure(draw_settings([read_metrics(path) for path in metrics], read_cases(cases), label), svg, png)
 
 
 def differences(cells: Path, metric: str, label: str, svg: Path, png: Path, margin: float | None = None) -> None:
@@ -38,7 +35,7 @@ def differences(cells: Path, metric: str, label: str, svg: Path, png: Path, marg
     cells: the table of the statistics stage (columns `figures_settings.DIFFERENCE_COLUMNS`). metric: map, rank1.
     margin: of equivalence, in percentage points; by default the one in the table's column `margin`, if it has one.
     """
-    table = read_table(cells)
+    table = read_frame(cells)
     if margin is None and "margin" in table.columns and table["margin"].nunique() == 1:
         margin = float(table["margin"].iloc[0])
     figure = draw_differences(
@@ -54,7 +51,7 @@ def cmc(
 
     metrics, cases, label: as for `settings`; the cases of one dataset, one for each model.
     """
-    write_figure(draw_cmc(read_metrics(metrics), read_cases(cases), max_rank, label), svg, png)
+    write_figure(draw_cmc([read_metrics(path) for path in metrics], read_cases(cases), max_rank, label), svg, png)
 
 
 def dose_response(
@@ -76,7 +73,7 @@ def dose_response(
     drawn = [Family(**_known(family, FAMILY_KEYS, FAMILY_KEYS[:3], "family")) for family in families]
     if not drawn:
         raise ConfigError("dose_response: families is empty; expected at least one.")
-    write_figure(draw_dose_response(read_metrics(metrics), dataset, model, drawn, label), svg, png)
+    write_figure(draw_dose_response([read_metrics(path) for path in metrics], dataset, model, drawn, label), svg, png)
 
 
 def faces_cost(faces: Path, dataset: str, variant: str, label: str, svg: Path, png: Path) -> None:
@@ -84,7 +81,7 @@ def faces_cost(faces: Path, dataset: str, variant: str, label: str, svg: Path, p
 
     faces: the table of the statistics stage (columns `figures_faces.COLUMNS`).
     """
-    groups = read_face_groups(read_table(faces), str(faces), dataset, variant, leave_out=(CONTRAST, SLOPE))
+    groups = read_face_groups(read_frame(faces), str(faces), dataset, variant, leave_out=(CONTRAST, SLOPE))
     write_figure(draw_faces_cost(groups, variant, label), svg, png)
 
 
@@ -93,14 +90,6 @@ def read_cases(entries: Sequence[Mapping[str, str]]) -> list[Case]:
     if not entries:
         raise ConfigError("cases is empty; expected at least one {dataset, model, variant}.")
     return [Case(**_known(entry, CASE_KEYS, CASE_KEYS, "case")) for entry in entries]
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """A table of the statistics stage; names stay text, since a variant may be called 6."""
-    try:
-        return pd.read_csv(path, dtype=dict.fromkeys(NAMES, str))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not a readable table ({error}). Compute the statistics again.") from error
 
 
 def _known(entry: Mapping[str, Any], known: Sequence[str], needed: Sequence[str], what: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -15,6 +14,7 @@ import pandas as pd
 from anonbench.datasets import cuhk03, dukemtmcreid, market1501, viper
 from anonbench.errors import DataError
 from anonbench.files import write_text
+from anonbench.frames import read_frame, read_metrics
 from anonbench.report.statistics_page import published_page, statistics_page
 from anonbench.stages.evaluate import QUERY_COLUMNS
 from anonbench.statistics.bootstrap import RESAMPLES, bootstrap_mean_difference
@@ -40,7 +40,6 @@ NOISE_COLUMNS = (
 )  # fmt: skip
 FACE_KEY = ("dataset", "model", "variant", "contrast", "metric")
 ALL = "all"
-NAME_COLUMNS = ("dataset", "data", "model", "variant", "path")  # a variant called 6 is a name, not a number
 # The sizes that the adapters check a download against; Airport's split is nobody's protocol.
 PROTOCOLS: dict[str, Sizes] = {
     dataset: {name: splits[name].images for name in ("query", "gallery")}
@@ -156,7 +155,7 @@ def effects(tables: Sequence[Path], margin: float, output: Path, alpha: float = 
 
     tables: as for `ttest`, with the columns of `statistics.paired.COLUMNS`. Columns: `statistics.overall.COLUMNS`.
     """
-    table = effect_table(pd.concat([_read_table(path, SCORE_COLUMNS) for path in tables]), margin, alpha)
+    table = effect_table(pd.concat([read_frame(path, SCORE_COLUMNS) for path in tables]), margin, alpha)
     write_text(output, _csv(table))
     print(table[["metric", "after", "unit", "n", "difference", "low", "high", "dz", "tost_p"]].to_string(index=False))
 
@@ -167,11 +166,11 @@ def published(folder: Path, margin: float, output: Path, readable: Path, alpha: 
     folder: with table2.csv to table7.csv and text.csv (`config/published`).
     output: the checks (columns: `statistics.contradictions.COLUMNS`). readable: them in words, with the overall tests.
     """
-    scores = pd.concat([_read_table(folder / f"table{n}.csv", SCORE_COLUMNS) for n in range(3, 8)], ignore_index=True)
+    scores = pd.concat([read_frame(folder / f"table{n}.csv", SCORE_COLUMNS) for n in range(3, 8)], ignore_index=True)
     checks = contradictions(
         scores,
-        _read_table(folder / "text.csv", ("metric", "setting", "mean", "source")),
-        _read_table(folder / "table2.csv", ("data", "gallery_images", "query_images")),
+        read_frame(folder / "text.csv", ("metric", "setting", "mean", "source")),
+        read_frame(folder / "table2.csv", ("data", "gallery_images", "query_images")),
         PROTOCOLS,
     )
     outliers = checks[(checks["check"] == "outlier") & checks["flagged"]]
@@ -189,8 +188,8 @@ def page(cells: Path, noise: Path, faces: Path, effects: Path, label: str, outpu
     cells, noise, faces, effects: what the stages above wrote. label: what the data is, in words. alpha: as there.
     """
     text = statistics_page(
-        _read_table(cells, CELL_COLUMNS), _read_table(noise, NOISE_COLUMNS), _read_table(faces, FACE_COLUMNS),
-        _read_table(effects, EFFECT_COLUMNS), label=label, alpha=alpha,
+        read_frame(cells, CELL_COLUMNS), read_frame(noise, NOISE_COLUMNS), read_frame(faces, FACE_COLUMNS),
+        read_frame(effects, EFFECT_COLUMNS), label=label, alpha=alpha,
     )  # fmt: skip
     write_text(output, text)
     print(text)
@@ -203,7 +202,7 @@ def read_scores(metrics: Sequence[Path]) -> Scores:
     """
     scores: Scores = {}
     for path in sorted(metrics):
-        labels = _read_labels(path)
+        labels = read_metrics(path, LABELS)
         if labels["query"] != labels["gallery"]:
             continue
         setting = Setting(labels["dataset"], labels["model"], labels["train"], labels["query"])
@@ -218,20 +217,9 @@ def _csv(table: pd.DataFrame) -> str:
     return table.to_csv(index=False, float_format="%.6g")
 
 
-def _read_labels(path: Path) -> dict[str, Any]:
-    try:
-        labels: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not a metrics file ({error}). Delete it and evaluate again.") from error
-    missing = [key for key in LABELS if key not in labels] if isinstance(labels, dict) else LABELS
-    if missing:
-        raise DataError(f"{path}: has no '{missing[0]}'; expected {', '.join(LABELS)}. Evaluate again.")
-    return labels
-
-
 def _read_queries(path: Path, labels: Mapping[str, Any]) -> pd.DataFrame:
     """Columns path, pid, map, rank1, in percent. Their means must be those of the metrics file."""
-    frame = _read_table(path, QUERY_COLUMNS)
+    frame = read_frame(path, QUERY_COLUMNS)
     if frame["path"].duplicated().any():
         raise DataError(f"{path}: {frame['path'][frame['path'].duplicated()].iloc[0]} is listed twice.")
     valid = frame["ap"].notna()
@@ -249,17 +237,6 @@ def _read_queries(path: Path, labels: Mapping[str, Any]) -> pd.DataFrame:
                 f"{100 * labels[metric]:.4f} %; they are not of one evaluation. Delete both and evaluate again."
             )
     return scores
-
-
-def _read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    try:
-        frame = pd.read_csv(path, dtype=dict.fromkeys(NAME_COLUMNS, str))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not a readable table ({error}).") from error
-    missing = [column for column in columns if column not in frame.columns]
-    if missing:
-        raise DataError(f"{path}: column {missing[0]} is missing; expected {', '.join(columns)}.")
-    return frame
 
 
 def _seed_tests(scores: Scores, dataset: str, metric: str, alpha: float, resamples: int, seed: int) -> list[float]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from anonbench.errors import DataError
 from anonbench.files import write_text
+from anonbench.frames import read_frame, read_metrics
 from anonbench.report.compare import compare_counts, compare_reported, compare_settings, published_baselines
 from anonbench.report.dataset_table import count_dataset, dataset_table, readable
 from anonbench.report.layout import latex, markdown
@@ -46,7 +45,7 @@ def table(
     published, baseline: CSVs with the printed numbers, and with the row of the model trained and tested on original
         images where the printed table does not hold it (Table VIII). Without them nothing is compared.
     """
-    results = read_metrics(metrics)
+    results = [read_metrics(path) for path in metrics]
     dataset, models, variants = spec["dataset"], spec["models"], spec["variants"]
     if spec["rows"] == "models":
         frame, key = model_table(results, dataset, models, variants[0]), "model"
@@ -70,7 +69,7 @@ def reported(
     metrics: Sequence[Path], name: str, spec: Mapping[str, Any], label: str, output: Path, published: Path
 ) -> None:
     """Write Table I: reported numbers beside rebuilt ones. spec: `{datasets: {dataset: published name}}`."""
-    results = read_metrics(metrics)
+    results = [read_metrics(path) for path in metrics]
     frame = reported_table(results, read_frame(published), spec["datasets"])
     notes = [NOTE.format(runs=_runs(results), label=label)] if results else ["Nothing has been rebuilt yet."]
     _write(frame, f"{name}: reported and rebuilt", notes, compare_reported(frame), output)
@@ -95,30 +94,11 @@ def datasets(
 
 def untrained(metrics: Sequence[Path], pairs: Sequence[tuple[str, str]], label: str, output: Path) -> None:
     """Write the table that holds trained networks beside the same networks untrained."""
-    results = read_metrics(metrics)
+    results = [read_metrics(path) for path in metrics]
     frame = untrained_table(results, pairs)
     _write(
         frame, "Trained and untrained networks", [NOTE.format(runs=_runs(results), label=label)], None, output
     )  # fmt: skip
-
-
-def read_metrics(paths: Sequence[Path]) -> list[dict[str, Any]]:
-    """The contents of metrics files."""
-    results = []
-    for path in paths:
-        try:
-            results.append(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
-            raise DataError(f"{path}: not a metrics file ({error}). Delete it and evaluate again.") from error
-    return results
-
-
-def read_frame(path: Path) -> pd.DataFrame:
-    """A table's CSV; raises `DataError` when it cannot be read."""
-    try:
-        return pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not a readable table ({error}).") from error
 
 
 def _write(

@@ -132,7 +132,7 @@ def test_a_missing_setting_writes_nothing(metrics: list[Path], tmp_path: Path) -
 def test_a_table_that_cannot_be_read_is_named(content: bytes | None, tmp_path: Path) -> None:
     if content is not None:
         (tmp_path / "cells.csv").write_bytes(content)
-    with pytest.raises(DataError, match=r"cells\.csv: not a readable table .*Compute the statistics again"):
+    with pytest.raises(DataError, match=r"cells\.csv: not a readable table .*Make it again"):
         differences(tmp_path / "cells.csv", "map", LABEL, tmp_path / "f.svg", tmp_path / "f.png")
 
 
