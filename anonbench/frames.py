@@ -39,7 +39,9 @@ def read_metrics(path: Path, keys: Sequence[str] = ()) -> dict[str, Any]:
         metrics: Any = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: not a metrics file ({error}). Delete it and evaluate again.") from error
-    missing = [key for key in keys if key not in metrics] if isinstance(metrics, dict) else keys
+    if not isinstance(metrics, dict):
+        raise DataError(f"{path}: not a metrics file (a {type(metrics).__name__}). Delete it and evaluate again.")
+    missing = [key for key in keys if key not in metrics]
     if missing:
         raise DataError(f"{path}: has no '{missing[0]}'; expected {', '.join(keys)}. Evaluate again.")
-    return dict(metrics)
+    return metrics

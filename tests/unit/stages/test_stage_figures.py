@@ -14,7 +14,6 @@ from PIL import Image
 
 from anonbench.errors import ConfigError, DataError
 from anonbench.report import figures_faces, figures_settings
-from anonbench.stages import figures as stage
 from anonbench.stages.figures import cmc, differences, dose_response, faces_cost, settings
 from anonbench.statistics import cells, faces
 
@@ -166,10 +165,3 @@ def test_families_are_checked(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         dose_response(metrics, "toy", "bot", families, LABEL, tmp_path / "f.svg", tmp_path / "f.png")
-
-
-def test_a_name_of_digits_stays_a_name(tmp_path: Path) -> None:
-    """A variant called 06 must not become the number 6."""
-    (tmp_path / "t.csv").write_text("dataset,variant,low\n1,06,2.5\n")
-    table = stage.read_table(tmp_path / "t.csv")
-    assert table.iloc[0].tolist() == ["1", "06", 2.5]
