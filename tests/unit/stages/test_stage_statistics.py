@@ -295,7 +295,7 @@ def test_missing_and_broken_files(write: Write, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"has no 'model'; expected dataset, model"):
         read_scores([path])
     path.write_text("[1, 2]")
-    with pytest.raises(DataError, match="has no 'dataset'"):
+    with pytest.raises(DataError, match=r"not a metrics file \(a list\)"):
         read_scores([path])
     path.write_text("{")
     with pytest.raises(DataError, match=r"not a metrics file .*Delete it and evaluate again"):
