@@ -27,6 +27,7 @@ def draw(work: Path) -> None:
     run("render", spec=PEOPLE, output=work / "original")
     listing = {"manifest": work / "manifest.csv", "sidecars": work / "sidecars.csv"}
     index = {"output": listing["manifest"], "sidecars": listing["sidecars"], "dropped": work / "dropped.csv"}
+    index["splits"] = work / "splits.csv"
     run("index", root=work / "original", spec={"format": "market1501", "expect": "any"}, **index)
     boxes = work / "boxes.csv"
     detector = {"method": "centerface", "upscale": 1.0, "threshold": 0.25}
