@@ -224,6 +224,12 @@ def _check(a: argparse.Namespace) -> None:
     check(a.kind, a.name, a.spec, a.plugins, a.root)
 
 
+def _add_data(a: argparse.Namespace) -> None:
+    from anonbench.stages.add_data import add_data
+
+    add_data(a.format, a.folder, a.spec, a.name, copy=a.copy, cache=a.cache, plugins=a.plugins)
+
+
 def _check_config(a: argparse.Namespace) -> None:
     from anonbench.config import check_config, merge, read_layer
 
@@ -253,7 +259,6 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--plugins", type=json.loads, default=[], help="JSON list of modules to import first")
         sub.add_argument("--stamp", type=Path, help="where to write the provenance of the output (JSON)")
         sub.add_argument("--code", default="", help="code digest for the stamp")
-        sub.set_defaults(inputs=inputs)
         return sub
 
     def spec(sub: argparse.ArgumentParser, what: str) -> None:
@@ -381,6 +386,14 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--spec", type=json.loads, default={}, help="its parameters, as JSON")
     sub.add_argument("--plugins", type=json.loads, default=[], help="JSON list of modules to import first")
     sub.add_argument("--root", type=Path, help="folder of a dataset: for datasets, and for detectors to be tried on")
+    sub = command("add-data", _add_data, "link a dataset to data/raw and record its hash, counts and licence for DVC")
+    sub.add_argument("format", help="dataset format, such as market1501")
+    sub.add_argument("folder", type=Path, help="where the dataset is; only read")
+    sub.add_argument("--spec", type=json.loads, default={}, help="options of the format, as JSON")
+    sub.add_argument("--name", help="the dataset's name below data/raw; the format's when left out")
+    sub.add_argument("--copy", action="store_true", help="copy the files instead of linking the folder")
+    sub.add_argument("--cache", action="store_true", help="with --copy: store the images in DVC's cache too")
+    sub.add_argument("--plugins", type=json.loads, default=[], help="JSON list of modules to import first")
     sub = command("check-config", _check_config, "check config files, each over the one before")
     sub.add_argument("files", type=Path, nargs="+")
     return parser
@@ -408,16 +421,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _stamp(a: argparse.Namespace, seconds: float) -> None:
-    from anonbench.provenance import write_stamp
+    from anonbench.provenance import footprint, write_stamp
 
-    settings: dict[str, Any] = {
-        key: getattr(a, key) for key in ("spec", "seed", "split", "labels", "device") if hasattr(a, key)
-    }
-    inputs = [getattr(a, name.replace("-", "_")) for name in a.inputs]
-    for several in ("metrics", "tables", "manifests"):
-        inputs += getattr(a, several, [])
-    inputs += [a.published] if getattr(a, "published", None) else []
-    write_stamp(a.stamp, a.stage, settings, inputs, [a.output], a.code, seconds)
+    found = footprint(a.stage, vars(a))
+    write_stamp(a.stamp, a.stage, found.settings, found.inputs, found.outputs, a.code, seconds)
 
 
 def _limit_threads(threads: int | None) -> None:

@@ -177,15 +177,28 @@ def images_decode(subject: DatasetSubject) -> str:
     return f"{sizes}; {copies:,} are copies of another" if copies else sizes
 
 
+def count_listing(listing: DatasetListing) -> dict[str, dict[str, int]]:
+    """For each split its images, identities (people alone), cameras, distractors and junk."""
+    counts = {}
+    for split in SPLITS:
+        pids = [i.pid for i in listing.images if i.split == split]
+        counts[split] = {
+            "images": len(pids),
+            "identities": len(set(pids) - {JUNK_PID, DISTRACTOR_PID}),
+            "cameras": len({i.camid for i in listing.images if i.split == split}),
+            "distractors": pids.count(DISTRACTOR_PID),
+            "junk": pids.count(JUNK_PID),
+        }
+    return counts
+
+
 def describe_listing(listing: DatasetListing) -> list[str]:
     """Lines with what a dataset holds: each split's images, identities, cameras, junk, distractors; why files drop."""
     lines = [f"{'split':<10}{'images':>9}{'identities':>12}{'cameras':>9}{'distractors':>13}{'junk':>8}"]
-    for split in SPLITS:
-        images = [i for i in listing.images if i.split == split]
-        people = {i.pid for i in images} - {JUNK_PID, DISTRACTOR_PID}
-        cameras = {i.camid for i in images}
-        distractors, junk = (sum(i.pid == pid for i in images) for pid in (DISTRACTOR_PID, JUNK_PID))
-        lines.append(f"{split:<10}{len(images):>9,}{len(people):>12,}{len(cameras):>9,}{distractors:>13,}{junk:>8,}")
+    for split, n in count_listing(listing).items():
+        lines.append(
+            f"{split:<10}{n['images']:>9,}{n['identities']:>12,}{n['cameras']:>9,}{n['distractors']:>13,}{n['junk']:>8,}"
+        )
     reasons = Counter(d.reason for d in listing.dropped)
     return lines + [f"dropped: {n:,} x {reason}" for reason, n in sorted(reasons.items())]
 
