@@ -12,11 +12,14 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import json
+import os
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from anonbench.errors import DataError
 from anonbench.files import write_text
 
 PACKAGE = "anonbench"
@@ -75,6 +78,23 @@ def _digest_and_imports(file: Path, name: str, mtime_ns: int) -> tuple[str, tupl
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), ours
 
 
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What made an artifact: the stage, what it was told, SHA-256 of what it read and wrote (None where none is kept).
+
+    seconds: of the whole command. code: digest of its modules. machine: platform, python, device.
+    """
+
+    stage: str
+    settings: Mapping[str, Any]
+    inputs: Mapping[str, str | None]
+    outputs: Mapping[str, str | None]
+    code: str
+    seconds: float
+    machine: Mapping[str, str]
+    versions: Mapping[str, str | None]
+
+
 def write_stamp(
     path: Path,
     stage: str,
@@ -86,14 +106,14 @@ def write_stamp(
 ) -> None:
     """Write the provenance of a stage's outputs as JSON.
 
-    settings: what the stage was asked to do. Files are named with the SHA-256 of their bytes; a folder stands for
-    itself without a hash (its manifest, a file, has one).
+    settings: what the stage was asked to do. Files are named with the SHA-256 of their bytes, folders that were written
+    with `folder_sha256`. A folder that was read stands for itself: the manifest read with it names every image's hash.
     """
     stamp = {
         "stage": stage,
         "settings": dict(settings),
         "inputs": {str(p): file_sha256(p) for p in inputs},
-        "outputs": {str(p): file_sha256(p) for p in outputs},
+        "outputs": {str(p): content_sha256(p) for p in outputs},
         "code": code,
         "seconds": round(seconds, 2),
         "machine": {"platform": platform.platform(), "python": platform.python_version(), "device": _device()},
@@ -102,12 +122,97 @@ def write_stamp(
     write_text(path, json.dumps(stamp, indent=1) + "\n")
 
 
+def read_stamp(path: Path) -> Stamp:
+    """The stamp that `write_stamp` wrote; raises `DataError` when it cannot be read."""
+    try:
+        entry = json.loads(path.read_text(encoding="utf-8"))
+        return Stamp(**{name: entry[name] for name in Stamp.__dataclass_fields__})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: not a stamp ({type(error).__name__}: {error}). Make its artifact again.") from error
+
+
+def content_sha256(path: Path) -> str | None:
+    """Hexadecimal SHA-256 of a file's bytes or of a folder's content; None for what is not there."""
+    return folder_sha256(path) if path.is_dir() else file_sha256(path)
+
+
 def file_sha256(path: Path) -> str | None:
     """Hexadecimal SHA-256 of a file's bytes; None for a folder or what is not there."""
     if not path.is_file():
         return None
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def folder_sha256(folder: Path) -> str:
+    """Hexadecimal SHA-256 of the sorted list of a folder's files, relative path and SHA-256 of the bytes of each.
+
+    Hidden files and folders (`.snakemake_timestamp`, `.DS_Store`) do not count, nor do empty folders and file times.
+    """
+    listed = []
+    for base, folders, files in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths = [Path(base, name) for name in files if not name.startswith(".")]
+        listed += [(path.relative_to(folder).as_posix(), file_sha256(path)) for path in paths]
+    return hashlib.sha256(json.dumps(sorted(listed)).encode()).hexdigest()
+
+
+# Options of a command that name what it writes; all other paths among its options are read.
+WRITTEN = ("output", "output_manifest", "history", "queries", "png", "readable")
+WRITTEN_TOO = {"index": ("dropped", "sidecars", "splits")}
+# What is written beside `output` without an option of its own.
+SIBLINGS = {
+    "table": (".md", ".tex", ".runs.csv", ".compare.csv"),
+    "reported": (".md", ".tex", ".compare.csv"),
+    "datasets": (".md", ".tex", ".compare.csv"),
+    "untrained": (".md", ".tex"),
+}
+# Files and folders that are named within the `spec`.
+NAMED_IN_SPEC: Mapping[str, Callable[[Any], Iterable[str]]] = {
+    "samples": lambda spec: spec.values(),
+    "figure1": lambda spec: spec.values(),
+    "figure2": lambda spec: spec["roots"].values(),
+    "faces": lambda spec: [entry["detections"] for entry in spec],
+    "figure_ranked": lambda spec: [e[key] for e in spec["settings"] for key in ("features", "queries", "root")],
+}
+PER_QUERY = ("cells", "noise_floor", "faces")  # these read the results per query that lie beside the metrics
+PUBLISHED = (*(f"table{n}.csv" for n in range(2, 8)), "text.csv")  # what `published` reads in its folder
+# Neither files of the artifact's chain nor settings that change it.
+NO_SETTINGS = ("stage", "run", "threads", "stamp", "code", "resume_dir")
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """What a command reads, what it writes, and what else it was told."""
+
+    inputs: tuple[Path, ...]
+    outputs: tuple[Path, ...]
+    settings: Mapping[str, Any]
+
+
+def footprint(stage: str, options: Mapping[str, Any]) -> Footprint:
+    """Sort the options of one of our commands (as `argparse` gives them) into inputs, outputs and settings."""
+    inputs: list[Path] = []
+    outputs: list[Path] = []
+    settings: dict[str, Any] = {}
+    for name, value in options.items():
+        paths = [v for v in (value if isinstance(value, list) else [value]) if isinstance(v, Path)]
+        if name in NO_SETTINGS or value is None:
+            continue
+        if name in WRITTEN or name in WRITTEN_TOO.get(stage, ()):
+            outputs += paths
+        elif paths:
+            inputs += paths
+        elif (name, value) != ("metrics", []):
+            settings[name] = value
+    outputs += [options["output"].with_suffix(suffix) for suffix in SIBLINGS.get(stage, ())]
+    if stage in NAMED_IN_SPEC:
+        inputs += map(Path, NAMED_IN_SPEC[stage](options["spec"]))
+    if stage in PER_QUERY:
+        inputs += [path.with_name(f"{path.stem}.queries.csv") for path in options["metrics"]]
+    if stage == "published":
+        inputs = [folder / name for folder in inputs for name in PUBLISHED]
+    return Footprint(tuple(dict.fromkeys(inputs)), tuple(outputs), settings)
 
 
 def _version(package: str) -> str | None:
