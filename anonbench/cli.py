@@ -75,7 +75,7 @@ def _embed(a: argparse.Namespace) -> None:
 def _evaluate(a: argparse.Namespace) -> None:
     from anonbench.stages.evaluate import evaluate
 
-    evaluate(a.query, a.gallery, a.spec, a.labels, a.output, a.queries, a.device, a.threads)
+    evaluate(a.query, a.gallery, a.spec, a.labels, a.output, a.queries, a.device, a.threads, a.cmc)
 
 
 def _table(a: argparse.Namespace) -> None:
@@ -229,6 +229,25 @@ def _add_data(a: argparse.Namespace) -> None:
     add_data(a.format, a.folder, a.spec, a.name, copy=a.copy, cache=a.cache, plugins=a.plugins)
 
 
+def _explain(a: argparse.Namespace) -> None:
+    from anonbench import explain
+
+    found = explain.explain(a.table, a.row, a.column, a.configfile, a.query)
+    print(explain.as_json(found) if a.json else explain.as_text(found))
+
+
+def _verify(a: argparse.Namespace) -> int:
+    from anonbench import verify
+    from anonbench.dag import workflow_jobs
+
+    root = Path.cwd()
+    jobs = workflow_jobs(a.configfile, a.targets, root)
+    findings = verify.Verifier(jobs, root).findings()
+    findings += [] if a.targets else verify.foreign_files(jobs, root)  # of a part, most of the rest is no surprise
+    print(verify.as_json(findings) if a.json else verify.as_text(findings))
+    return int(verify.failed(findings, a.allow_missing))
+
+
 def _check_config(a: argparse.Namespace) -> None:
     from anonbench.config import check_config, merge, read_layer
 
@@ -241,7 +260,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"anonbench {__version__}")
     commands = parser.add_subparsers(dest="stage", required=True, metavar="COMMAND")
 
-    def command(name: str, run: Callable[[argparse.Namespace], None], help_: str) -> argparse.ArgumentParser:
+    def command(name: str, run: Callable[[argparse.Namespace], int | None], help_: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=help_, description=help_)
         sub.set_defaults(run=run)
         return sub
@@ -274,6 +293,10 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--splits", type=Path, help="file with the splits of a dataset that has several")
         sub.add_argument("--split", type=int, help="which of them; the manifest's own when left out")
 
+    def of_workflow(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("--configfile", type=Path, action="extend", nargs="+", default=[], help="overlays")
+        sub.add_argument("--json", action="store_true", help="print JSON")
+
     spec(stage("render", _render, "draw a dataset of rendered people"), "the config entry's `render:`")
     sub = stage("unpack", _unpack, "extract the images of CUHK03's cuhk-03.mat", "root")
     sub.add_argument("--boxes", choices=("detected", "labeled"), default="detected")
@@ -300,6 +323,7 @@ def _parser() -> argparse.ArgumentParser:
     spec(sub, "`evaluation:` of the model")
     sub.add_argument("--labels", type=json.loads, required=True, help="what the metrics belong to, as JSON")
     sub.add_argument("--queries", type=Path, required=True)
+    sub.add_argument("--cmc", type=Path, help="where to write the CMC curve, a row a rank")
     sub.add_argument("--device", default="auto")
     for name, run, help_ in (
         ("table", _table, "collect metrics into a table of settings"),
@@ -393,6 +417,16 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--copy", action="store_true", help="copy the files instead of linking the folder")
     sub.add_argument("--cache", action="store_true", help="with --copy: store the images in DVC's cache too")
     sub.add_argument("--plugins", type=json.loads, default=[], help="JSON list of modules to import first")
+    sub = command("explain", _explain, "where a table cell comes from, and what rebuilds it")
+    sub.add_argument("table", help="such as table3")
+    sub.add_argument("--row", required=True, help="the row's model or anonymizer")
+    sub.add_argument("--column", required=True, help="such as map_anon_anon")
+    sub.add_argument("--query", help="path of a query image: what it scored there")
+    of_workflow(sub)
+    sub = command("verify", _verify, "hold every artifact against its stamp and the tree; status 1 when one differs")
+    sub.add_argument("targets", nargs="*", help="files to verify with all they stand on; everything when left out")
+    sub.add_argument("--allow-missing", action="store_true", help="what is not there does not count against the rest")
+    of_workflow(sub)
     sub = command("check-config", _check_config, "check config files, each over the one before")
     sub.add_argument("files", type=Path, nargs="+")
     return parser
@@ -407,7 +441,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     start = time.monotonic()
     _limit_threads(getattr(a, "threads", None))
     try:
-        a.run(a)
+        status = a.run(a)
         if getattr(a, "stamp", None):
             _stamp(a, time.monotonic() - start)
     except AnonbenchError as error:
@@ -416,7 +450,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"anonbench {a.stage}: interrupted; unfinished outputs were removed.", file=sys.stderr)
         return 130
-    return 0
+    return status or 0
 
 
 def _stamp(a: argparse.Namespace, seconds: float) -> None:

@@ -35,6 +35,7 @@ NO_ARTIFACT_NAMES = (".snakemake_timestamp", ".gitignore", ".DS_Store")
 # Parameters of rules that are no setting of the command: `published` holds names of inputs.
 NO_SETTINGS = ("code", "resume", "published")
 OPTION_OF = {"people": "count"}  # parameters whose command option has another name
+STANDS_ON = "stands on stale"
 JSON_OPTIONS = ("spec", "labels", "plugins")
 
 
@@ -56,7 +57,7 @@ class Verifier:
 
     def __init__(self, jobs: Iterable[Job], root: Path) -> None:
         self.root = root
-        self.jobs = list(jobs)
+        self.jobs = upstream_first(jobs)
         self.producers = {path: job for job in self.jobs for path in job.artifacts}
         self._hashes: dict[str, str | None] = {}
         self._stamps: dict[str, Stamp | None] = {}
@@ -64,7 +65,7 @@ class Verifier:
         self._reasons: dict[str, tuple[str, ...]] = {}
 
     def findings(self) -> list[Finding]:
-        """One finding an artifact, in the order of the jobs."""
+        """One finding an artifact, what others are made from first."""
         return [self.finding(job, path) for job in self.jobs for path in job.artifacts]
 
     def finding(self, job: Job, path: str) -> Finding:
@@ -104,7 +105,7 @@ class Verifier:
         if key not in self._reasons:
             self._reasons[key] = ()  # the graph has no cycles; a broken one must not hang
             above = dict.fromkeys(name for up in self.upstream(job) for name in self._stale_sources(up))
-            stands_on = (f"stands on stale {_few(list(above))}",) if above else ()
+            stands_on = (f"{STANDS_ON} {_few(list(above))}",) if above else ()
             self._reasons[key] = (*self._own_reasons(job), *stands_on) if self.stamp(job) else ()
         return self._reasons[key]
 
@@ -132,9 +133,9 @@ class Verifier:
         for path in job.inputs:
             if path in stamp.inputs and stamp.inputs[path] is None:
                 yield from self._other_folder(job, path)
-            elif path not in stamp.inputs and not (self.root / path).is_dir():
+            elif path not in stamp.inputs:
                 yield f"input {path} is not in its stamp"
-            elif path in stamp.inputs and self._now(path) not in (None, stamp.inputs[path]):
+            elif self._now(path) not in (None, stamp.inputs[path]):
                 yield f"input {path} was {_short(stamp.inputs[path])}, is {_short(self._now(path))}"
         siblings = {path for up in self.upstream(job) for path in up.artifacts}
         for path, recorded in stamp.inputs.items():
@@ -197,6 +198,24 @@ def asked_settings(job: Job) -> dict[str, Any]:
     return settings
 
 
+def upstream_first(jobs: Iterable[Job]) -> list[Job]:
+    """The jobs so that each comes after those that make its inputs; otherwise in the order given."""
+    remaining = {label(job): job for job in jobs}
+    producers = {path: name for name, job in remaining.items() for path in job.artifacts}
+    ordered: dict[str, Job] = {}
+
+    def place(name: str) -> None:
+        job = remaining.pop(name, None)
+        if job is not None:
+            for path in job.inputs:
+                place(producers.get(path, ""))
+            ordered[name] = job
+
+    for name in list(remaining):
+        place(name)
+    return list(ordered.values())
+
+
 def differing_images(root: Path, manifest: Path) -> list[str]:
     """The images that are not below `root` as a manifest lists them, by path; none when there is no manifest."""
     if not manifest.is_file() or not root.is_dir():
@@ -239,11 +258,12 @@ def as_text(findings: Sequence[Finding]) -> str:
     artifacts = len(findings) - counts[FOREIGN]
     lines = [f"{artifacts} artifacts: " + ", ".join(f"{counts[v]} {v}" for v in VERDICTS if counts[v] or v == OK)]
     groups: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
-    for finding in sorted(findings, key=lambda f: VERDICTS.index(f.verdict)):
+    for finding in sorted(findings, key=lambda f: (VERDICTS.index(f.verdict), _inherited(f))):
         if finding.verdict not in (OK, FOREIGN):
-            groups.setdefault((finding.verdict, finding.job, finding.reasons), []).append(finding.path)
+            job = "" if finding.verdict == MISSING or _inherited(finding) else f"  {finding.job}"
+            groups.setdefault((finding.verdict, job, finding.reasons), []).append(finding.path)
     for (verdict, job, reasons), paths in groups.items():
-        lines += ["", f"{verdict}  {job}", *(f"  {path}" for path in paths), *(f"    {reason}" for reason in reasons)]
+        lines += ["", f"{verdict}{job}", *(f"    {reason}" for reason in reasons), *(f"  {path}" for path in paths)]
     strange = [finding for finding in findings if finding.verdict == FOREIGN]
     if strange:
         lines += ["", "foreign: no job of this configuration makes them"]
@@ -255,6 +275,11 @@ def as_json(findings: Sequence[Finding]) -> str:
     """`{counts: {verdict: n}, artifacts: [{path, verdict, job, reasons}]}`"""
     counts = Counter(finding.verdict for finding in findings)
     return json.dumps({"counts": {v: counts[v] for v in VERDICTS}, "artifacts": list(map(asdict, findings))}, indent=1)
+
+
+def _inherited(finding: Finding) -> bool:
+    """Whether an artifact is stale for nothing but what it is made from."""
+    return finding.verdict == STALE and all(reason.startswith(STANDS_ON) for reason in finding.reasons)
 
 
 def _other_code(job: Job, stamp: Stamp) -> Iterable[str]:
