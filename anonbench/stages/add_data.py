@@ -148,6 +148,11 @@ def _add(repo: Repo, source: Path, name: str, meta: dict[str, Any], copy: bool, 
             written = _record(repo, raw, name, meta, cache)
     except (DvcException, LockError) as error:
         raise DataError(f"{RAW / name}.dvc: DVC cannot record the folder: {error}") from error
+    except OSError as error:
+        raise DataError(
+            f"{RAW / name}: cannot be made or read: {error}. Check who owns {raw} and {source}, and whether the disk is "
+            f"full."
+        ) from error
     return Added(placed, written)
 
 
@@ -235,11 +240,11 @@ def _record(repo: Repo, raw: Path, name: str, meta: dict[str, Any], cache: bool)
     `Repo.add` refuses a linked folder, though `dvc status` copes with one: hence the stage by hand.
     """
     file = raw / f"{name}.dvc"
-    before: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else {}
     stage = repo.stage.create(
         single_stage=True, validate=False, force=True, fname=str(file), wdir=str(raw),
         **{"outs" if cache else "outs_no_cache": [name]},
     )  # fmt: skip
+    before: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else {}
     repo.check_graph(stages=[stage])
     out = stage.outs[0]
     out.save()

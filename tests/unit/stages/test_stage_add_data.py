@@ -330,6 +330,24 @@ def test_images_that_git_has_already(project: Path, market: Path, add: Add) -> N
     assert "git rm -r --cached" in outcome.errors
 
 
+def test_what_the_disk_refuses(project: Path, market: Path, add: Add) -> None:
+    Path("data/raw/.gitkeep").unlink()
+    Path("data/raw").rmdir()
+    Path("data/raw").write_text("a file")
+    outcome = add(market)
+    assert outcome.status == 2
+    assert "data/raw/market1501: cannot be made or read: " in outcome.errors
+    assert f"Check who owns {project}/data/raw and {market}" in outcome.errors
+
+
+def test_a_data_file_that_is_none(project: Path, market: Path, add: Add) -> None:
+    Path("data/raw/market1501.dvc").write_text("outs: [\n")
+    outcome = add(market)
+    assert outcome.status == 2
+    assert "DVC cannot record the folder" in outcome.errors
+    assert not Path("data/raw/market1501").is_symlink()
+
+
 def test_outside_a_project(market: Path, add: Add, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     outcome = add(market)
