@@ -150,8 +150,8 @@ def _add(repo: Repo, source: Path, name: str, meta: dict[str, Any], copy: bool, 
         raise DataError(f"{RAW / name}.dvc: DVC cannot record the folder: {error}") from error
     except OSError as error:
         raise DataError(
-            f"{RAW / name}: cannot be made or read: {error}. Check who owns {raw} and {source}, and whether the disk is "
-            f"full."
+            f"{RAW / name}: cannot be made or read: {error}. Check who owns {raw} and {source}, and whether there is "
+            f"room on the disk."
         ) from error
     return Added(placed, written)
 
@@ -164,23 +164,19 @@ def _place(source: Path, target: Path, copy: bool) -> Iterator[str]:
     """
     if target.parent.resolve().is_relative_to(source):
         raise DataError(f"{source}: holds {target.parent}, so a link there would lead into itself. Move the data out.")
-    present = target.is_symlink() or target.exists()
-    if present:
+    if target.is_symlink() or target.exists():
         yield _what_is_there(source, target, copy)
         return
     target.parent.mkdir(parents=True, exist_ok=True)
+    if copy:
+        with atomic_folder(target) as temporary:
+            shutil.copytree(source, temporary, dirs_exist_ok=True)
+    else:
+        target.symlink_to(source, target_is_directory=True)
     try:
-        if copy:
-            with atomic_folder(target) as temporary:
-                shutil.copytree(source, temporary, dirs_exist_ok=True)
-        else:
-            target.symlink_to(source, target_is_directory=True)
         yield f"copied from {source}" if copy else f"a link to {source}"
     except BaseException:
-        if target.is_symlink():
-            target.unlink()
-        elif target.exists():
-            shutil.rmtree(target)
+        shutil.rmtree(target) if copy else target.unlink()
         raise
 
 
