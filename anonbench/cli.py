@@ -244,8 +244,39 @@ def _verify(a: argparse.Namespace) -> int:
     jobs = workflow_jobs(a.configfile, a.targets, root)
     findings = verify.Verifier(jobs, root).findings()
     findings += [] if a.targets else verify.foreign_files(jobs, root)  # of a part, most of the rest is no surprise
-    print(verify.as_json(findings) if a.json else verify.as_text(findings))
+    absent = verify.absent_data(jobs, root)
+    print(verify.as_json(findings, absent) if a.json else verify.as_text(findings, absent))
     return int(verify.failed(findings, a.allow_missing))
+
+
+def _dvc_cells(a: argparse.Namespace) -> None:
+    from anonbench.versioning.cells import configfiles_in_force, write_pipeline
+
+    jobs = write_pipeline(a.configfile, Path.cwd())
+    print(f"dvc.yaml: {len(jobs)} stages for {' + '.join(configfiles_in_force(Path.cwd()))}")
+
+
+def _dvc_settings(a: argparse.Namespace) -> None:
+    from anonbench.versioning.cells import write_settings
+
+    write_settings(Path.cwd())
+
+
+def _record(a: argparse.Namespace) -> None:
+    from anonbench.versioning.record import record
+
+    done = record(Path.cwd(), a.configfile, a.targets)
+    print(f"dvc.lock: {len(done.stages)} stages recorded; {len(done.left_out)} files are not there or not up to date")
+    print("".join(f"  left out: {path}\n" for path in done.left_out[:10]), end="")
+
+
+def _adopt(a: argparse.Namespace) -> None:
+    from anonbench.versioning.adopt import adopt
+
+    found = adopt(Path.cwd())
+    print(f"{len(found.current)} stages are as dvc.lock says: done for Snakemake too")
+    for what, names in (("stale, to be made again", found.stale), ("not here", found.absent)):
+        print(f"{len(names)} {what}" + "".join(f"\n  {name}" for name in names[:10]))
 
 
 def _check_config(a: argparse.Namespace) -> None:
@@ -427,6 +458,18 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("targets", nargs="*", help="files to verify with all they stand on; everything when left out")
     sub.add_argument("--allow-missing", action="store_true", help="what is not there does not count against the rest")
     of_workflow(sub)
+    for name, run, help_ in (
+        ("dvc-cells", _dvc_cells, "write dvc.yaml for a configuration, from Snakemake's graph"),
+        ("record", _record, "after a Snakemake run: its artifacts into dvc.lock and DVC's cache"),
+    ):
+        sub = command(name, run, help_)
+        sub.add_argument(
+            "--configfile", type=Path, nargs="+", default=[], help="over config/default.yaml; those of the last call"
+        )
+        if name == "record":
+            sub.add_argument("targets", nargs="*", help="as for snakemake; everything when left out")
+    command("dvc-settings", _dvc_settings, "write the settings of every cell (DVC's stage `plan`)")
+    command("adopt", _adopt, "after dvc pull or checkout: Snakemake takes what is unchanged as done")
     sub = command("check-config", _check_config, "check config files, each over the one before")
     sub.add_argument("files", type=Path, nargs="+")
     return parser

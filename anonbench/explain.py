@@ -24,7 +24,8 @@ DEFAULT_CONFIG = "config/default.yaml"
 WIDTH = 116
 # Printed apart from the settings, or said by the names of the files.
 NAMES = (
-    "labels", "label", "name", "plugins", "seed", "split", "spec.models", "spec.dataset", "spec.variants", "spec.render",
+    "labels", "label", "name", "plugins", "seed", "split", "spec.models", "spec.dataset", "spec.variants",
+    "spec.rows", "spec.published", "spec.render",
 )  # fmt: skip
 NO_BREAK = "\N{NO-BREAK SPACE}"
 
@@ -135,7 +136,7 @@ def find_cell(config: Mapping[str, Any], table: str, row: str, column: str) -> C
     entries: Mapping[str, Mapping[str, Any]] = config["tables"]
     name = _match(Path(table).stem, entries)
     if name is None:
-        raise ConfigError(f"there is no table '{table}': {nearest(table, entries)}")
+        raise ConfigError(f"there is no table '{table}': {nearest(table.lower(), entries)}")
     entry = entries[name]
     if entry["rows"] not in SETTING_ROWS:
         cells = [n for n, e in entries.items() if e["rows"] in SETTING_ROWS]
@@ -148,12 +149,12 @@ def find_cell(config: Mapping[str, Any], table: str, row: str, column: str) -> C
     rows = entry["models"] if by_model else entry["variants"]
     found = _match(row, rows)
     if found is None:
-        raise ConfigError(f"{name} has no row '{row}': {nearest(row, rows)}")
+        raise ConfigError(f"{name} has no row '{row}': {nearest(row.lower(), rows)}")
     settings = [s for s in SETTINGS if by_model or "anon" in s]
     columns = {f"{metric}_{setting}": (metric, setting) for setting in settings for metric in METRICS}
     where = _match(column, columns)
     if where is None:
-        raise ConfigError(f"{name} has no column '{column}' that holds a metric: {nearest(column, columns)}")
+        raise ConfigError(f"{name} has no column '{column}' that holds a metric: {nearest(column.lower(), columns)}")
     metric, setting = columns[where]
     model, variant = (found, entry["variants"][0]) if by_model else (entry["models"][0], found)
     train, test = (variant if v == "anon" else v for v in SETTINGS[setting])
@@ -282,7 +283,7 @@ def as_json(found: Explanation) -> str:
 def _step(verifier: Verifier, job: Job, depth: int, sources: Sequence[Job]) -> Step:
     stamp = verifier.stamp(job)
     made = {path for source in verifier.upstream(job) for path in source.artifacts}
-    raw = [path for path in job.inputs if path not in made and (verifier.root / path).is_dir()]
+    raw = [path for path in job.inputs if path not in made and not (verifier.root / path).is_file()]
     settings = stamp.settings if stamp else asked_settings(job)
     return Step(
         job=label(job),

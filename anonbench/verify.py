@@ -35,6 +35,7 @@ NO_ARTIFACT_NAMES = (".snakemake_timestamp", ".gitignore", ".DS_Store")
 # Parameters of rules that are no setting of the command: `published` holds names of inputs.
 NO_SETTINGS = ("code", "resume", "published")
 OPTION_OF = {"people": "count"}  # parameters whose command option has another name
+READS_RAW = ("index", "unpack")
 STANDS_ON = "stands on stale"
 JSON_OPTIONS = ("spec", "labels", "plugins")
 
@@ -252,11 +253,22 @@ def failed(findings: Iterable[Finding], allow_missing: bool = False) -> bool:
     return any(finding.verdict not in good for finding in findings)
 
 
-def as_text(findings: Sequence[Finding]) -> str:
-    """A line of counts, then what is not ok, artifacts of one job with the same reasons together."""
+def absent_data(jobs: Iterable[Job], root: Path) -> list[str]:
+    """The raw datasets that are not here: their images cannot be held against their manifests."""
+    made = {path for job in jobs for path in job.artifacts}
+    raw = {path for job in jobs if job.rule in READS_RAW for path in job.inputs} - made
+    return sorted(path for path in raw if not (root / path).exists())
+
+
+def as_text(findings: Sequence[Finding], absent: Sequence[str] = ()) -> str:
+    """A line of counts, then what is not ok, artifacts of one job with the same reasons together.
+
+    absent: what `absent_data` found.
+    """
     counts = Counter(finding.verdict for finding in findings)
     artifacts = len(findings) - counts[FOREIGN]
     lines = [f"{artifacts} artifacts: " + ", ".join(f"{counts[v]} {v}" for v in VERDICTS if counts[v] or v == OK)]
+    lines += [f"not compared, since it is not here: {path}" for path in absent]
     groups: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
     for finding in sorted(findings, key=lambda f: (VERDICTS.index(f.verdict), _inherited(f))):
         if finding.verdict not in (OK, FOREIGN):
@@ -271,10 +283,11 @@ def as_text(findings: Sequence[Finding]) -> str:
     return "\n".join(lines)
 
 
-def as_json(findings: Sequence[Finding]) -> str:
-    """`{counts: {verdict: n}, artifacts: [{path, verdict, job, reasons}]}`"""
+def as_json(findings: Sequence[Finding], absent: Sequence[str] = ()) -> str:
+    """`{counts: {verdict: n}, absent: [path], artifacts: [{path, verdict, job, reasons}]}`"""
     counts = Counter(finding.verdict for finding in findings)
-    return json.dumps({"counts": {v: counts[v] for v in VERDICTS}, "artifacts": list(map(asdict, findings))}, indent=1)
+    artifacts = [asdict(finding) for finding in findings]
+    return json.dumps({"counts": {v: counts[v] for v in VERDICTS}, "absent": absent, "artifacts": artifacts}, indent=1)
 
 
 def _inherited(finding: Finding) -> bool:
