@@ -11,7 +11,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ SNAKEFILE = "Snakefile"
 STAMPS = "results/stamps/"
 # Set while jobs are only listed: raw datasets need not be there (workflow/rules/common.smk).
 LISTING = "ANONBENCH_LISTING"
+STAND_IN = "raw"  # the rule that stands in for them
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def workflow_jobs(
     """Every job that the targets (by default those of rule all) consist of, done or not, sorted by rule and name.
 
     configfiles: laid over config/default.yaml, relative to the current folder. root: the folder of the Snakefile; by
-    default the current one. A raw dataset that is not there is left out of its jobs' inputs.
+    default the current one. A raw dataset is among its jobs' inputs whether it is there or not.
 
     Snakemake runs in a process of its own (two to three seconds), so that nothing of it stays behind in this one.
     Raises `ConfigError` with Snakemake's message when the workflow cannot be resolved.
@@ -81,8 +82,9 @@ def _from_json(entry: dict[str, Any]) -> Job:
     return Job(**{**entry, **{name: tuple(entry[name]) for name in ("inputs", "outputs", "folders")}})
 
 
-def _list_jobs(configfiles: list[str], targets: list[str]) -> list[Job]:
-    """The same in this process."""
+@contextlib.contextmanager
+def resolved_workflow(configfiles: Iterable[str], targets: Iterable[str]) -> Iterator[Any]:
+    """Snakemake's own workflow object with its jobs resolved and nothing run. For a process of its own."""
     from snakemake.api import SnakemakeApi
     from snakemake.settings.types import (
         ConfigSettings,
@@ -103,7 +105,13 @@ def _list_jobs(configfiles: list[str], targets: list[str]) -> list[Job]:
         )
         dag = workflow.dag(dag_settings=DAGSettings(targets=set(targets), force_incomplete=True))
         dag.printd3dag()  # resolves the jobs and runs nothing
-        jobs = [_job(job) for job in workflow._workflow.dag.jobs if job.output]
+        yield workflow._workflow
+
+
+def _list_jobs(configfiles: list[str], targets: list[str]) -> list[Job]:
+    """The same in this process."""
+    with resolved_workflow(configfiles, targets) as workflow:
+        jobs = [_job(job) for job in workflow.dag.jobs if job.output and job.rule.name != STAND_IN]
     return sorted(jobs, key=lambda job: (job.rule, job.name))
 
 

@@ -158,11 +158,11 @@ def folder_sha256(folder: Path) -> str:
 
 
 # Options of a command that name what it writes; all other paths among its options are read.
-WRITTEN = ("output", "output_manifest", "history", "queries", "png", "readable")
+WRITTEN = ("output", "output_manifest", "history", "queries", "cmc", "png", "readable")
 WRITTEN_TOO = {"index": ("dropped", "sidecars", "splits")}
 # What is written beside `output` without an option of its own.
 SIBLINGS = {
-    "table": (".md", ".tex", ".runs.csv", ".compare.csv"),
+    "table": (".md", ".tex", ".json", ".runs.csv", ".compare.csv"),
     "reported": (".md", ".tex", ".compare.csv"),
     "datasets": (".md", ".tex", ".compare.csv"),
     "untrained": (".md", ".tex"),

@@ -19,6 +19,7 @@ from anonbench.tables import write_csv
 from anonbench.training.device import select_device
 
 METRICS = ("euclidean", "cosine")
+CMC_COLUMNS = ("rank", "cmc")
 QUERY_COLUMNS = ("path", "pid", "camid", "matches", "first_match_rank", "ap", "inp", "excluded_because")
 
 
@@ -31,13 +32,15 @@ def evaluate(
     queries: Path,
     device: str,
     threads: int,
+    cmc: Path | None = None,
 ) -> None:
-    """Write the metrics of one setting (JSON, in 0..1) and its per-query results (CSV).
+    """Write the metrics of one setting (JSON, in 0..1), its per-query results (CSV) and its CMC curve (CSV).
 
     query, gallery: feature files; the queries are taken from the first and the gallery from the second, so that they
     may come from different variants.
     evaluation: `{metric: euclidean | cosine, rerank: null | {k1, k2, lambda_value}}`.
     labels: what the numbers belong to (dataset, model, seed, variants); copied into the metrics.
+    cmc: the curve of the metrics once more, a row a rank: `dvc plots` wants it so.
     """
     metric, rerank = read_settings(evaluation)
     q, g = read_features(query, "query"), read_features(gallery, "gallery")
@@ -66,6 +69,8 @@ def evaluate(
         for r in result.queries
     ]  # fmt: skip
     write_csv(queries, QUERY_COLUMNS, rows)
+    if cmc is not None:
+        write_csv(cmc, CMC_COLUMNS, ([rank, f"{value:.6f}"] for rank, value in enumerate(result.cmc, start=1)))
     write_text(metrics, json.dumps(values, indent=1) + "\n")
     print(f"evaluate: mAP {100 * result.mean_ap:.1f} %, rank-1 {100 * result.rank(1):.1f} %, {result.n_valid} queries")
 

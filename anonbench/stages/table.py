@@ -38,7 +38,9 @@ def table(
     published: Path | None = None,
     baseline: Path | None = None,
 ) -> None:
-    """Write a table of settings as CSV, and beside it .md, .tex, .runs.csv (a row a run) and .compare.csv.
+    """Write a table of settings as CSV, and beside it .md, .tex, .json, .runs.csv (a row a run) and .compare.csv.
+
+    The JSON holds the same cells as {row: {column: value}}: `dvc metrics diff` shows from it which cells changed.
 
     spec: its config entry `{rows: models | anonymizers, dataset, models, variants, ...}`.
     label: what the data is, in words; printed below the table.
@@ -62,6 +64,8 @@ def table(
     empty = pd.DataFrame(columns=[key, *frame.columns])
     compared = compare_settings(frame, read_frame(published) if published else empty, key, baselines)
     write_text(_beside(output, ".runs.csv"), runs.to_csv(index=False))
+    numbers = frame.set_index(key).select_dtypes("number").dropna(axis="columns", how="all")
+    write_text(_beside(output, ".json"), numbers.to_json(orient="index", indent=1) + "\n")
     _write(frame, title, [NOTE.format(runs=_runs(results), label=label)], compared, output)
 
 

@@ -64,7 +64,9 @@ def raw_folder(dataset):
     entry = DATASET_ENTRIES[dataset]
     if dataset in RENDERED or Path(entry["root"]).is_dir():
         return entry["root"]
-    if workflow.dryrun or LISTING in os.environ:
+    if LISTING in os.environ:
+        return entry["root"]  # of the rule that stands in for it: data.smk
+    if workflow.dryrun:
         MISSING_DATASETS.add(dataset)
         return []
     info = getattr(DATASETS.get(entry["format"]), "info", None)
@@ -74,6 +76,12 @@ def raw_folder(dataset):
         f"Put or link the dataset there, or change `root:`. Without any data, the rendered demo runs: "
         f"snakemake --cores 2"
     )
+
+
+def absent_roots():
+    """The folders of real datasets that are not there."""
+    real = [entry["root"] for name, entry in DATASET_ENTRIES.items() if name not in RENDERED]
+    return [root for root in real if not Path(root).is_dir()]
 
 
 def image_folder(dataset, variant):

@@ -1,6 +1,16 @@
 # From a dataset's own folder to anonymized copies of it.
 
 
+# Where jobs are only listed, raw datasets need not be there: this rule, of which no job is listed, stands in for them.
+if LISTING in os.environ:
+
+    rule raw:
+        output:
+            directory("{raw_root}"),
+        wildcard_constraints:
+            raw_root=any_of(absent_roots()) or "none",
+
+
 rule render:
     output:
         folder=directory("data/rendered/{dataset}"),

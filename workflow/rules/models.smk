@@ -69,6 +69,7 @@ rule evaluate:
     output:
         metrics="results/metrics/{dataset}/{model}/{train_variant}/{run}/{query_variant}-vs-{gallery_variant}.json",
         queries="results/metrics/{dataset}/{model}/{train_variant}/{run}/{query_variant}-vs-{gallery_variant}.queries.csv",
+        cmc="results/metrics/{dataset}/{model}/{train_variant}/{run}/{query_variant}-vs-{gallery_variant}.cmc.csv",
         stamp="results/stamps/evaluate/{dataset}/{model}/{train_variant}/{run}/{query_variant}-vs-{gallery_variant}.json",
     log:
         "logs/evaluate/{dataset}/{model}/{train_variant}/{run}/{query_variant}-vs-{gallery_variant}.log",
@@ -93,5 +94,5 @@ rule evaluate:
         code=code_digest("anonbench.stages.evaluate"),
     shell:
         "anonbench evaluate --query {input.query} --gallery {input.gallery} --spec {params.spec:q}"
-        " --labels {params.labels:q} --output {output.metrics} --queries {output.queries} --device {params.device}"
+        " --labels {params.labels:q} --output {output.metrics} --queries {output.queries} --cmc {output.cmc} --device {params.device}"
         " --stamp {output.stamp} --code {params.code} --threads {threads} > {log} 2>&1"

@@ -8,7 +8,7 @@ rule table:
         baseline=lambda w: published_file(w.table, "published_baseline"),
     output:
         csv="results/tables/{table}.csv",
-        readable=multiext("results/tables/{table}", ".md", ".tex", ".runs.csv", ".compare.csv"),
+        readable=multiext("results/tables/{table}", ".md", ".tex", ".json", ".runs.csv", ".compare.csv"),
         stamp="results/stamps/table/{table}.json",
     log:
         "logs/table/{table}.log",
