@@ -11,7 +11,17 @@ from pathlib import Path
 import pytest
 
 from anonbench import provenance
-from anonbench.provenance import code_digest, file_sha256, write_stamp
+from anonbench.cli import _parser
+from anonbench.errors import DataError
+from anonbench.provenance import (
+    code_digest,
+    content_sha256,
+    file_sha256,
+    folder_sha256,
+    footprint,
+    read_stamp,
+    write_stamp,
+)
 
 Write = Callable[[str, str], None]
 FILES = {
@@ -170,7 +180,7 @@ def test_a_stamp_says_what_was_made_of_what(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     write_stamp(
         tmp_path / "stamps/s.json", "table", {"seed": 3}, [tmp_path / "in.csv", tmp_path / "folder"],
-        [tmp_path / "out.csv"], "0123456789ab", 1.23456,
+        [tmp_path / "out.csv", tmp_path / "folder"], "0123456789ab", 1.23456,
     )  # fmt: skip
     stamp = json.loads((tmp_path / "stamps/s.json").read_text())
     assert stamp["stage"] == "table"
@@ -179,7 +189,10 @@ def test_a_stamp_says_what_was_made_of_what(tmp_path: Path) -> None:
         str(tmp_path / "in.csv"): hashlib.sha256(b"in").hexdigest(),
         str(tmp_path / "folder"): None,
     }
-    assert stamp["outputs"] == {str(tmp_path / "out.csv"): hashlib.sha256(b"out").hexdigest()}
+    assert stamp["outputs"] == {
+        str(tmp_path / "out.csv"): hashlib.sha256(b"out").hexdigest(),
+        str(tmp_path / "folder"): hashlib.sha256(b"[]").hexdigest(),
+    }
     assert stamp["code"] == "0123456789ab"
     assert stamp["seconds"] == 1.23
     assert set(stamp["machine"]) == {"platform", "python", "device"}
@@ -189,3 +202,126 @@ def test_a_stamp_says_what_was_made_of_what(tmp_path: Path) -> None:
 
 def test_the_hash_of_what_is_not_there(tmp_path: Path) -> None:
     assert file_sha256(tmp_path / "gone") is None
+    assert content_sha256(tmp_path / "gone") is None
+
+
+def test_a_stamp_is_read_as_it_was_written(tmp_path: Path) -> None:
+    write_stamp(tmp_path / "s.json", "train", {"spec": {"epochs": 2}}, [], [tmp_path / "gone"], "0123456789ab", 2)
+    stamp = read_stamp(tmp_path / "s.json")
+    assert (stamp.stage, stamp.settings, stamp.code, stamp.seconds) == (
+        "train",
+        {"spec": {"epochs": 2}},
+        "0123456789ab",
+        2,
+    )
+    assert stamp.outputs == {str(tmp_path / "gone"): None}
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"stage": "train"}', "\udcff"])
+def test_what_is_no_stamp(text: str, tmp_path: Path) -> None:
+    (tmp_path / "s.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(DataError, match=r"s\.json: not a stamp \(.*\)\. Make its artifact again\."):
+        read_stamp(tmp_path / "s.json")
+
+
+# --- folders ---
+
+
+def build(folder: Path, files: dict[str, bytes]) -> str:
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    return folder_sha256(folder)
+
+
+def test_the_hash_of_a_folder_is_that_of_its_sorted_list(tmp_path: Path) -> None:
+    found = build(tmp_path / "one", {"b/1.jpg": b"x", "a.jpg": b"y", "b.jpg": b"z"})
+    listed = [
+        [name, hashlib.sha256(data).hexdigest()] for name, data in (("a.jpg", b"y"), ("b.jpg", b"z"), ("b/1.jpg", b"x"))
+    ]
+    assert found == hashlib.sha256(json.dumps(listed).encode()).hexdigest()
+    assert content_sha256(tmp_path / "one") == found
+    assert build(tmp_path / "two", {"b.jpg": b"z", "a.jpg": b"y", "b/1.jpg": b"x"}) == found
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"a.jpg": b"y", "b/1.jpg": b"X"},  # other bytes
+        {"a.jpg": b"y", "b/2.jpg": b"x"},  # another name
+        {"a.jpg": b"y", "c/1.jpg": b"x"},  # another folder
+        {"a.jpg": b"x", "b/1.jpg": b"y"},  # exchanged
+        {"a.jpg": b"y"},
+        {"a.jpg": b"y", "b/1.jpg": b"x", "b/2.jpg": b""},
+    ],
+)
+def test_the_hash_of_a_folder_changes_with_names_and_bytes(files: dict[str, bytes], tmp_path: Path) -> None:
+    assert build(tmp_path / "one", {"a.jpg": b"y", "b/1.jpg": b"x"}) != build(tmp_path / "two", files)
+
+
+def test_hidden_files_empty_folders_and_times_do_not_count(tmp_path: Path) -> None:
+    before = build(tmp_path, {"a.jpg": b"y", "b/1.jpg": b"x"})
+    (tmp_path / "empty").mkdir()
+    os.utime(tmp_path / "a.jpg", (1, 1))
+    assert build(tmp_path, {".snakemake_timestamp": b"1", ".DS_Store/x": b"2", "b/.hidden": b"3"}) == before
+
+
+# --- what a command reads, writes and was told ---
+
+
+def footprint_of(*words: str) -> tuple[list[str], list[str], dict[str, object]]:
+    options = _parser().parse_args(words)
+    found = footprint(options.stage, vars(options))
+    return list(map(str, found.inputs)), list(map(str, found.outputs)), dict(found.settings)
+
+
+def test_files_that_lie_beside_those_that_are_named() -> None:
+    inputs, outputs, settings = footprint_of(
+        "table", "--metrics", "m/a.json", "m/b.json", "--name", "t1", "--spec", '{"rows": "models"}', "--label", "mine",
+        "--published", "p.csv", "--output", "t/t1.csv", "--threads", "3", "--stamp", "s.json", "--code", "0",
+    )  # fmt: skip
+    assert inputs == ["m/a.json", "m/b.json", "p.csv"]
+    assert {"t/t1.csv", "t/t1.md", "t/t1.tex", "t/t1.runs.csv", "t/t1.compare.csv"} <= set(outputs)
+    assert settings == {"spec": {"rows": "models"}, "label": "mine", "name": "t1", "plugins": []}
+
+    inputs, outputs, settings = footprint_of(
+        "cells", "--metrics", "m/a.json", "--margin", "1", "--resamples", "50", "--output", "c.csv"
+    )
+    assert (inputs, outputs) == (["m/a.json", "m/a.queries.csv"], ["c.csv"])
+    assert settings == {"margin": 1.0, "alpha": 0.05, "resamples": 50, "plugins": []}
+
+
+def test_what_one_command_writes_another_reads() -> None:
+    inputs, outputs, settings = footprint_of(
+        "index", "--root", "raw", "--spec", "{}", "--output", "m.csv", "--dropped", "d.csv", "--sidecars", "s.csv",
+        "--splits", "splits.csv",
+    )  # fmt: skip
+    assert (inputs, outputs) == (["raw"], ["m.csv", "d.csv", "s.csv", "splits.csv"])
+    inputs, outputs, settings = footprint_of(
+        "train", "--manifest", "m.csv", "--root", "raw", "--spec", "{}", "--seed", "3", "--splits", "splits.csv",
+        "--split", "1", "--output", "m.pt", "--history", "h.csv", "--resume-dir", "tmp",
+    )  # fmt: skip
+    assert (inputs, outputs) == (["m.csv", "raw", "splits.csv"], ["m.pt", "h.csv"])
+    assert settings == {"spec": {}, "seed": 3, "split": 1, "device": "auto", "plugins": []}
+
+
+def test_files_that_are_named_within_the_spec() -> None:
+    spec = [{"dataset": "d", "variant": "blur", "detections": "boxes.csv"}]
+    inputs, *_ = footprint_of(
+        "faces", "--metrics", "a.json", "--spec", json.dumps(spec), "--bins", "8", "--output", "f"
+    )
+    assert inputs == ["a.json", "boxes.csv", "a.queries.csv"]
+    settings = [{"setting": "x", "features": f"{n}.npz", "queries": f"{n}.csv", "root": "raw"} for n in "ab"]
+    inputs, outputs, _ = footprint_of(
+        "figure_ranked",
+        "--spec",
+        json.dumps({"settings": settings}),
+        "--label",
+        "l",
+        "--output",
+        "r.svg",
+        "--png",
+        "r.png",
+    )
+    assert inputs == ["a.npz", "a.csv", "raw", "b.npz", "b.csv"]
+    assert outputs == ["r.svg", "r.png"]
