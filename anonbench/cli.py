@@ -253,7 +253,7 @@ def _dvc_cells(a: argparse.Namespace) -> None:
     from anonbench.versioning.cells import configfiles_in_force, write_pipeline
 
     jobs = write_pipeline(a.configfile, Path.cwd())
-    print(f"dvc.yaml: {len(jobs)} stages for {' + '.join(configfiles_in_force(Path.cwd()))}")
+    print(f"dvc.yaml: {len(jobs)} stages for {' + '.join(['config/default.yaml', *configfiles_in_force(Path.cwd())])}")
 
 
 def _dvc_settings(a: argparse.Namespace) -> None:

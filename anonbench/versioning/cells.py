@@ -51,11 +51,11 @@ def settings_file(job: Job) -> str:
 def write_pipeline(configfiles: Sequence[Path | str], root: Path) -> list[Job]:
     """Write dvc.yaml, the cells and the profile with which the stages call Snakemake; returns the jobs.
 
-    configfiles: laid over config/default.yaml, paths from `root`; none: those of the last call. They must be inside
-    the repository, since DVC compares them between commits.
+    configfiles: laid over config/default.yaml, paths from `root`; none: those of the last call; config/default.yaml
+    itself: no others. They must be inside the repository, since DVC compares them between commits.
     Raises `ConfigError` for a file that is elsewhere, and for jobs whose stages would have one name.
     """
-    files = _config_layers(configfiles, root) if configfiles else configfiles_in_force(root)
+    files = _overlays(configfiles, root) if configfiles else configfiles_in_force(root)
     jobs = workflow_jobs([root / file for file in files], root=root)
     for file, text in pipeline_texts(jobs, files).items():
         write_text(root / file, text)
@@ -70,7 +70,9 @@ def pipeline_texts(jobs: Sequence[Job], configfiles: Sequence[str]) -> dict[str,
         groups[job.rule if _of_a_dataset(job) else ""].append(job)
     single = sorted(groups.pop("", []), key=stage_name)
     cells = {rule: {job.name: _cell(job, _slots(several)) for job in several} for rule, several in groups.items()}
-    profile = {"configfile": list(configfiles), "cores": "all", "quiet": ["host", "rules", "progress"]}
+    # config/default.yaml is not named: laid over itself it would put keys into another order, and jobs would run again.
+    overlays = {"configfile": list(configfiles)} if configfiles else {}
+    profile = {**overlays, "cores": "all", "quiet": ["host", "rules", "progress"]}
     return {
         PIPELINE: _pipeline(groups, single, configfiles),
         CELLS: HEADER + yaml.dump(cells, sort_keys=False, width=1000, Dumper=_Plain),
@@ -79,11 +81,9 @@ def pipeline_texts(jobs: Sequence[Job], configfiles: Sequence[str]) -> dict[str,
 
 
 def configfiles_in_force(root: Path) -> list[str]:
-    """The config files for which dvc.yaml was written, config/default.yaml first."""
+    """The config files over config/default.yaml for which dvc.yaml was written."""
     file = root / PROFILE / "config.yaml"
-    if not file.is_file():
-        return [DEFAULT_CONFIG]
-    return list(yaml.safe_load(file.read_text(encoding="utf-8"))["configfile"])
+    return yaml.safe_load(file.read_text(encoding="utf-8")).get("configfile", []) if file.is_file() else []
 
 
 def write_settings(root: Path, jobs: Iterable[Job] | None = None) -> None:
@@ -112,8 +112,8 @@ def _of_a_dataset(job: Job) -> bool:
     return "dataset" in job.wildcards
 
 
-def _config_layers(configfiles: Sequence[Path | str], root: Path) -> list[str]:
-    layers = [DEFAULT_CONFIG]
+def _overlays(configfiles: Sequence[Path | str], root: Path) -> list[str]:
+    overlays = []
     for file in configfiles:
         path = (root / file).resolve()
         if not path.is_relative_to(root.resolve()):
@@ -122,8 +122,8 @@ def _config_layers(configfiles: Sequence[Path | str], root: Path) -> list[str]:
             )
         if not path.is_file():
             raise ConfigError(f"{file}: there is no such file in {root}.")
-        layers.append(path.relative_to(root.resolve()).as_posix())
-    return list(dict.fromkeys(layers))
+        overlays.append(path.relative_to(root.resolve()).as_posix())
+    return [overlay for overlay in dict.fromkeys(overlays) if overlay != DEFAULT_CONFIG]
 
 
 def _refuse_doubles(jobs: Sequence[Job]) -> None:
@@ -172,7 +172,7 @@ def _plan(configfiles: Sequence[str]) -> list[str]:
         "    cmd: anonbench dvc-settings",
         *_items("deps", CODE),
         "    params:",
-        *(f"      - {file}:" for file in configfiles),
+        *(f"      - {file}:" for file in (DEFAULT_CONFIG, *configfiles)),
         *_items("outs", [SETTINGS]),
     ]
 

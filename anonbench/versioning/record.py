@@ -70,8 +70,9 @@ def _settled(stage: Any, current: set[str], made: set[str]) -> bool:
 def _up_to_date(root: Path, targets: Sequence[str]) -> tuple[set[str], set[str]]:
     """Outputs that exist and that Snakemake would not make again, and all others of its plan."""
     files = configfiles_in_force(root)
+    overlays = ["--configfile", *files] if files else []
     done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--summary", "--configfile", *files, "--", *(targets or ["all"])],
+        [sys.executable, "-m", "snakemake", "--summary", "--cores", "1", *overlays, "--", *(targets or ["all"])],
         cwd=root, capture_output=True, text=True, check=False,
     )  # fmt: skip
     rows = [line.split("\t") for line in done.stdout.splitlines() if "\t" in line]
