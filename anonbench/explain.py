@@ -18,7 +18,8 @@ from anonbench.images import clip_box
 from anonbench.report.setting_tables import METRICS, ORIGINAL, SETTINGS, STANDARD_ERROR, Cell
 from anonbench.stages.evaluate import QUERY_COLUMNS
 from anonbench.tables import read_csv, read_detections, read_manifest
-from anonbench.verify import Finding, Verifier, asked_settings, label
+from anonbench.verify import Finding, Verifier, asked_settings
+from anonbench.versioning.cells import stage_name
 
 DEFAULT_CONFIG = "config/default.yaml"
 WIDTH = 116
@@ -203,9 +204,9 @@ def chain(verifier: Verifier, top: Job, evaluations: Sequence[Job]) -> list[Step
     steps: dict[str, Step] = {}
 
     def visit(job: Job, depth: int, sources: Sequence[Job]) -> None:
-        if label(job) in steps:
+        if job.outputs[0] in steps:
             return
-        steps[label(job)] = _step(verifier, job, depth, sources)
+        steps[job.outputs[0]] = _step(verifier, job, depth, sources)
         for source in sources:
             visit(source, depth + 1, verifier.upstream(source))
 
@@ -258,7 +259,7 @@ def commands(target: str, evaluations: Sequence[Job], configfiles: Sequence[Path
     overlays = "".join(f" {file}" for file in configfiles)
     config = f" --configfile{overlays}" if overlays else ""
     metrics = " ".join(job.artifacts[0] for job in evaluations)
-    stages = " ".join(map(label, evaluations))
+    stages = " ".join(map(stage_name, evaluations))
     return [
         ("rebuild what is missing or out of date of this cell", f"snakemake --cores all {metrics}{config}"),
         ("of its table", f"snakemake --cores all {target}{config}"),
@@ -286,7 +287,7 @@ def _step(verifier: Verifier, job: Job, depth: int, sources: Sequence[Job]) -> S
     raw = [path for path in job.inputs if path not in made and not (verifier.root / path).is_file()]
     settings = stamp.settings if stamp else asked_settings(job)
     return Step(
-        job=label(job),
+        job=stage_name(job),
         depth=depth,
         artifacts=tuple(verifier.finding(job, path) for path in job.artifacts),
         sha256={path: verifier.sha256(path) for path in job.artifacts},
@@ -295,7 +296,7 @@ def _step(verifier: Verifier, job: Job, depth: int, sources: Sequence[Job]) -> S
         code=stamp.code if stamp else None,
         device=stamp.machine.get("device") if stamp else None,
         seconds=stamp.seconds if stamp else None,
-        sources=(*map(label, sources), *raw),
+        sources=(*map(stage_name, sources), *raw),
     )
 
 

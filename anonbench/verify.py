@@ -24,13 +24,14 @@ from anonbench.dag import Job
 from anonbench.errors import DataError
 from anonbench.provenance import Stamp, content_sha256, file_sha256, read_stamp
 from anonbench.tables import read_manifest
+from anonbench.versioning.cells import SETTINGS, stage_name
 
 OK, MISSING, CHANGED, STALE, NO_STAMP, FOREIGN = VERDICTS = (
     "ok", "missing", "changed", "stale", "no stamp", "foreign",
 )  # fmt: skip
 RESULTS = "results"
-# Below results/, but no artifacts: run times, states of unfinished trainings.
-NO_ARTIFACTS = ("results/benchmarks", "results/.resume")
+# Below results/, but no artifacts: run times, states of unfinished trainings, what DVC compares settings by.
+NO_ARTIFACTS = ("results/benchmarks", "results/.resume", SETTINGS)
 NO_ARTIFACT_NAMES = (".snakemake_timestamp", ".gitignore", ".DS_Store")
 # Parameters of rules that are no setting of the command: `published` holds names of inputs.
 NO_SETTINGS = ("code", "resume", "published")
@@ -42,7 +43,7 @@ JSON_OPTIONS = ("spec", "labels", "plugins")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is true of one artifact. job: what makes it, `rule@name`; reasons: why it is not ok, in words."""
+    """What is true of one artifact. job: the name of what makes it, as DVC's stages have it; reasons: why it is not ok."""
 
     path: str
     verdict: str
@@ -71,7 +72,7 @@ class Verifier:
 
     def finding(self, job: Job, path: str) -> Finding:
         """The verdict on one artifact of a job."""
-        name, stamp, reasons = label(job), self.stamp(job), self.reasons(job)
+        name, stamp, reasons = stage_name(job), self.stamp(job), self.reasons(job)
         if not (self.root / path).exists():
             return Finding(path, MISSING, name)
         if stamp is None:
@@ -102,7 +103,7 @@ class Verifier:
 
     def reasons(self, job: Job) -> tuple[str, ...]:
         """Why the tree would not make the job's artifacts as they were made, itself or for what they are made from."""
-        key = label(job)
+        key = job.outputs[0]
         if key not in self._reasons:
             self._reasons[key] = ()  # the graph has no cycles; a broken one must not hang
             above = dict.fromkeys(name for up in self.upstream(job) for name in self._stale_sources(up))
@@ -112,20 +113,20 @@ class Verifier:
 
     def upstream(self, job: Job) -> list[Job]:
         """The jobs that make a job's inputs, each once."""
-        found = {label(up): up for path in job.inputs if (up := self.producers.get(path)) is not None}
+        found = {up.outputs[0]: up for path in job.inputs if (up := self.producers.get(path)) is not None}
         return list(found.values())
 
     def _stale_sources(self, job: Job) -> Sequence[str]:
         """The job itself where it has a reason of its own, else those above it that have."""
         if self.reasons(job) and self._own_reasons(job):
-            return [label(job)]
+            return [stage_name(job)]
         return [name for up in self.upstream(job) for name in self._stale_sources(up)] if self.reasons(job) else []
 
     def _own_reasons(self, job: Job) -> tuple[str, ...]:
         stamp = self.stamp(job)
         if stamp is None:
             return ()
-        key = label(job)
+        key = job.outputs[0]
         if key not in self._own:
             self._own[key] = (*_other_code(job, stamp), *_other_settings(job, stamp), *self._other_inputs(job, stamp))
         return self._own[key]
@@ -181,11 +182,6 @@ class Verifier:
         return next((path for made in (job, *indexes) for path in made.artifacts if path.endswith(".csv")), None)
 
 
-def label(job: Job) -> str:
-    """What a job is called: `train@market1501-bot-original-seed0`, as DVC's stages are."""
-    return f"{job.rule}@{job.name}" if job.name else job.rule
-
-
 def asked_settings(job: Job) -> dict[str, Any]:
     """What the workflow would tell the job's command now, by the names and in the types that stamps have."""
     settings: dict[str, Any] = {}
@@ -201,20 +197,20 @@ def asked_settings(job: Job) -> dict[str, Any]:
 
 def upstream_first(jobs: Iterable[Job]) -> list[Job]:
     """The jobs so that each comes after those that make its inputs; otherwise in the order given."""
-    remaining = {label(job): job for job in jobs}
-    producers = {path: name for name, job in remaining.items() for path in job.artifacts}
-    ordered: dict[str, Job] = {}
+    remaining = {job.outputs[0]: job for job in jobs}
+    makes = {path: first for first, job in remaining.items() for path in job.artifacts}
+    ordered: list[Job] = []
 
-    def place(name: str) -> None:
-        job = remaining.pop(name, None)
+    def place(first: str) -> None:
+        job = remaining.pop(first, None)
         if job is not None:
             for path in job.inputs:
-                place(producers.get(path, ""))
-            ordered[name] = job
+                place(makes.get(path, ""))
+            ordered.append(job)
 
-    for name in list(remaining):
-        place(name)
-    return list(ordered.values())
+    for first in list(remaining):
+        place(first)
+    return ordered
 
 
 def differing_images(root: Path, manifest: Path) -> list[str]:

@@ -20,6 +20,7 @@ from anonbench.records import Detection, IndexedImage
 from anonbench.stages.evaluate import QUERY_COLUMNS
 from anonbench.tables import write_csv, write_detections, write_manifest
 from anonbench.verify import asked_settings
+from anonbench.versioning.cells import stage_name
 
 Run = Callable[..., Any]
 SETTING = {"dataset": "mine", "variants": ["blur"]}
@@ -115,7 +116,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def names_of(text: str) -> list[str]:
     """The lines that name a job of the chain, with their indentation."""
-    known = {f"{j.rule}@{j.name}" for j in jobs()}
+    known = set(map(stage_name, jobs()))
     return [line for line in text.splitlines() if line.strip() in known]
 
 
@@ -166,7 +167,7 @@ def test_a_broken_metrics_file(tree: Path) -> None:
 def test_the_chain_holds_what_the_cell_stands_on_once_and_nothing_else(tree: Path) -> None:
     text = as_text(explain("table3", "bot", "map_anon_anon"))
     assert names_of(text) == [
-        "table@table3",
+        "table3",
         "  evaluate@mine-bot-blur-blur-blur-seed0",
         "    anonymize@mine-blur",
         "      index@mine",
@@ -313,7 +314,7 @@ def test_the_command(tree: Path, run_command: Run) -> None:
     found = json.loads(outcome.output)
     assert (found["value"], found["address"]["train"], found["queries"][1]["first_match_rank"]) == (21.0, "blur", 5)
     assert found["queries"][0]["hidden"][0] == [8, 2, 16, 10, 0.9]
-    assert found["steps"][0]["artifacts"][0] == {"path": TABLE, "verdict": "ok", "job": "table@table3", "reasons": []}
+    assert found["steps"][0]["artifacts"][0] == {"path": TABLE, "verdict": "ok", "job": "table3", "reasons": []}
     assert json.loads(as_json(explain("table3", "bot", "map_anon_anon")))["queries"] == []
     outcome = run_command("explain", "table3", "--row", "pcb", "--column", "map", "--configfile", "my.yaml")
     assert (outcome.status, outcome.output) == (2, "")

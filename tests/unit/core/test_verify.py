@@ -26,13 +26,15 @@ ROOT = Path(__file__).parents[3]
 CODE = "0123456789ab"
 MANIFEST, MODEL, HISTORY = "results/manifests/mine/original.csv", "results/models/m.pt", "results/models/history.csv"
 FOLDER, METRICS = "results/images/mine/zero", "results/metrics/m.json"
-QUERIES, TABLE = "results/metrics/m.queries.csv", "results/tables/t.csv"
+QUERIES, TABLE = "results/metrics/m.queries.csv", "results/statistics/cells.csv"
 
 
 def job(rule: str, inputs: tuple[str, ...], outputs: tuple[str, ...], name: str = "mine", **params: Any) -> Job:
     folders = tuple(path for path in outputs if path == FOLDER)
     stamp = f"results/stamps/{rule}/{name}.json" if name else f"results/stamps/{rule}.json"
-    return Job(rule, name, {"dataset": name}, inputs, (*outputs, stamp), folders, {"code": CODE, **params})
+    return Job(
+        rule, name, {"dataset": name} if name else {}, inputs, (*outputs, stamp), folders, {"code": CODE, **params}
+    )
 
 
 # Raw images -> manifest -> (anonymized folder) -> model -> metrics -> table.
@@ -229,7 +231,13 @@ def test_foreign_files(tree: Path) -> None:
     write(tree, "results/models/old/seed0/model.pt", "")
     write(tree, "results/models/old/seed1/model.pt", "")
     write(tree, "results/notes.txt", "")
-    for known in ("benchmarks/train/x.tsv", ".resume/x/state.pt", "models/.gitignore", "images/mine/zero/more.png"):
+    for known in (
+        "benchmarks/train/x.tsv",
+        ".resume/x/state.pt",
+        "settings/train/a.json",
+        "models/.gitignore",
+        "images/mine/zero/more.png",
+    ):
         write(tree, f"results/{known}", "")
     assert foreign_files(JOBS, tree) == [
         Finding("results/models/old/", "foreign", reasons=("2 files",)), Finding("results/notes.txt", "foreign"),
