@@ -263,7 +263,7 @@ def commands(target: str, evaluations: Sequence[Job], configfiles: Sequence[Path
     return [
         ("rebuild what is missing or out of date of this cell", f"snakemake --cores all {metrics}{config}"),
         ("of its table", f"snakemake --cores all {target}{config}"),
-        ("the same by DVC", f"dvc repro {stages}"),
+        ("the same by DVC, with the overlays that dvc.yaml was written for", f"dvc repro {stages}"),
         ("fetch the cell's results without computing", f"dvc pull {stages}"),
     ]
 

@@ -43,7 +43,7 @@ JSON_OPTIONS = ("spec", "labels", "plugins")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is true of one artifact. job: the name of what makes it, as DVC's stages have it; reasons: why it is not ok."""
+    """What is true of one artifact. job: what makes it, named as its stage in DVC; reasons: why it is not ok."""
 
     path: str
     verdict: str
