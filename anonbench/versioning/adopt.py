@@ -21,7 +21,7 @@ from typing import Any
 from anonbench.dag import LISTING, STAND_IN, resolved_workflow
 from anonbench.errors import DataError
 from anonbench.versioning.cells import PLAN, REPORT, configfiles_in_force, write_settings
-from anonbench.versioning.record import open_repo
+from anonbench.versioning.record import name_of, open_repo
 
 TIMESTAMP = ".snakemake_timestamp"  # by which Snakemake dates a folder
 
@@ -45,9 +45,9 @@ def adopt(root: Path) -> Adopted:
     write_settings(root)  # of the tree as it is now, whatever was pulled
     repo = open_repo(root)
     with repo, repo.lock:
-        stages = [stage for stage in _producers_first(repo.index.graph) if stage.addressing not in (PLAN, REPORT)]
+        stages = [stage for stage in _producers_first(repo.index.graph) if name_of(stage) not in (PLAN, REPORT)]
         clean = _clean(stages, repo.index.graph)
-        outputs = {s.addressing: [out.def_path for out in s.outs] for s in stages if not s.is_data_source}
+        outputs = {name_of(s): [out.def_path for out in s.outs] for s in stages if not s.is_data_source}
         current = {name for name in outputs if name in clean}
     stale = {name for name, paths in outputs.items() if name not in current and all((root / p).exists() for p in paths)}
     _tell_snakemake(root, [outputs[n][0] for n in sorted(current)], [outputs[n][0] for n in sorted(stale)])
@@ -66,9 +66,9 @@ def _clean(stages: Iterable[Any], graph: Any) -> set[str]:
     """The stages that match dvc.lock and whose producers do. `plan` is no producer: the settings were just written."""
     clean: set[str] = set()
     for stage in stages:
-        producers = {s.addressing for s in graph.successors(stage)} - {PLAN}
+        producers = {name_of(s) for s in graph.successors(stage)} - {PLAN}
         if producers <= clean and not stage.status():
-            clean.add(stage.addressing)
+            clean.add(name_of(stage))
     return clean
 
 

@@ -43,7 +43,7 @@ def record(root: Path, configfiles: Sequence[Path | str] = (), targets: Sequence
             stage.commit(relink=False)  # a file that is linked anew gets another time, and Snakemake would run again
         if stages:
             stages[0].dvcfile.dump_stages(stages, update_pipeline=False)
-        return Recorded(tuple(stage.addressing for stage in stages), tuple(sorted(left_out)))
+        return Recorded(tuple(map(name_of, stages)), tuple(sorted(left_out)))
 
 
 def open_repo(root: Path) -> Any:
@@ -59,9 +59,14 @@ def open_repo(root: Path) -> Any:
         raise ConfigError(f"{root}: not a repository of DVC ({error}). Run this where dvc.yaml is.") from error
 
 
+def name_of(stage: Any) -> str:
+    """A stage's name in dvc.yaml; for a data file (`data/raw/….dvc`) its path."""
+    return str(getattr(stage, "name", None) or stage.addressing)
+
+
 def _settled(stage: Any, current: set[str], made: set[str]) -> bool:
     """Whether a stage's outputs are up to date, and its inputs with them where it has no outputs."""
-    if stage.addressing == PLAN:
+    if name_of(stage) == PLAN:
         return True
     paths = [out.def_path for out in stage.outs] or [dep.def_path for dep in stage.deps]
     return current.issuperset(path for path in paths if path in made)
