@@ -6,7 +6,7 @@ PYTHON ?= python3.11
 CORES ?= $(shell nproc)
 BIN := .venv/bin
 
-.PHONY: demo test lint setup setup-dev clean-demo
+.PHONY: demo test lint setup setup-dev dvc-commit clean-demo
 
 demo: setup
 	$(BIN)/snakemake --cores $(CORES) --configfile config/demo.yaml --quiet rules host reason
@@ -36,6 +36,10 @@ setup-dev: .venv/installed-dev
 .venv/installed-dev: .venv/installed requirements-dev.txt
 	$(BIN)/pip install --quiet -r requirements-dev.txt
 	@touch $@
+
+# After a snakemake run with the same CONFIG: its artifacts into dvc.lock and DVC's cache (docs/dvc.md).
+dvc-commit: setup
+	$(BIN)/anonbench record $(if $(CONFIG),--configfile $(CONFIG))
 
 clean-demo:
 	rm -rf results logs data/rendered .snakemake
