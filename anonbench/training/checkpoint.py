@@ -25,8 +25,9 @@ def save_network(path: Path, network: ReidNetwork, entry: Mapping[str, Any], num
     """Write a network's weights with what rebuilds it: its config entry and the number of training identities."""
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     content = {"format": FORMAT, "model": dict(entry), "num_identities": num_identities, "weights": weights}
-    with atomic_file(path) as temporary:
-        torch.save(content, temporary)
+    # Through a stream: given a path, torch writes its (temporary) name into the file, and equal weights differ in bytes.
+    with atomic_file(path) as temporary, temporary.open("wb") as stream:
+        torch.save(content, stream)
 
 
 def load_network(path: Path) -> tuple[ReidNetwork, dict[str, Any]]:
