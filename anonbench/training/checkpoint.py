@@ -25,7 +25,7 @@ def save_network(path: Path, network: ReidNetwork, entry: Mapping[str, Any], num
     """Write a network's weights with what rebuilds it: its config entry and the number of training identities."""
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     content = {"format": FORMAT, "model": dict(entry), "num_identities": num_identities, "weights": weights}
-    # Through a stream: given a path, torch writes its (temporary) name into the file, and equal weights differ in bytes.
+    # Through a stream: given a path, torch writes that (temporary) name into the file: equal weights, other bytes.
     with atomic_file(path) as temporary, temporary.open("wb") as stream:
         torch.save(content, stream)
 
