@@ -3,7 +3,7 @@
 Snakemake knows an artifact by its time and by its notes of how it was made (.snakemake/metadata). Neither survives a
 clone: it would make everything again, or, after a mere `--touch`, overlook a changed parameter for ever. Here every
 artifact whose inputs, settings, code and bytes are those of dvc.lock, and whose producers' are too, gets both. All
-others that Snakemake has no notes on are marked as unfinished, so that it makes them again.
+others that Snakemake has no notes on get notes that say so, and it makes them again.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from anonbench.errors import DataError
 from anonbench.versioning.cells import PLAN, REPORT, configfiles_in_force, write_settings
 from anonbench.versioning.record import name_of, open_repo
 
+STALE = "found by `anonbench adopt`: not as dvc.lock and the tree say"
 TIMESTAMP = ".snakemake_timestamp"  # by which Snakemake dates a folder
 
 
@@ -99,7 +100,19 @@ def _write_notes(request: Mapping[str, list[str]]) -> None:
             asyncio.run(notes.finished(jobs[name]))
         for name in request["stale"]:
             if not notes.has_metadata(jobs[name]):
-                notes.started(jobs[name])
+                asyncio.run(notes.finished(jobs[name]))
+                _call_stale(notes, jobs[name])
+
+
+def _call_stale(notes: Any, job: Any) -> None:
+    """Put other parameters into a job's notes, so that Snakemake makes it again. Times would not do for a job without
+    inputs, and a mark of unfinished files stops a run that has no `--rerun-incomplete`."""
+    notes._clear_cache()
+    for output in job.output:
+        key = notes._get_key(output)
+        record = notes._read_record(key)
+        record.params = [STALE]
+        notes._write_record(key, record)
 
 
 def _newest_source(dag: Any) -> float:

@@ -161,6 +161,7 @@ def test_a_fresh_clone_is_adopted(pulled: Clone) -> None:
     assert pulled.planned(), "Snakemake would make again what it finds dated at random"
     assert "0 stale, to be made again\n0 not here" in pulled.run("anonbench", "adopt")
     assert pulled.planned() == set()
+    pulled.run("anonbench", "verify", "--configfile", CONFIG)
 
 
 def test_only_what_one_cell_needs_is_pulled(recorded: Clone) -> None:
@@ -189,6 +190,8 @@ def test_a_lost_model_comes_back_from_the_cache_or_is_trained_again(pulled: Clon
     assert pulled.repro("--force", "--single-item", stage) == [stage]
     assert md5(model) == before, "the same seed gives the same weights"
     assert pulled.repro(f"evaluate@{BOT}-blur-blur-seed0") == []
+    pulled.run("anonbench", "adopt")
+    assert pulled.planned() == set()
 
 
 def test_a_changed_parameter_reaches_its_descendants_alone(pulled: Clone) -> None:
@@ -206,7 +209,7 @@ def test_one_cell_runs_its_chain_alone(pulled: Clone) -> None:
     chain = ["plan", "anonymize@market1501-rendered-zero", f"embed@{BOT}-original-zero-seed0", cell]
     assert pulled.repro(cell) == chain
     ran = {*chain[1:], *pulled.repro("table8")}
-    remaining = pulled.stale() - {"plan"}
+    remaining = pulled.stale() - {"plan", "report"}
     assert remaining < ZERO - ran, "what stands on them, and nothing else, is left to do"
     assert "table3" not in pulled.run("dvc", "metrics", "diff")
     changed = pulled.run("dvc", "metrics", "diff", "--all")
@@ -231,7 +234,7 @@ def test_an_experiment_tries_another_parameter(pulled: Clone) -> None:
         "dvc", "exp", "run", "--name", "trial", "--set-param", f"{CONFIG}:variants.zero.box_scale=2.0", stage
     )
     assert re.findall(r"^Running stage '(.+)'", text, flags=re.MULTILINE) == ["plan", stage]
-    assert "variants.zero.box_scale  1.5     2.0" in re.sub(" +2.0", "     2.0", pulled.run("dvc", "params", "diff"))
+    assert "variants.zero.box_scale  1.5     2.0" in pulled.run("dvc", "params", "diff")
     assert "box_scale" in (pulled.root / "results/stamps/anonymize/market1501-rendered/zero.json").read_text()
     assert "trial" in pulled.run("dvc", "exp", "list")
     pulled.run("git", "checkout", "--quiet", ".")
