@@ -5,6 +5,7 @@ The tests stand in the order of docs/dvc.md and each goes on from the one before
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -91,7 +92,7 @@ class Clone:
 
     def stages(self) -> dict[str, str]:
         """First output of a job -> its stage."""
-        return {job.outputs[0]: stage_name(job) for job in workflow_jobs([self.root / CONFIG], root=self.root)}
+        return stages_of(self.root)
 
     def stale(self) -> set[str]:
         """The stages that DVC finds changed, those that stand on them not yet among them."""
@@ -104,6 +105,11 @@ class Clone:
     def commit(self, message: str) -> None:
         self.run("git", "add", "--all")
         self.run("git", "commit", "--quiet", "--message", message)
+
+
+@functools.cache
+def stages_of(root: Path) -> dict[str, str]:
+    return {job.outputs[0]: stage_name(job) for job in workflow_jobs([root / CONFIG], root=root)}
 
 
 def md5(file: Path) -> str:
