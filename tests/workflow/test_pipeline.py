@@ -90,9 +90,9 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
         cwd=REPOSITORY, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     for name in filter(None, names.split("\0")):
-        if (REPOSITORY / name).is_file():
+        if (REPOSITORY / name).exists():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(REPOSITORY / name, root / name)
+            shutil.copyfile(REPOSITORY / name, root / name, follow_symlinks=False)
     yield Workplace(root)
     shutil.rmtree(root)  # 0.7 GB of networks
 

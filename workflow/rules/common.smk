@@ -65,7 +65,7 @@ def raw_folder(dataset):
     if dataset in RENDERED or Path(entry["root"]).is_dir():
         return entry["root"]
     if LISTING in os.environ:
-        return entry["root"]  # of the rule that stands in for it: data.smk
+        return entry["root"]  # data.smk has a stand-in for it
     if workflow.dryrun:
         MISSING_DATASETS.add(dataset)
         return []

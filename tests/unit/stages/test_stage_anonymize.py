@@ -214,7 +214,7 @@ def test_a_failure_in_the_middle_leaves_no_folder(make_dataset: Any, write_plugi
     with pytest.raises(RuntimeError, match="a bug of the plug-in"):
         run(dataset, method="outside_fail", plugins=["outside_fail"])
     assert sorted(p.name for p in dataset.results.iterdir()) == [
-        "detections.csv", "dropped.csv", "original.csv", "sidecars.csv",
+        "detections.csv", "dropped.csv", "original.csv", "sidecars.csv", "splits.csv",
     ]  # fmt: skip
 
 

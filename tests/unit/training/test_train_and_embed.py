@@ -108,7 +108,7 @@ def test_no_epochs_give_the_untrained_network(root: Path) -> None:
 def test_labels_number_the_sorted_pids(root: Path) -> None:
     from anonbench.stages.train import _training_set
 
-    images, labels, identities = _training_set(root / "manifest.csv")
+    images, labels, identities = _training_set(root / "manifest.csv", None, None)
     assert identities == 3
     assert [(i.pid, int(label)) for i, label in zip(images, labels, strict=True)] == [
         (12, 2), (12, 2), (3, 0), (3, 0), (7, 1), (7, 1)
