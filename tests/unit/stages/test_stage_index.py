@@ -16,7 +16,8 @@ from anonbench.tables import DROPPED_COLUMNS, read_csv, read_manifest, read_side
 
 
 def run(root: Path, results: Path, workers: int = 1, **options: Any) -> Path:
-    entry = {"root": str(root), "published_as": "x", "splits": [0], "unpack": False, **options}  # no options of the adapter
+    # None of these is an option of the adapter.
+    entry = {"root": str(root), "published_as": "x", "splits": [0], "unpack": False, **options}
     index(
         root,
         entry,
