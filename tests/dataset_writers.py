@@ -20,7 +20,7 @@ from PIL import Image
 
 from anonbench.datasets import airport, msmt17
 from anonbench.rendering import CropPlan, RenderSpec, plan_crops
-from anonbench.rendering.plan import sidecars
+from anonbench.rendering.plan import MARKET_FOLDERS, sidecars
 
 TRAIN_PIDS, TEST_PIDS, CAMERAS = (2, 7, 11), (1, 3), (1, 2)
 CUHK03_PERSONS = {1: (1, 2, 3), 2: (1, 2)}  # camera pair: persons; identities are numbered through
@@ -51,8 +51,6 @@ def write_image(path: Path, seed: int = 0, width: int = 8, height: int = 16) -> 
 
 # --- Market-1501 ---
 
-MARKET_FOLDERS = {"train": "bounding_box_train", "query": "query", "gallery": "bounding_box_test"}
-
 
 def write_market1501(
     root: Path, train_pids: Sequence[int] = TRAIN_PIDS, test_pids: Sequence[int] = TEST_PIDS, extras: bool = True
@@ -78,11 +76,6 @@ def write_market1501(
         (root / "bounding_box_train/Thumbs.db").write_bytes(b"thumbnails")
         (root / "query/.DS_Store").write_bytes(b"")
         (root / "readme.txt").write_text("Market-1501\n")
-
-
-def _empty_market1501(root: Path, split: str) -> None:
-    for path in (root / MARKET_FOLDERS[split]).glob("*.jpg"):
-        path.unlink()
 
 
 # --- CUHK03 ---
@@ -269,7 +262,7 @@ def _repeat_line(root: Path, *names: str) -> None:
 FORMATS = {
     "market1501": Format(
         write_market1501,
-        _empty_market1501,
+        _empty_folder(MARKET_FOLDERS),
         lambda root: write_image(root / "query/0001_c1s1_000101_00.png"),
         {"expect": "any"},
     ),
