@@ -17,6 +17,8 @@ rule render:
         stamp="results/stamps/render/{dataset}.json",
     log:
         "logs/render/{dataset}.log",
+    benchmark:
+        "results/benchmarks/render/{dataset}.tsv"
     wildcard_constraints:
         dataset=any_of(RENDERED) or "none",
     conda:
@@ -38,6 +40,8 @@ rule unpack:
         stamp="results/stamps/unpack/{dataset}.json",
     log:
         "logs/unpack/{dataset}.log",
+    benchmark:
+        "results/benchmarks/unpack/{dataset}.tsv"
     wildcard_constraints:
         dataset=any_of(UNPACKED) or "none",
     conda:
@@ -62,6 +66,8 @@ rule index:
         stamp="results/stamps/index/{dataset}.json",
     log:
         "logs/index/{dataset}.log",
+    benchmark:
+        "results/benchmarks/index/{dataset}.tsv"
     conda:
         "../../envs/cpu.yaml"
     threads: workflow.cores or 1

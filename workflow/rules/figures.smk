@@ -11,6 +11,8 @@ rule samples:
         stamp="results/stamps/samples.json",
     log:
         "logs/samples.log",
+    benchmark:
+        "results/benchmarks/samples.tsv"
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -34,6 +36,8 @@ rule figure1:
         stamp="results/stamps/figure1.json",
     log:
         "logs/figure1.log",
+    benchmark:
+        "results/benchmarks/figure1.tsv"
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -59,6 +63,8 @@ rule figure2:
         stamp="results/stamps/figure2.json",
     log:
         "logs/figure2.log",
+    benchmark:
+        "results/benchmarks/figure2.tsv"
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -86,6 +92,8 @@ rule figure_settings:
         stamp="results/stamps/figure_settings.json",
     log:
         "logs/figure_settings.log",
+    benchmark:
+        "results/benchmarks/figure_settings.tsv"
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -107,6 +115,8 @@ rule figure_differences:
         stamp="results/stamps/figure_differences/{metric}.json",
     log:
         "logs/figure_differences/{metric}.log",
+    benchmark:
+        "results/benchmarks/figure_differences/{metric}.tsv"
     wildcard_constraints:
         metric="map|rank1",
     conda:
@@ -129,6 +139,8 @@ rule figure_cmc:
         stamp="results/stamps/figure_cmc/{table}.json",
     log:
         "logs/figure_cmc/{table}.log",
+    benchmark:
+        "results/benchmarks/figure_cmc/{table}.tsv"
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -152,6 +164,8 @@ rule figure_faces:
         stamp="results/stamps/figure_faces/{table}.json",
     log:
         "logs/figure_faces/{table}.log",
+    benchmark:
+        "results/benchmarks/figure_faces/{table}.tsv"
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -175,6 +189,8 @@ rule figure_dose_response:
         stamp="results/stamps/figure_dose_response.json",
     log:
         "logs/figure_dose_response.log",
+    benchmark:
+        "results/benchmarks/figure_dose_response.tsv"
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -198,6 +214,8 @@ rule figure_ranked:
         stamp="results/stamps/figure_ranked.json",
     log:
         "logs/figure_ranked.log",
+    benchmark:
+        "results/benchmarks/figure_ranked.tsv"
     conda:
         "../../envs/cpu.yaml"
     threads: 1

@@ -16,6 +16,8 @@ rule ttest:
         stamp="results/stamps/ttest.json",
     log:
         "logs/ttest.log",
+    benchmark:
+        "results/benchmarks/ttest.tsv"
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -34,6 +36,8 @@ rule effects:
         stamp="results/stamps/effects.json",
     log:
         "logs/effects.log",
+    benchmark:
+        "results/benchmarks/effects.tsv"
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -54,6 +58,8 @@ rule cells:
         stamp="results/stamps/cells.json",
     log:
         "logs/cells.log",
+    benchmark:
+        "results/benchmarks/cells.tsv"
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -75,6 +81,8 @@ rule noise_floor:
         stamp="results/stamps/noise_floor.json",
     log:
         "logs/noise_floor.log",
+    benchmark:
+        "results/benchmarks/noise_floor.tsv"
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -102,6 +110,8 @@ rule faces:
         stamp="results/stamps/faces.json",
     log:
         "logs/faces.log",
+    benchmark:
+        "results/benchmarks/faces.tsv"
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -136,6 +146,8 @@ rule conclusions:
         stamp="results/stamps/conclusions.json",
     log:
         "logs/conclusions.log",
+    benchmark:
+        "results/benchmarks/conclusions.tsv"
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -158,6 +170,8 @@ rule published:
         stamp="results/stamps/published.json",
     log:
         "logs/published.log",
+    benchmark:
+        "results/benchmarks/published.tsv"
     conda:
         "../../envs/cpu.yaml"
     threads: 1

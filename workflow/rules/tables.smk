@@ -12,6 +12,8 @@ rule table:
         stamp="results/stamps/table/{table}.json",
     log:
         "logs/table/{table}.log",
+    benchmark:
+        "results/benchmarks/table/{table}.tsv"
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -38,6 +40,8 @@ rule reported:
         stamp="results/stamps/reported/{reported_table}.json",
     log:
         "logs/reported/{reported_table}.log",
+    benchmark:
+        "results/benchmarks/reported/{reported_table}.tsv"
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -66,6 +70,8 @@ rule datasets:
         stamp="results/stamps/datasets/{dataset_table}.json",
     log:
         "logs/datasets/{dataset_table}.log",
+    benchmark:
+        "results/benchmarks/datasets/{dataset_table}.tsv"
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -94,6 +100,8 @@ rule untrained:
         stamp="results/stamps/untrained.json",
     log:
         "logs/untrained.log",
+    benchmark:
+        "results/benchmarks/untrained.tsv"
     conda:
         "../../envs/cpu.yaml"
     threads: 1
