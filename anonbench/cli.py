@@ -500,7 +500,7 @@ def _stamp(a: argparse.Namespace, seconds: float) -> None:
     from anonbench.provenance import footprint, write_stamp
 
     found = footprint(a.stage, vars(a))
-    write_stamp(a.stamp, a.stage, found.settings, found.inputs, found.outputs, a.code, seconds)
+    write_stamp(a.stamp, a.stage, found.settings, found.inputs, found.outputs, a.code, seconds, a.threads)
 
 
 def _limit_threads(threads: int | None) -> None:

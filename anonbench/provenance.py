@@ -14,6 +14,7 @@ import importlib.util
 import json
 import os
 import platform
+import resource
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +83,8 @@ def _digest_and_imports(file: Path, name: str, mtime_ns: int) -> tuple[str, tupl
 class Stamp:
     """What made an artifact: the stage, what it was told, SHA-256 of what it read and wrote (None where none is kept).
 
-    seconds: of the whole command. code: digest of its modules. machine: platform, python, device.
+    code: digest of its modules. seconds: of the whole command. cpu_seconds: of all its cores together. memory_mb: peak,
+    in MB of 10^6 bytes. threads: that it was given. machine: platform, python, device.
     """
 
     stage: str
@@ -91,6 +93,9 @@ class Stamp:
     outputs: Mapping[str, str | None]
     code: str
     seconds: float
+    cpu_seconds: float
+    memory_mb: float
+    threads: int
     machine: Mapping[str, str]
     versions: Mapping[str, str | None]
 
@@ -103,12 +108,14 @@ def write_stamp(
     outputs: Iterable[Path],
     code: str,
     seconds: float,
+    threads: int = 1,
 ) -> None:
-    """Write the provenance of a stage's outputs as JSON.
+    """Write the provenance of a stage's outputs, which this process made, as JSON.
 
-    settings: what the stage was asked to do. Files are named with the SHA-256 of their bytes, folders that were written
+    settings: what the stage was asked to do. threads: threads or worker processes that it was given. Files are named with the SHA-256 of their bytes, folders that were written
     with `folder_sha256`. A folder that was read stands for itself: the manifest read with it names every image's hash.
     """
+    cpu_seconds, memory_mb = _used(threads)
     stamp = {
         "stage": stage,
         "settings": dict(settings),
@@ -116,10 +123,24 @@ def write_stamp(
         "outputs": {str(p): content_sha256(p) for p in outputs},
         "code": code,
         "seconds": round(seconds, 2),
+        "cpu_seconds": round(cpu_seconds, 2),
+        "memory_mb": round(memory_mb, 1),
+        "threads": threads,
         "machine": {"platform": platform.platform(), "python": platform.python_version(), "device": _device()},
         "versions": {name: _version(name) for name in VERSIONED},
     }
     write_text(path, json.dumps(stamp, indent=1) + "\n")
+
+
+def _used(threads: int) -> tuple[float, float]:
+    """Seconds of processor time and peak memory in MB of this process and the workers that it has ended.
+
+    The kernel tells the largest worker's peak only; each is counted as large as that.
+    """
+    own, workers = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    cpu_seconds = own.ru_utime + own.ru_stime + workers.ru_utime + workers.ru_stime
+    kilobytes = own.ru_maxrss + (workers.ru_maxrss * threads if threads > 1 else 0)
+    return cpu_seconds, kilobytes * 1024 / 1e6
 
 
 def read_stamp(path: Path) -> Stamp:

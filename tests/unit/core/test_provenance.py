@@ -195,6 +195,9 @@ def test_a_stamp_says_what_was_made_of_what(tmp_path: Path) -> None:
     }
     assert stamp["code"] == "0123456789ab"
     assert stamp["seconds"] == 1.23
+    assert 0 < stamp["cpu_seconds"] < 3600
+    assert 20 < stamp["memory_mb"] < 10_000  # this very process
+    assert stamp["threads"] == 1
     assert set(stamp["machine"]) == {"platform", "python", "device"}
     assert stamp["machine"]["device"]
     assert all(stamp["versions"][name] for name in ("anonbench", "torch", "numpy"))
