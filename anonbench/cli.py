@@ -43,15 +43,28 @@ def _index(a: argparse.Namespace) -> None:
 def _detect(a: argparse.Namespace) -> None:
     from anonbench.stages.detect import detect
 
-    detect(a.manifest, a.root, a.spec, a.output, a.threads, a.plugins)
+    code = _code_of(a, "anonbench.stages.detect", "DETECTORS")
+    detect(a.manifest, a.root, a.spec, a.output, a.threads, a.plugins, a.resume_dir, code)
 
 
 def _anonymize(a: argparse.Namespace) -> None:
     from anonbench.stages.anonymize import anonymize
 
     anonymize(
-        a.manifest, a.detections, a.root, a.spec, a.sidecars, a.output, a.output_manifest, a.threads, a.plugins
+        a.manifest, a.detections, a.root, a.spec, a.sidecars, a.output, a.output_manifest, a.threads, a.plugins,
+        a.resume_dir, _code_of(a, "anonbench.stages.anonymize", "ANONYMIZERS"),
     )  # fmt: skip
+
+
+def _code_of(a: argparse.Namespace, stage: str, kind: str) -> str:
+    """The digest of a stage and its plug-in, as the workflow gives it, or computed where a state is to be kept."""
+    from anonbench import registry
+    from anonbench.provenance import code_digest
+
+    if a.code or a.resume_dir is None:
+        return str(a.code)
+    registry.load_plugins(a.plugins)
+    return code_digest(stage, getattr(registry, kind).get(a.spec.get("method")).__module__)
 
 
 def _train(a: argparse.Namespace) -> None:
@@ -336,9 +349,12 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--dropped", type=Path, required=True)
     sub.add_argument("--sidecars", type=Path, required=True)
     sub.add_argument("--splits", type=Path, required=True)
-    spec(stage("detect", _detect, "find faces", "manifest", "root"), "config entry of the detector")
+    sub = stage("detect", _detect, "find faces", "manifest", "root")
+    spec(sub, "config entry of the detector")
+    sub.add_argument("--resume-dir", type=Path, help="where to keep what is finished, so that a killed run goes on")
     sub = stage("anonymize", _anonymize, "hide faces", "manifest", "detections", "root", "sidecars")
     spec(sub, "config entry of the variant")
+    sub.add_argument("--resume-dir", type=Path, help="where to keep what is finished, so that a killed run goes on")
     sub.add_argument("--output-manifest", type=Path, required=True)
     sub = stage("train", _train, "train one model on one variant", "manifest", "root")
     spec(sub, "config entry of the model")

@@ -25,6 +25,17 @@ UNWRITABLE = {
 
 
 @contextlib.contextmanager
+def described(path: Path) -> Iterator[None]:
+    """Turn what the system refuses when `path` is written into a `DataError` that says what to do about it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        raise _unwritable(path, error) from error
+
+
+@contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the same folder; rename it to `path` on success, remove it on failure.
 
@@ -32,41 +43,49 @@ def atomic_file(path: Path) -> Iterator[Path]:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        temporary.replace(path)
-    except OSError as error:
-        if error.errno not in UNWRITABLE:
-            raise
-        raise _unwritable(path, error) from error
+        with described(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            temporary.replace(path)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty temporary folder beside `path`; rename it to `path` on success, remove it on failure.
+def atomic_folder(path: Path, kept: Path | None = None) -> Iterator[Path]:
+    """Yield a temporary folder, empty and beside `path`; rename it to `path` on success, remove it on failure.
 
+    kept: yield this folder instead, with what it holds from earlier tries, and leave it there on failure.
     An existing empty `path` is replaced; one with content raises `DataError`, so that nothing is lost.
     """
     if path.exists() and not path.is_dir():
         raise DataError(f"{path}: is a file; a folder is to be written there. Move it away or choose another output.")
     if path.exists() and any(path.iterdir()):
         raise DataError(f"{path}: already there and not empty. Move it away or choose another output folder.")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    temporary = kept or path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        temporary.mkdir(parents=True)
-        yield temporary
+        with described(path):
+            temporary.mkdir(parents=True, exist_ok=kept is not None)
+            yield temporary
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _move(temporary, path)
+    finally:
+        if kept is None:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _move(folder: Path, path: Path) -> None:
+    """Rename a folder to `path`, in place of an empty one; by way of a copy where `path` is on another disk."""
+    try:
         if path.exists():
             path.rmdir()
-        temporary.rename(path)
+        folder.rename(path)
     except OSError as error:
-        if error.errno not in UNWRITABLE:
+        if error.errno != errno.EXDEV:
             raise
-        raise _unwritable(path, error) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        with atomic_folder(path) as beside:
+            shutil.copytree(folder, beside, dirs_exist_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -83,4 +102,16 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 def _unwritable(path: Path, error: OSError) -> DataError:
     where = f": {error.filename}" if error.filename else ""
-    return DataError(f"{path}: cannot be written ({error.strerror}{where}). {UNWRITABLE[error.errno or 0]}.")
+    room = f"; {_room(path)}" if error.errno == errno.ENOSPC else ""
+    return DataError(f"{path}: cannot be written ({error.strerror}{where}{room}). {UNWRITABLE[error.errno or 0]}.")
+
+
+def _room(path: Path) -> str:
+    """What is left on the disk of a path, in words."""
+    disk = path.absolute()
+    while not os.path.ismount(disk):
+        disk = disk.parent
+    found = os.statvfs(disk)
+    left, total = (blocks * found.f_frsize / 1e6 for blocks in (found.f_bavail, found.f_blocks))
+    files = f" and room for {found.f_favail} more files" if found.f_files else ""
+    return f"{disk} has {left:,.1f} of {total:,.1f} MB{files} left"

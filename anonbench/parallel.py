@@ -5,10 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from multiprocessing.connection import wait
+from multiprocessing.synchronize import Event
 from typing import Any, TypeVar
 
 from anonbench.errors import AnonbenchError
@@ -27,18 +30,23 @@ def parallel_map(
     workers: int,
     label: str,
     chunk: int = 32,
+    receive: Callable[[Item, Result], None] | None = None,
 ) -> list[Result]:
     """`[f(item) for item in items]` with `f = prepare(*arguments)` made once in each process.
 
     prepare must be a module-level function: it loads what is dear (a network, annotations) where it is used.
     workers: processes, >= 1; one worker runs in this process. The order of the results is that of the items.
-    Raises what `f` raises; an `AnonbenchError` when a process dies.
+    receive: called in this process with each item and its result, in their order, as soon as they are there.
+    Raises what `f` raises; an `AnonbenchError` when a process dies. No process outlives this one, however it ends.
     """
     workers = min(workers, max(1, len(items) // chunk))
-    with ProgressBar(len(items), label, "images") as bar:
+    found = _run(prepare, arguments, items, workers, label, chunk)
+    with ProgressBar(len(items), label, "images") as bar, closing(found):
         results: list[Result] = []
-        for result in _run(prepare, arguments, items, workers, label, chunk):
+        for item, result in zip(items, found, strict=True):
             results.append(result)
+            if receive is not None:
+                receive(item, result)
             bar.update()
     return results
 
@@ -50,45 +58,66 @@ def _run(
     workers: int,
     label: str,
     chunk: int,
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     if workers == 1:
         yield from map(prepare(*arguments), items)
         return
     # spawn: forked copies of a process that has started threads (OpenCV, torch) may hang
     context = multiprocessing.get_context("spawn")
+    stop = context.Event()
     with single_threaded_children():
-        pool = ProcessPoolExecutor(workers, context, _start, (prepare, arguments))
+        pool = ProcessPoolExecutor(workers, context, _start, (prepare, arguments, stop))
         try:
             yield from pool.map(_call, items, chunksize=chunk)
         except BrokenProcessPool as error:
             raise AnonbenchError(
-                f"{label}: a worker process ended unexpectedly (killed, or out of memory). Nothing was written. "
-                f"Try again with fewer cores."
+                f"{label}: a worker process ended unexpectedly (killed, or out of memory). No output was written. "
+                f"Try again with fewer cores or more memory."
             ) from error
         finally:
+            stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _StoppedError(Exception):
+    """A worker left the rest of its chunk undone, since nobody waits for it."""
 
 
 _function: Callable[[Any], Any] | None = None
 _failure: Exception | None = None
+_stop: Event | None = None
 
 
-def _start(prepare: Callable[..., Callable[[Any], Any]], arguments: tuple[Any, ...]) -> None:
+def _start(prepare: Callable[..., Callable[[Any], Any]], arguments: tuple[Any, ...], stop: Event) -> None:
     import cv2
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which stops the pool
+    for number in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group; the parent gets them and stops the pool
+        signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     cv2.setNumThreads(1)
-    global _function, _failure
+    global _function, _failure, _stop
+    _stop = stop
     try:
         _function = prepare(*arguments)
     except Exception as error:
         _failure = error  # raised from here, all that the parent would learn is that a process ended
 
 
+def _end_with_parent() -> None:
+    """Workers of a parent that was killed (SIGKILL, out of memory) would otherwise wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)
+
+
 def _call(item: Any) -> Any:
     if _failure is not None:
         raise _failure
     assert _function is not None
+    assert _stop is not None
+    if _stop.is_set():
+        raise _StoppedError
     return _function(item)
 
 

@@ -17,6 +17,7 @@ from anonbench.images import clip_box, decode_image, encode_image, read_bytes, s
 from anonbench.parallel import parallel_map
 from anonbench.records import Detection, IndexedImage
 from anonbench.registry import ANONYMIZERS, load_plugins
+from anonbench.shards import open_shards, shard_key
 from anonbench.tables import read_detections, read_manifest, read_sidecars, write_manifest
 
 # Keys of a variant's config entry that are not parameters of its anonymizer.
@@ -33,6 +34,8 @@ def anonymize(
     output_manifest: Path,
     workers: int,
     plugins: list[str],
+    resume_dir: Path | None = None,
+    code: str = "",
 ) -> None:
     """Write the anonymized copy of a dataset: same tree, names and formats, and its manifest.
 
@@ -40,6 +43,8 @@ def anonymize(
     sidecars: list of the text and protocol files below `root` that the copy needs too.
     An image without a box is copied byte for byte; JPEG is re-encoded only where pixels are hidden. Nothing that is
     not in the manifest is copied, since it might show the faces again.
+    resume_dir: where the images written so far are kept, so that a killed run goes on; removed on success. They are
+    used for the same entry, images, boxes and `code` (digest of the modules) only.
     """
     images = read_manifest(manifest)
     boxes = read_detections(detections)
@@ -48,27 +53,44 @@ def anonymize(
     if missing or len(boxes) != len(images):
         what = f"{missing[0]} is not in it" if missing else "it lists images that the manifest does not"
         raise DataError(f"{detections}: does not belong to {manifest}: {what}. Run the detection again.")
+    load_plugins(plugins)
+    plugin = ANONYMIZERS.create(variant, ignore=ENTRY_KEYS)
     jobs = [(image, boxes[image.path]) for image in images]
-    with atomic_folder(output) as folder:
+    data = [(i.path, i.width, i.height, i.sha256, list(map(dataclasses.astuple, found))) for i, found in jobs]
+    key = shard_key(plugin, root, dict(variant), data, extra, code)
+    with open_shards(resume_dir, key, "anonymize") as shards, atomic_folder(output, shards.scratch) as folder:
         for parent in sorted({Path(path).parent for path in (*(i.path for i in images), *extra)}):
             (folder / parent).mkdir(parents=True, exist_ok=True)
         for name in extra:
             (folder / name).write_bytes(read_bytes(root / name))
-        rows = parallel_map(open_anonymizer, (root, folder, dict(variant), plugins), jobs, workers, "anonymize")
-    write_manifest(output_manifest, rows)
-    changed = sum(row.sha256 != image.sha256 for row, image in zip(rows, images, strict=True))
+        written = {path: digest for path, digest in shards.finished.items() if _is_intact(folder / path, digest)}
+
+        def keep(job: tuple[IndexedImage, list[Detection]], digest: str) -> None:
+            written[job[0].path] = digest
+            shards.add(job[0].path, digest)
+
+        left = [job for job in jobs if job[0].path not in written]
+        parallel_map(open_anonymizer, (root, folder, dict(variant), plugins), left, workers, "anonymize", receive=keep)
+        # Before the folder appears: were it the last step, a full disk would leave a variant without a manifest.
+        write_manifest(output_manifest, [dataclasses.replace(image, sha256=written[image.path]) for image in images])
+    changed = sum(written[image.path] != image.sha256 for image in images)
     print(f"anonymize: {changed} of {len(images)} images changed, {len(images) - changed} copied byte for byte")
+
+
+def _is_intact(file: Path, digest: str) -> bool:
+    """Whether a file has been written to the end: after a power cut it may be there and be empty."""
+    return file.is_file() and sha256(file.read_bytes()) == digest
 
 
 def open_anonymizer(
     root: Path, folder: Path, variant: Mapping[str, Any], plugins: list[str]
-) -> Callable[[tuple[IndexedImage, list[Detection]]], IndexedImage]:
-    """A function that writes the anonymized copy of one image to `folder` and returns its manifest row."""
+) -> Callable[[tuple[IndexedImage, list[Detection]]], str]:
+    """A function that writes the anonymized copy of one image to `folder` and returns the SHA-256 of the file."""
     load_plugins(plugins)
     anonymizer = ANONYMIZERS.create(variant, ignore=ENTRY_KEYS)
     scale, quality = float(variant["box_scale"]), int(variant["jpeg_quality"])
 
-    def write(job: tuple[IndexedImage, list[Detection]]) -> IndexedImage:
+    def write(job: tuple[IndexedImage, list[Detection]]) -> str:
         image, detections = job
         source = root / image.path
         data = read_bytes(source)
@@ -80,7 +102,7 @@ def open_anonymizer(
             pixels = anonymize_image(decode_image(data, source), inside, anonymizer, image_generator(image.path))
             data = encode_image(pixels, source.suffix, quality)
         (folder / image.path).write_bytes(data)
-        return dataclasses.replace(image, sha256=sha256(data))
+        return sha256(data)
 
     return write
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from anonbench.images import read_image
 from anonbench.parallel import parallel_map
 from anonbench.records import Detection
 from anonbench.registry import DETECTORS, load_plugins
+from anonbench.shards import open_shards, shard_key
 from anonbench.tables import read_manifest, write_detections
 
 # Keys of a detector's config entry that are not parameters of the detector.
@@ -20,21 +22,41 @@ DEFAULT_SCORE = 0.0
 
 
 def detect(
-    manifest: Path, root: Path, detector: Mapping[str, Any], output: Path, workers: int, plugins: list[str]
+    manifest: Path,
+    root: Path,
+    detector: Mapping[str, Any],
+    output: Path,
+    workers: int,
+    plugins: list[str],
+    resume_dir: Path | None = None,
+    code: str = "",
 ) -> None:
     """Write every face box with its score; images without a face are listed as such.
 
     detector: its config entry, `{method: centerface, **parameters}`; with `default_box: [x0, y0, x1, y1]` an image in
     which no face is found gets that box (pixels of the original image), with score 0 to tell it from a found one.
+    resume_dir: where the boxes found so far are kept, so that a killed run goes on; removed on success. They are used
+    for the same entry, images and `code` (digest of the modules) only.
 
     Source of the default box: Dietlmeier et al. 2020, section III-A, for VIPeR: "false positives do not pose a
     problem".
     """
-    paths = [image.path for image in read_manifest(manifest)]
-    found = parallel_map(open_detector, (root, dict(detector), plugins), paths, workers, "detect")
-    write_detections(output, dict(zip(paths, found, strict=True)))
-    faces = [sum(box.score > DEFAULT_SCORE for box in boxes) for boxes in found]
-    print(f"detect: {sum(map(bool, faces))} of {len(paths)} images with a face, {sum(faces)} faces")
+    images = read_manifest(manifest)
+    load_plugins(plugins)
+    plugin = DETECTORS.create(detector, ignore=ENTRY_KEYS)
+    key = shard_key(plugin, root, dict(detector), [(i.path, i.sha256) for i in images], code)
+    with open_shards(resume_dir, key, "detect") as shards:
+        found = {path: [Detection(*box) for box in boxes] for path, boxes in shards.finished.items()}
+
+        def keep(path: str, boxes: list[Detection]) -> None:
+            found[path] = boxes
+            shards.add(path, [dataclasses.astuple(box) for box in boxes])
+
+        left = [i.path for i in images if i.path not in found]
+        parallel_map(open_detector, (root, dict(detector), plugins), left, workers, "detect", receive=keep)
+        write_detections(output, found)
+    faces = [sum(box.score > DEFAULT_SCORE for box in boxes) for boxes in found.values()]
+    print(f"detect: {sum(map(bool, faces))} of {len(images)} images with a face, {sum(faces)} faces")
 
 
 def open_detector(root: Path, entry: Mapping[str, Any], plugins: list[str]) -> Callable[[str], list[Detection]]:

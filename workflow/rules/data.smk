@@ -23,7 +23,10 @@ rule render:
         dataset=any_of(RENDERED) or "none",
     conda:
         "../../envs/cpu.yaml"
-    threads: workflow.cores or 1
+    threads: WORKERS
+    resources:
+        mem_mb=memory_mb("render"),
+        runtime=minutes("render"),
     params:
         spec=lambda w: json.dumps(DATASET_ENTRIES[w.dataset]["render"], sort_keys=True),
         code=code_digest("anonbench.stages.render"),
@@ -46,7 +49,10 @@ rule unpack:
         dataset=any_of(UNPACKED) or "none",
     conda:
         "../../envs/cpu.yaml"
-    threads: workflow.cores or 1
+    threads: WORKERS
+    resources:
+        mem_mb=memory_mb("unpack"),
+        runtime=minutes("unpack"),
     params:
         boxes=lambda w: DATASET_ENTRIES[w.dataset].get("boxes", "detected"),
         code=code_digest("anonbench.stages.unpack"),
@@ -70,7 +76,10 @@ rule index:
         "results/benchmarks/index/{dataset}.tsv"
     conda:
         "../../envs/cpu.yaml"
-    threads: workflow.cores or 1
+    threads: WORKERS
+    resources:
+        mem_mb=memory_mb("index"),
+        runtime=minutes("index"),
     params:
         spec=lambda w: json.dumps(
             {k: v for k, v in DATASET_ENTRIES[w.dataset].items() if k not in ("splits", "published_as")},
@@ -99,9 +108,14 @@ rule detect:
         "results/benchmarks/detect/{dataset}/{detector}.tsv"
     conda:
         "../../envs/cpu.yaml"
-    threads: workflow.cores or 1
+    threads: WORKERS
+    resources:
+        mem_mb=memory_mb("detect"),
+        runtime=minutes("detect"),
     params:
         spec=lambda w: json.dumps(config["detectors"][w.detector], sort_keys=True),
+        # Outside the outputs, which Snakemake deletes when a job fails: a killed run goes on from its last shard.
+        resume="results/.resume/detect/{dataset}/{detector}",
         code=lambda w: code_digest(
             "anonbench.stages.detect",
             plugin_module(DETECTORS, config["detectors"][w.detector]["method"]),
@@ -109,8 +123,8 @@ rule detect:
         plugins=lambda w: needed_plugins(DETECTORS, config["detectors"][w.detector]["method"]),
     shell:
         "anonbench detect --manifest {input.manifest} --root {input.root:q} --spec {params.spec:q}"
-        " --output {output.boxes} --plugins {params.plugins:q} --stamp {output.stamp} --code {params.code}"
-        " --threads {threads} > {log} 2>&1"
+        " --output {output.boxes} --resume-dir {params.resume} --plugins {params.plugins:q}"
+        " --stamp {output.stamp} --code {params.code} --threads {threads} > {log} 2>&1"
 
 
 rule anonymize:
@@ -130,8 +144,12 @@ rule anonymize:
     conda:
         "../../envs/cpu.yaml"
     threads: 1
+    resources:
+        mem_mb=memory_mb("anonymize"),
+        runtime=minutes("anonymize"),
     params:
         spec=lambda w: json.dumps(config["variants"][w.variant], sort_keys=True),
+        resume="results/.resume/anonymize/{dataset}/{variant}",
         code=lambda w: code_digest(
             "anonbench.stages.anonymize",
             plugin_module(ANONYMIZERS, config["variants"][w.variant]["method"]),
@@ -140,5 +158,5 @@ rule anonymize:
     shell:
         "anonbench anonymize --manifest {input.manifest} --detections {input.boxes}"
         " --sidecars {input.sidecars} --root {input.root:q} --spec {params.spec:q} --output {output.folder}"
-        " --output-manifest {output.manifest} --plugins {params.plugins:q} --stamp {output.stamp}"
-        " --code {params.code} --threads {threads} > {log} 2>&1"
+        " --output-manifest {output.manifest} --resume-dir {params.resume} --plugins {params.plugins:q}"
+        " --stamp {output.stamp} --code {params.code} --threads {threads} > {log} 2>&1"
