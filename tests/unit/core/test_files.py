@@ -137,3 +137,46 @@ def test_other_failures_keep_their_name(tmp_path: Path) -> None:
     """A bug of ours is not to be taken for a full disk."""
     with pytest.raises(FileNotFoundError), atomic_file(tmp_path / "a.csv"):
         (tmp_path / "missing").read_text()
+
+
+def test_a_full_disk_is_named_with_what_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os.path, "ismount", lambda p: Path(p) == tmp_path)
+    with (
+        pytest.raises(
+            DataError,
+            match=rf"a\.csv: .* {tmp_path} has [\d,.]+ of [\d,.]+ MB and room for \d+ more files left\)\. Make room",
+        ),
+        atomic_file(tmp_path / "new/a.csv"),
+    ):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_folder_that_is_kept_stays_after_a_failure_and_is_gone_after_success(tmp_path: Path) -> None:
+    kept, path = tmp_path / "resume/files", tmp_path / "images/zero"
+    with pytest.raises(RuntimeError), atomic_folder(path, kept) as folder:
+        write_and_fail(folder / "x", RuntimeError)
+    assert (kept / "x").read_text() == "half"
+    assert not path.exists()
+    with atomic_folder(path, kept) as folder:
+        assert folder == kept
+        (folder / "y").write_text("y")
+    assert sorted(p.name for p in path.iterdir()) == ["x", "y"]
+    assert not kept.exists()
+
+
+def test_a_kept_folder_on_another_disk_is_copied_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, path = tmp_path / "resume/files", tmp_path / "images/zero"
+    rename = Path.rename
+
+    def across(self: Path, target: Path) -> Path:
+        if self == kept:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", across)
+    with atomic_folder(path, kept) as folder:
+        (folder / "cam").mkdir()
+        (folder / "cam/x").write_text("x")
+        assert not path.exists()
+    assert (path / "cam/x").read_text() == "x"
+    assert [p.name for p in path.parent.iterdir()] == ["zero"]

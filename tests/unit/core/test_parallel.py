@@ -124,3 +124,61 @@ def test_ctrl_c_ends_all_processes_without_a_word_of_the_workers(tmp_path: Path)
         output, errors = process.communicate(timeout=20)  # all 600 items would take a minute
     assert output.strip() == "stopped"
     assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_each_result_is_handed_on_as_soon_as_it_is_there(workers: int) -> None:
+    received: list[tuple[int, int]] = []
+
+    def receive(item: int, result: int) -> None:
+        received.append((item, result))
+
+    with pytest.raises(DataError, match="item 3 is no good"):
+        parallel_map(refusing_three, (), list(range(8)), workers, "test", 1, receive)
+    assert received == [(0, 0), (1, 1), (2, 2)]
+
+
+def test_an_interruption_does_not_wait_for_whole_chunks(tmp_path: Path) -> None:
+    interrupted = []
+
+    def interrupt(item: int, result: None) -> None:
+        interrupted.append(time.monotonic())
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        parallel_map(sleeping, (str(tmp_path),), list(range(200)), 2, "test", 10, interrupt)
+    # a worker finishes its item of 0.2 s; the chunks that were handed out would take 4 s
+    assert time.monotonic() - interrupted[0] < 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_no_worker_outlives_a_killed_parent(number: int, tmp_path: Path) -> None:
+    (tmp_path / "ready").mkdir()
+    (tmp_path / "program.py").write_text(
+        "from test_parallel import sleeping\n"
+        "from anonbench.parallel import parallel_map\n"
+        "if __name__ == '__main__':\n"
+        f"    parallel_map(sleeping, ({str(tmp_path / 'ready')!r},), list(range(600)), 2, 'test', 32)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    with subprocess.Popen(
+        [sys.executable, str(tmp_path / "program.py")], env=environment, stderr=subprocess.DEVNULL
+    ) as process:
+        deadline = time.monotonic() + 60
+        while len(list((tmp_path / "ready").iterdir())) < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        workers = [int(p.name) for p in (tmp_path / "ready").iterdir()]
+        process.send_signal(number)
+        process.wait(timeout=20)
+    deadline = time.monotonic() + 10
+    while any(map(is_running, workers)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert len(workers) == 2
+    assert not any(map(is_running, workers))
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
