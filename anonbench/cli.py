@@ -262,6 +262,12 @@ def _verify(a: argparse.Namespace) -> int:
     return int(verify.failed(findings, a.allow_missing))
 
 
+def _fit_costs(a: argparse.Namespace) -> None:
+    from anonbench.costs.fit import fit_costs
+
+    print(fit_costs(a.configfile, Path.cwd(), a.check))
+
+
 def _dvc_cells(a: argparse.Namespace) -> None:
     from anonbench.versioning.cells import configfiles_in_force, write_pipeline
 
@@ -474,6 +480,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("targets", nargs="*", help="files to verify with all they stand on; everything when left out")
     sub.add_argument("--allow-missing", action="store_true", help="what is not there does not count against the rest")
     of_workflow(sub)
+    sub = command("fit-costs", _fit_costs, "learn what jobs take on this machine from those that it has finished")
+    sub.add_argument("--configfile", type=Path, action="extend", nargs="+", default=[], help="overlays")
+    sub.add_argument("--check", action="store_true", help="write nothing: hold the present estimates against the jobs")
     for name, run, help_ in (
         ("dvc-cells", _dvc_cells, "write dvc.yaml for a configuration, from Snakemake's graph"),
         ("record", _record, "after a Snakemake run: its artifacts into dvc.lock and DVC's cache"),
@@ -500,16 +509,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     start = time.monotonic()
     _limit_threads(getattr(a, "threads", None))
     try:
-        status = a.run(a)
-        if getattr(a, "stamp", None):
-            _stamp(a, time.monotonic() - start)
+        if getattr(a, "stamp", None) is None or "RANK" in os.environ:  # its parent keeps record of a rank
+            return a.run(a) or 0
+        _make(a, start)
     except AnonbenchError as error:
         print(f"anonbench {a.stage}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"anonbench {a.stage}: interrupted; unfinished outputs were removed.", file=sys.stderr)
         return 130
-    return status or 0
+    return 0
+
+
+def _make(a: argparse.Namespace, start: float) -> None:
+    """Run a stage as the only process on its job, keep record of it, and stamp what it made."""
+    from anonbench import job_lock
+    from anonbench.journal import Attempt, log_taken
+
+    spec = getattr(a, "spec", None)
+    gpus = int(spec.get("gpus", 1)) if isinstance(spec, dict) else 1
+    with job_lock.sole_process(a.stamp) as waited:
+        if job_lock.was_made_meanwhile(a.stage, vars(a)):
+            print(f"anonbench {a.stage}: another process has made this meanwhile; taken.", file=sys.stderr)
+            log_taken(a.stage, a.stamp)
+            return
+        job_lock.remove_leftovers(a.stage, vars(a), waited)
+        start = time.monotonic() if waited else start
+        with Attempt(a.stage, a.stamp, a.threads, gpus):
+            a.run(a)
+            _stamp(a, time.monotonic() - start)
 
 
 def _stamp(a: argparse.Namespace, seconds: float) -> None:

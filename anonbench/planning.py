@@ -6,73 +6,26 @@ An estimate, not a promise: every size and rate that stands on an assumption is 
 
 from __future__ import annotations
 
-import csv
-import statistics
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
+from anonbench.costs.finished import Finished, finished_trainings
+from anonbench.costs.rates import Rate, find_quantity, find_speed
+from anonbench.costs.sizes import MANIFEST, PUBLISHED_SIZES, RENDERED, TABLE_2, TABLE_2_TRAIN, DatasetSize, dataset_size
+from anonbench.costs.work import FLOAT32_BYTES, NO_IMAGES, Work, epochs_of, method_of, work_of
 
-REPOSITORY = Path(__file__).parents[1]
-RATES = REPOSITORY / "benchmarks" / "rates.csv"
-PUBLISHED_SIZES = REPOSITORY / "config" / "published" / "table2.csv"
-MODEL_KEYS = ("method", "input", "pretrained", "recipe", "seeds", "evaluation", "training")  # no parameters
-DETECTOR_KEYS = ("method", "threshold", "default_box")  # neither they nor an anonymizer's strength change the speed
-FLOAT32_BYTES = 4
 LINE_WIDTH = 118
-MANIFEST, TABLE_2, RENDERED = "manifest", "Table II", "rendering settings"
-TABLE_2_TRAIN = "Table II for training alone"
+NETWORKS = ("train", "embed")  # the stages whose hours are told for GPUs
 IN_WORDS = {
     MANIFEST: "counted here",
     RENDERED: "from the rendering settings",
     TABLE_2: "assumed as in Table II",
     TABLE_2_TRAIN: "assumed as in Table II for training, all others in the test set",
 }
-
-
-@dataclass(frozen=True)
-class Rate:
-    """A row of `benchmarks/rates.csv`; None where it says nothing.
-
-    stage: train, embed, detect, anonymize, render (images_per_s of one core or one GPU), network (feature_dim,
-        model_mb) or image (image_kb, by dataset format).
-    parameters: the method's parameters in the config. height, width: of the images it sees, in pixels.
-    device: cpu or cuda. source: where it comes from; begins with measured, published, scaled, computed or assumed.
-    """
-
-    stage: str
-    method: str
-    parameters: Mapping[str, Any]
-    height: int | None
-    width: int | None
-    device: str
-    images_per_s: float | None
-    feature_dim: int | None
-    model_mb: float | None
-    image_kb: float | None
-    source: str
-
-
-@dataclass(frozen=True)
-class DatasetSize:
-    """Images of a dataset.
-
-    train, test: numbers of images; test = query + gallery. pixels: mean of an image, None when unknown.
-    source: MANIFEST, RENDERED, TABLE_2 or TABLE_2_TRAIN.
-    """
-
-    train: int
-    test: int
-    pixels: float | None
-    source: str
-
-    @property
-    def images(self) -> int:
-        return self.train + self.test
 
 
 @dataclass(frozen=True)
@@ -110,169 +63,6 @@ class Plan:
     trainings_by_dataset: Counter[str] = field(default_factory=Counter)
 
 
-def read_rates(path: Path = RATES) -> list[Rate]:
-    """The rows of a rates file."""
-
-    def number(text: str, kind: Callable[[str], Any]) -> Any:
-        return kind(text) if text else None
-
-    with path.open(encoding="utf-8", newline="") as file:
-        return [
-            Rate(
-                stage=row["stage"],
-                method=row["method"],
-                parameters=yaml.safe_load(row["parameters"]) or {},
-                height=number(row["height"], int),
-                width=number(row["width"], int),
-                device=row["device"],
-                images_per_s=number(row["images_per_s"], float),
-                feature_dim=number(row["feature_dim"], int),
-                model_mb=number(row["model_mb"], float),
-                image_kb=number(row["image_kb"], float),
-                source=row["source"],
-            )
-            for row in csv.DictReader(file)
-        ]
-
-
-# --- how many images ---
-
-
-def dataset_size(
-    name: str, entry: Mapping[str, Any], results: Path, published: Path = PUBLISHED_SIZES
-) -> DatasetSize | None:
-    """How many images a dataset has: counted in its manifest, drawn by its settings, or as Table II prints them.
-
-    entry: the dataset's config entry. results: the folder of results, where the manifest may be.
-    Table II swaps CUHK03's query and gallery, which does not matter: only their sum is used. It counts a part of
-    Airport that cannot be had; without a split file all images that are not for training stand in the test set.
-    None when nothing tells.
-    """
-    manifest = results / "manifests" / name / "original.csv"
-    if manifest.is_file():
-        return _size_of_manifest(manifest)
-    if "render" in entry:
-        return _size_of_rendering(entry["render"])
-    if "published_as" in entry and published.is_file():
-        from anonbench.datasets.airport import PUBLISHED_IMAGES
-
-        with published.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                if row["data"] == entry["published_as"]:
-                    train, test = int(row["train_images"]), int(row["query_images"]) + int(row["gallery_images"])
-                    if entry["format"] == "airport" and not entry.get("split_file"):
-                        return DatasetSize(train, PUBLISHED_IMAGES - train, None, TABLE_2_TRAIN)
-                    return DatasetSize(train, test, None, TABLE_2)
-    return None
-
-
-def _size_of_manifest(path: Path) -> DatasetSize:
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    train = sum(row["split"] == "train" for row in rows)
-    pixels = statistics.fmean(int(row["width"]) * int(row["height"]) for row in rows)
-    return DatasetSize(train, len(rows) - train, pixels, MANIFEST)
-
-
-def _size_of_rendering(settings: Mapping[str, Any]) -> DatasetSize:
-    """A rendered dataset, of which people numbered below `train_identities` are the training half."""
-    from anonbench.rendering.plan import plan_crops
-    from anonbench.stages.render import read_spec
-
-    spec = read_spec(settings)
-    crops = plan_crops(spec)
-    train = sum(crop.person is not None and crop.person < spec.train_identities for crop in crops)
-    return DatasetSize(train, len(crops) - train, float(spec.height_px * spec.width_px), RENDERED)
-
-
-# --- how fast ---
-
-
-@dataclass(frozen=True)
-class Speed:
-    """seconds: of one core or one GPU for an image. exact: the method itself was measured, with its parameters."""
-
-    seconds: float
-    sources: tuple[str, ...]
-    exact: bool
-
-
-def find_speed(
-    rates: Iterable[Rate],
-    stage: str,
-    method: str,
-    parameters: Mapping[str, Any],
-    device: str,
-    pixels: float | None = None,
-) -> Speed | None:
-    """The time an image takes, scaled with its pixels from the input size nearest to it that is known.
-
-    A method with other parameters than those known gets the time of one of them; an unknown method the mean of all
-    methods known at that stage. None when the stage has no rates for the device.
-    """
-    known = [r for r in rates if r.stage == stage and r.device == device and r.images_per_s]
-    same_method = [r for r in known if r.method == method]
-    same = [r for r in same_method if r.parameters == parameters]
-    if chosen := same or same_method:
-        rate = min(chosen, key=lambda r: abs(_pixels(r) - pixels) if pixels else 0)
-        return Speed(_seconds(rate, pixels), (rate.source,), exact=bool(same))
-    if not known:
-        return None
-    return Speed(statistics.fmean(_seconds(r, pixels) for r in known), ("assumed: the mean of the known ones",), False)
-
-
-def _pixels(rate: Rate) -> float:
-    return float((rate.height or 0) * (rate.width or 0))
-
-
-def _seconds(rate: Rate, pixels: float | None) -> float:
-    scale = pixels / _pixels(rate) if pixels and _pixels(rate) else 1.0
-    return scale / (rate.images_per_s or 1.0)
-
-
-def find_quantity(
-    rates: Iterable[Rate], stage: str, key: str, method: str, parameters: Mapping[str, Any]
-) -> tuple[float, bool]:
-    """A number that is no rate (feature_dim, model_mb, image_kb), and whether it is the method's own.
-
-    Else that of the method with other parameters, or the mean of all methods.
-    """
-    known = [r for r in rates if r.stage == stage and getattr(r, key) is not None]
-    same_method = [r for r in known if r.method == method]
-    same = [r for r in same_method if r.parameters == parameters]
-    chosen = same or same_method or known
-    own = bool(same) and not same[0].source.startswith("assumed")
-    return statistics.fmean(getattr(r, key) for r in chosen), own
-
-
-@dataclass(frozen=True)
-class Finished:
-    """Trainings of a cell that this machine has finished: how many, and the median seconds of an epoch."""
-
-    trainings: int
-    seconds_per_epoch: float
-
-
-def finished_trainings(results: Path) -> dict[tuple[str, str], Finished]:
-    """(dataset, model) -> its finished trainings, from Snakemake's benchmark files and the histories beside the models.
-
-    The median, since a training that was killed and went on shows only the seconds of its last part.
-    """
-    seconds: dict[tuple[str, str], list[float]] = {}
-    for file in sorted((results / "benchmarks" / "train").glob("*/*/*/*.tsv")):
-        dataset, model, variant, run = file.relative_to(results / "benchmarks" / "train").with_suffix("").parts
-        history = results / "models" / dataset / model / variant / run / "history.csv"
-        if not history.is_file():
-            continue
-        epochs = len(history.read_text(encoding="utf-8").splitlines()) - 1
-        if epochs < 1:  # an untrained network
-            continue
-        with file.open(encoding="utf-8", newline="") as stream:
-            rows = list(csv.DictReader(stream, delimiter="\t"))
-        seconds.setdefault((dataset, model), []).append(statistics.fmean(float(r["s"]) for r in rows) / epochs)
-    return {cell: Finished(len(values), statistics.median(values)) for cell, values in seconds.items()}
-
-
 # --- what it costs ---
 
 
@@ -292,8 +82,8 @@ def estimate(
     sizes = {name: dataset_size(name, config["datasets"][name], results, published) for name in wanted}
     cells = _Cells(plan, config, rates, sizes, finished_trainings(results))
     for job in jobs:
-        if job.rule in COSTS:
-            plan.costs.append(COSTS[job.rule](cells, job.wildcards))
+        if job.rule in COUNTED:
+            plan.costs.append(cells.cost(job.rule, job.wildcards))
     used = {cost.dataset for cost in plan.costs}
     plan.sizes = {name: size.source if size else "unknown" for name, size in sizes.items() if name in used}
     return plan
@@ -310,83 +100,59 @@ class _Cells:
         sizes: Mapping[str, DatasetSize | None],
         finished: Mapping[tuple[str, str], Finished],
     ) -> None:
-        self.plan, self.config, self.rates, self.finished = plan, config, rates, finished
-        self.sizes = {name: size or DatasetSize(0, 0, None, "unknown") for name, size in sizes.items()}
+        self.plan, self.config, self.rates, self.sizes, self.finished = plan, config, rates, sizes, finished
         self.devices = ("cuda", "cpu") if config["device"] == "auto" else (config["device"],)
         self.speeds: dict[tuple[str, ...], float] = {}
 
-    def train(self, wildcards: Mapping[str, str]) -> Cost:
-        dataset, model = wildcards["dataset"], wildcards["model"]
-        checkpoint = self._quantity("model_mb", model) * 1e6
-        if wildcards["train_variant"] == "untrained":
+    def cost(self, rule: str, wildcards: Mapping[str, str]) -> Cost:
+        """What a job of one of the COUNTED rules needs."""
+        dataset = wildcards["dataset"]
+        work = work_of(rule, wildcards, self.config, self.sizes.get, self.rates)
+        kind, size_bytes = self._output(rule, dataset, work)
+        if rule == "train":
+            self._count_training(dataset, wildcards["train_variant"])
+        if rule == "unpack":
+            return Cost(dataset, rule, 0.0, 0.0, kind, size_bytes)
+        here = self.finished.get((dataset, work.name)) if rule == "train" and work.units else None
+        if here:
+            self.plan.finished_here[f"{dataset} {work.name}"] = here.trainings
+            seconds = dict.fromkeys(self.devices, here.seconds_per_epoch * epochs_of(self.config, work.name))
+        else:
+            devices = self.devices if work.on_gpu else ("cpu",)
+            seconds = {device: work.units * self._speed(work, device) for device in devices if work.units}
+        return Cost(dataset, rule, seconds.get("cuda", 0.0), seconds.get("cpu", 0.0), kind, size_bytes)
+
+    def _count_training(self, dataset: str, variant: str) -> None:
+        if variant == "untrained":
             self.plan.untrained += 1
-            return Cost(dataset, "train", kind="models", size_bytes=checkpoint)
+            return
         self.plan.trainings += 1
         self.plan.trainings_by_dataset[dataset] += 1
-        epochs = self.config["recipes"][self.config["models"][model]["recipe"]].get("epochs", 100)
-        if here := self.finished.get((dataset, model)):
-            self.plan.finished_here[f"{dataset} {model}"] = here.trainings
-            gpu_s, cpu_s = (here.seconds_per_epoch * epochs * (device in self.devices) for device in ("cuda", "cpu"))
-        else:
-            gpu_s, cpu_s = self._network_seconds("train", model, self.sizes[dataset].train * epochs)
-        return Cost(dataset, "train", gpu_s, cpu_s, "models", checkpoint)
 
-    def embed(self, wildcards: Mapping[str, str]) -> Cost:
-        dataset, model = wildcards["dataset"], wildcards["model"]
-        images = self.sizes[dataset].test
-        gpu_s, cpu_s = self._network_seconds("embed", model, images)
-        features = images * self._quantity("feature_dim", model) * FLOAT32_BYTES
-        return Cost(dataset, "embed", gpu_s, cpu_s, "features", features)
+    def _output(self, rule: str, dataset: str, work: Work) -> tuple[str, float]:
+        """What a job leaves below results/ and how many bytes."""
+        if rule == "train":
+            return "models", self._quantity("model_mb", work.name) * 1e6
+        if rule == "embed":
+            return "features", work.units * self._quantity("feature_dim", work.name) * FLOAT32_BYTES
+        if rule in ("anonymize", "unpack"):
+            return "images", self._image_bytes(dataset)
+        return "", 0.0
 
-    def detect(self, wildcards: Mapping[str, str]) -> Cost:
-        entry = self.config["detectors"][wildcards["detector"]]
-        parameters = {k: v for k, v in entry.items() if k not in DETECTOR_KEYS}
-        return self._on_cpu("detect", wildcards["dataset"], entry["method"], parameters)
-
-    def anonymize(self, wildcards: Mapping[str, str]) -> Cost:
-        entry = self.config["variants"][wildcards["variant"]]
-        return self._on_cpu("anonymize", wildcards["dataset"], entry["method"], {}, copies=True)
-
-    def render(self, wildcards: Mapping[str, str]) -> Cost:
-        return self._on_cpu("render", wildcards["dataset"], "render", {})  # its images lie outside results/
-
-    def unpack(self, wildcards: Mapping[str, str]) -> Cost:
-        dataset = wildcards["dataset"]
-        return Cost(dataset, "unpack", kind="images", size_bytes=self._image_bytes(dataset))
-
-    def _on_cpu(
-        self, stage: str, dataset: str, method: str, parameters: Mapping[str, Any], copies: bool = False
-    ) -> Cost:
-        size = self.sizes[dataset]
-        seconds = size.images * self._speed(stage, method, parameters, "cpu", size.pixels, method)
-        copied = self._image_bytes(dataset) if copies else 0.0
-        return Cost(dataset, stage, 0.0, seconds, "images" if copies else "", copied)
-
-    def _network_seconds(self, stage: str, model: str, images: int) -> tuple[float, float]:
-        """Seconds on a GPU and on a CPU core; 0 for a device that the config excludes."""
-        height, width = self.config["models"][model]["input"]
-        method, parameters = self._network(model)
-        seconds = dict.fromkeys(("cuda", "cpu"), 0.0)
-        for device in self.devices:
-            seconds[device] = images * self._speed(stage, method, parameters, device, float(height * width), model)
-        return seconds["cuda"], seconds["cpu"]
-
-    def _speed(
-        self, stage: str, method: str, parameters: Mapping[str, Any], device: str, pixels: float | None, name: str
-    ) -> float:
-        """Seconds an image; `name` is what the plan calls the method. Looked up once each."""
-        key = (stage, name, repr(parameters), device, str(pixels))
+    def _speed(self, work: Work, device: str) -> float:
+        """Seconds an image. Looked up once each."""
+        key = (work.stage, work.name, repr(work.parameters), device, str(work.pixels))
         if key not in self.speeds:
-            speed = find_speed(self.rates, stage, method, parameters, device, pixels)
+            speed = find_speed(self.rates, work.stage, work.method, work.parameters, device, work.pixels)
             if speed is None or not speed.exact:
-                self._assume(f"{stage} on a {'GPU' if device == 'cuda' else 'CPU'}", name)
+                self._assume(f"{work.stage} on a {'GPU' if device == 'cuda' else 'CPU'}", work.name)
             for source in speed.sources if speed else ():
-                self.plan.sources.setdefault(f"{device} {source}", set()).add(name)
+                self.plan.sources.setdefault(f"{device} {source}", set()).add(work.name)
             self.speeds[key] = speed.seconds if speed else 0.0
         return self.speeds[key]
 
     def _quantity(self, key: str, model: str) -> float:
-        value, own = find_quantity(self.rates, "network", key, *self._network(model))
+        value, own = find_quantity(self.rates, "network", key, *method_of(self.config, model))
         if not own:
             self._assume({"model_mb": "size of the checkpoint", "feature_dim": "width of the features"}[key], model)
         return value
@@ -394,12 +160,8 @@ class _Cells:
     def _assume(self, what: str, whose: str) -> None:
         self.plan.assumed.setdefault(what, set()).add(whose)
 
-    def _network(self, model: str) -> tuple[str, dict[str, Any]]:
-        entry = self.config["models"][model]
-        return entry["method"], {k: v for k, v in entry.items() if k not in MODEL_KEYS}
-
     def _image_bytes(self, dataset: str) -> float:
-        entry, size = self.config["datasets"][dataset], self.sizes[dataset]
+        entry, size = self.config["datasets"][dataset], self.sizes.get(dataset) or NO_IMAGES
         method = "render" if "render" in entry else entry["format"]
         kilobytes, own = find_quantity(self.rates, "image", "image_kb", method, {})
         if not own:
@@ -407,14 +169,7 @@ class _Cells:
         return size.images * kilobytes * 1e3
 
 
-COSTS: dict[str, Callable[[_Cells, Mapping[str, str]], Cost]] = {
-    "train": _Cells.train,
-    "embed": _Cells.embed,
-    "detect": _Cells.detect,
-    "anonymize": _Cells.anonymize,
-    "render": _Cells.render,
-    "unpack": _Cells.unpack,
-}
+COUNTED = ("train", "embed", "detect", "anonymize", "render", "unpack")
 
 
 # --- in words ---

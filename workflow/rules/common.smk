@@ -6,12 +6,15 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.resources import Resource
 
 sys.path.insert(0, str(Path(workflow.basedir)))
 
 from anonbench.config import SETTING_ROWS, check_config, resolve_model
+from anonbench.costs.estimate import Estimator, request_memory_mb, request_minutes
 from anonbench.dag import LISTING
 from anonbench.errors import AnonbenchError
+from anonbench.gpus import gpu_count
 from anonbench.provenance import code_digest
 from anonbench.registry import ANONYMIZERS, DATASETS, DETECTORS, MODELS, load_plugins
 
@@ -208,3 +211,49 @@ def data_label(datasets):
     rendered = set(datasets) & set(RENDERED)
     note = " (rendered people: a check of the pipeline, not evidence about real ones)" if rendered else ""
     return ", ".join(dict.fromkeys(datasets)) + note
+
+
+# --- what jobs ask for: estimates from measured rates, more at each retry (docs/cluster.md) ---
+
+ON_CLUSTER = workflow.global_resources["_nodes"].value is not None
+GPUS_HERE = gpu_count() if config["device"] != "cpu" and workflow.is_main_process and not ON_CLUSTER else 0
+# `auto` means a GPU where this machine has one. A login node's says nothing of the nodes: there, say `device: cuda`.
+ON_GPU = config["device"] == "cuda" or (config["device"] == "auto" and GPUS_HERE > 0)
+NETWORK_THREADS = 4 if ON_GPU else 1  # on a GPU they decode images; on a CPU two trainings of one thread each are faster
+WORKERS = workflow.cores or 8  # processes of the jobs that work image by image
+NETWORK_RULES = ("train", "embed", "evaluate")
+ESTIMATOR = Estimator(config)
+
+
+def limit_here(resource, amount):
+    """Let no more jobs run on this machine at once than fit, unless the command line says how many do."""
+    if workflow.is_main_process and not ON_CLUSTER and amount and resource not in workflow.global_resources:
+        workflow.register_resource(resource, Resource(resource, amount))
+
+
+limit_here("gpu", GPUS_HERE)  # two GPUs: two trainings side by side; one GPU: one after the other
+limit_here("mem_mb", os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 10**6)
+
+
+resource_scopes:
+    gpu="local",
+
+
+def job_estimate(rule, wildcards, threads):
+    return ESTIMATOR.estimate(rule, dict(wildcards.items()), "cuda" if ON_GPU else "cpu", threads)
+
+
+def memory_mb(rule):
+    """For `resources:` of a rule: MB to reserve."""
+    return lambda wildcards, attempt, threads: request_memory_mb(job_estimate(rule, wildcards, threads), attempt)
+
+
+def minutes(rule):
+    """For `resources:` of a rule: its time limit."""
+    device = "cuda" if ON_GPU and rule in NETWORK_RULES else "cpu"
+    return lambda wildcards, attempt, threads: request_minutes(job_estimate(rule, wildcards, threads), attempt, device)
+
+
+def gpus_of(wildcards):
+    """GPUs of a training."""
+    return config["models"][wildcards.model].get("gpus", 1) if ON_GPU else 0

@@ -16,6 +16,9 @@ rule samples:
     conda:
         "../../envs/cpu.yaml"
     threads: 1
+    resources:
+        mem_mb=memory_mb("samples"),
+        runtime=minutes("samples"),
     params:
         spec=lambda w: json.dumps({v: sampled_root(v) for v in ("original", *SAMPLED["variants"])}),
         people=FIGURE["people"],
@@ -41,6 +44,9 @@ rule figure1:
     conda:
         "../../envs/cpu.yaml"
     threads: 1
+    resources:
+        mem_mb=memory_mb("figure1"),
+        runtime=minutes("figure1"),
     params:
         spec=lambda w: json.dumps({v: sampled_root(v) for v in ("original", SAMPLED["variants"][0])}),
         people=FIGURE["people"],
@@ -68,6 +74,9 @@ rule figure2:
     conda:
         "../../envs/cpu.yaml"
     threads: 1
+    resources:
+        mem_mb=memory_mb("figure2"),
+        runtime=minutes("figure2"),
     params:
         spec=lambda w: json.dumps(
             {
@@ -97,6 +106,9 @@ rule figure_settings:
     conda:
         "../../envs/cpu.yaml"
     threads: 1
+    resources:
+        mem_mb=memory_mb("figure_settings"),
+        runtime=minutes("figure_settings"),
     params:
         spec=figure_cases(*tables_with("models")),
         label=data_label(STUDY_DATASETS),
@@ -122,6 +134,9 @@ rule figure_differences:
     conda:
         "../../envs/cpu.yaml"
     threads: 1
+    resources:
+        mem_mb=memory_mb("figure_differences"),
+        runtime=minutes("figure_differences"),
     params:
         label=data_label(STUDY_DATASETS),
         code=code_digest("anonbench.stages.figures"),
@@ -144,6 +159,9 @@ rule figure_cmc:
     conda:
         "../../envs/cpu.yaml"
     threads: 1
+    resources:
+        mem_mb=memory_mb("figure_cmc"),
+        runtime=minutes("figure_cmc"),
     params:
         spec=lambda w: figure_cases(w.table),
         ranks=FIGURE["ranks"],
@@ -169,6 +187,9 @@ rule figure_faces:
     conda:
         "../../envs/cpu.yaml"
     threads: 1
+    resources:
+        mem_mb=memory_mb("figure_faces"),
+        runtime=minutes("figure_faces"),
     params:
         spec=lambda w: json.dumps(
             {"dataset": config["tables"][w.table]["dataset"], "variant": config["tables"][w.table]["variants"][0]}
@@ -194,6 +215,9 @@ rule figure_dose_response:
     conda:
         "../../envs/cpu.yaml"
     threads: 1
+    resources:
+        mem_mb=memory_mb("figure_dose_response"),
+        runtime=minutes("figure_dose_response"),
     params:
         spec=dose_spec(),
         label=data_label([dose_table()["dataset"]]),
@@ -219,6 +243,9 @@ rule figure_ranked:
     conda:
         "../../envs/cpu.yaml"
     threads: 1
+    resources:
+        mem_mb=memory_mb("figure_ranked"),
+        runtime=minutes("figure_ranked"),
     params:
         spec=lambda w: json.dumps(
             {

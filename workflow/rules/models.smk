@@ -17,8 +17,11 @@ rule train:
     priority: 10  # long jobs first, so that none is left alone at the end
     conda:
         "../../envs/gpu.yaml"
-    # One: on a CPU two trainings of one thread finish sooner than two in a row of two threads.
-    threads: 1
+    threads: NETWORK_THREADS
+    resources:
+        mem_mb=memory_mb("train"),
+        runtime=minutes("train"),
+        gpu=gpus_of,
     params:
         spec=model_spec,
         seed=lambda w: run_labels(w.run)["seed"],
@@ -50,7 +53,11 @@ rule embed:
         "results/benchmarks/embed/{dataset}/{model}/{train_variant}/{run}/{any_variant}.tsv"
     conda:
         "../../envs/gpu.yaml"
-    threads: 1
+    threads: NETWORK_THREADS
+    resources:
+        mem_mb=memory_mb("embed"),
+        runtime=minutes("embed"),
+        gpu=int(ON_GPU),
     params:
         split=split_option,
         device=config["device"],
@@ -77,7 +84,11 @@ rule evaluate:
         "results/benchmarks/evaluate/{dataset}/{model}/{train_variant}/{run}/{query_variant}-vs-{gallery_variant}.tsv"
     conda:
         "../../envs/gpu.yaml"
-    threads: 1
+    threads: NETWORK_THREADS
+    resources:
+        mem_mb=memory_mb("evaluate"),
+        runtime=minutes("evaluate"),
+        gpu=int(ON_GPU),
     params:
         spec=lambda w: json.dumps(config["models"][w.model]["evaluation"], sort_keys=True),
         labels=lambda w: json.dumps(

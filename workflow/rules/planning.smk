@@ -1,7 +1,9 @@
 # At the end of a dry run: what the planned jobs will cost. No rule here.
 import atexit
 
-from anonbench.planning import PlannedJob, describe, describe_missing, estimate, read_rates
+from anonbench.costs.estimate import MEASURED_HERE
+from anonbench.costs.rates import read_rates
+from anonbench.planning import PlannedJob, describe, describe_missing, estimate
 
 
 def quiet_about_all():
@@ -20,7 +22,7 @@ def print_plan():
         needed = workflow.dag.needrun_jobs(exclude_finished=False)
         jobs = [PlannedJob(job.rule.name, dict(job.wildcards_dict)) for job in needed]
         if jobs:
-            print(f"\n{describe(estimate(jobs, config, read_rates()))}")
+            print(f"\n{describe(estimate(jobs, config, read_rates(measured_here=Path("results", MEASURED_HERE))))}")
         if MISSING_DATASETS:
             print(describe_missing({name: DATASET_ENTRIES[name]["root"] for name in MISSING_DATASETS}))
         sys.stdout.flush()

@@ -21,6 +21,9 @@ rule ttest:
     conda:
         "../../envs/cpu.yaml"
     threads: 1
+    resources:
+        mem_mb=memory_mb("ttest"),
+        runtime=minutes("ttest"),
     params:
         code=code_digest("anonbench.stages.ttest"),
     shell:
@@ -41,6 +44,9 @@ rule effects:
     conda:
         "../../envs/cpu.yaml"
     threads: 1
+    resources:
+        mem_mb=memory_mb("effects"),
+        runtime=minutes("effects"),
     params:
         margin=STATISTICS["margin"],
         alpha=ALPHA,
@@ -63,6 +69,9 @@ rule cells:
     conda:
         "../../envs/cpu.yaml"
     threads: 1
+    resources:
+        mem_mb=memory_mb("cells"),
+        runtime=minutes("cells"),
     params:
         margin=STATISTICS["margin"],
         alpha=ALPHA,
@@ -86,6 +95,9 @@ rule noise_floor:
     conda:
         "../../envs/cpu.yaml"
     threads: 1
+    resources:
+        mem_mb=memory_mb("noise_floor"),
+        runtime=minutes("noise_floor"),
     params:
         alpha=ALPHA,
         resamples=STATISTICS["resamples"],
@@ -115,6 +127,9 @@ rule faces:
     conda:
         "../../envs/cpu.yaml"
     threads: 1
+    resources:
+        mem_mb=memory_mb("faces"),
+        runtime=minutes("faces"),
     params:
         spec=json.dumps(
             [
@@ -151,6 +166,9 @@ rule conclusions:
     conda:
         "../../envs/cpu.yaml"
     threads: 1
+    resources:
+        mem_mb=memory_mb("conclusions"),
+        runtime=minutes("conclusions"),
     params:
         label=data_label(STUDY_DATASETS),
         alpha=ALPHA,
@@ -175,6 +193,9 @@ rule published:
     conda:
         "../../envs/cpu.yaml"
     threads: 1
+    resources:
+        mem_mb=memory_mb("published"),
+        runtime=minutes("published"),
     params:
         margin=STATISTICS["margin"],
         alpha=ALPHA,

@@ -17,6 +17,9 @@ rule table:
     conda:
         "../../envs/cpu.yaml"
     threads: 1
+    resources:
+        mem_mb=memory_mb("table"),
+        runtime=minutes("table"),
     params:
         spec=lambda w: table_spec(w.table),
         label=lambda w: data_label(table_datasets(w.table)),
@@ -45,6 +48,9 @@ rule reported:
     conda:
         "../../envs/cpu.yaml"
     threads: 1
+    resources:
+        mem_mb=memory_mb("reported"),
+        runtime=minutes("reported"),
     params:
         spec=lambda w: table_spec(w.reported_table),
         label=lambda w: data_label(table_datasets(w.reported_table)),
@@ -75,6 +81,9 @@ rule datasets:
     conda:
         "../../envs/cpu.yaml"
     threads: 1
+    resources:
+        mem_mb=memory_mb("datasets"),
+        runtime=minutes("datasets"),
     params:
         spec=lambda w: table_spec(w.dataset_table),
         label=lambda w: data_label(table_datasets(w.dataset_table)),
@@ -105,6 +114,9 @@ rule untrained:
     conda:
         "../../envs/cpu.yaml"
     threads: 1
+    resources:
+        mem_mb=memory_mb("untrained"),
+        runtime=minutes("untrained"),
     params:
         spec=json.dumps(
             [

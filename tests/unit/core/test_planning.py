@@ -15,21 +15,12 @@ from typing import Any
 import pytest
 
 from anonbench.config import merge, read_layer
+from anonbench.costs.finished import finished_trainings
+from anonbench.costs.rates import Rate, find_quantity, find_speed, read_rates
+from anonbench.costs.sizes import DatasetSize, dataset_size
+from anonbench.costs.work import MODEL_KEYS
 from anonbench.models._network import create_model
-from anonbench.planning import (
-    MODEL_KEYS,
-    DatasetSize,
-    PlannedJob,
-    Rate,
-    dataset_size,
-    describe,
-    describe_missing,
-    estimate,
-    find_quantity,
-    find_speed,
-    finished_trainings,
-    read_rates,
-)
+from anonbench.planning import PlannedJob, describe, describe_missing, estimate
 from anonbench.rendering.plan import plan_crops
 from anonbench.stages.render import read_spec
 from anonbench.training.checkpoint import save_network
@@ -256,7 +247,7 @@ def test_the_missing_datasets_are_named_with_their_folders() -> None:
 
 def test_rates_say_where_they_come_from() -> None:
     for row in read_rates():
-        assert row.source.partition(":")[0] in ("measured", "published", "scaled", "computed", "assumed"), row
+        assert row.source.partition(":")[0] in ("measured", "fitted", "published", "scaled", "computed", "assumed"), row
 
 
 @pytest.mark.parametrize("names", [("default",), ("default", "paper")], ids="+".join)
