@@ -219,7 +219,9 @@ ON_CLUSTER = workflow.global_resources["_nodes"].value is not None
 GPUS_HERE = gpu_count() if config["device"] != "cpu" and workflow.is_main_process and not ON_CLUSTER else 0
 # `auto` means a GPU where this machine has one. A login node's says nothing of the nodes: there, say `device: cuda`.
 ON_GPU = config["device"] == "cuda" or (config["device"] == "auto" and GPUS_HERE > 0)
-NETWORK_THREADS = 4 if ON_GPU else 1  # on a GPU they decode images; on a CPU two trainings of one thread each are faster
+NETWORK_THREADS = (
+    4 if ON_GPU else 1
+)  # on a GPU they decode images; on a CPU two trainings of one thread each are faster
 WORKERS = workflow.cores or 8  # processes of the jobs that work image by image
 NETWORK_RULES = ("train", "embed", "evaluate")
 ESTIMATOR = Estimator(config)

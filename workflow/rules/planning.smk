@@ -22,7 +22,8 @@ def print_plan():
         needed = workflow.dag.needrun_jobs(exclude_finished=False)
         jobs = [PlannedJob(job.rule.name, dict(job.wildcards_dict)) for job in needed]
         if jobs:
-            print(f"\n{describe(estimate(jobs, config, read_rates(measured_here=Path("results", MEASURED_HERE))))}")
+            rates = read_rates(measured_here=Path("results", MEASURED_HERE))
+            print(f"\n{describe(estimate(jobs, config, rates))}")
         if MISSING_DATASETS:
             print(describe_missing({name: DATASET_ENTRIES[name]["root"] for name in MISSING_DATASETS}))
         sys.stdout.flush()
