@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -233,4 +234,118 @@ def test_an_unknown_parameter_stops_before_anything_is_written(make_dataset: Any
         ConfigError, match="anonymizer 'zero' has no parameter 'jpeg_qualiti': did you mean 'jpeg_quality'"
     ):
         run(dataset, jpeg_qualiti=9)
+    assert not (dataset.results / "zero").exists()
+
+
+STOPPING = """
+import os
+from dataclasses import dataclass
+from pathlib import Path
+import numpy as np
+from anonbench.registry import ANONYMIZERS
+
+@ANONYMIZERS.register("outside_stopping")
+@dataclass(frozen=True)
+class Stopping:
+    shade: int = 0
+
+    def redact(self, image, box, rng):
+        done = Path(os.environ["REDACTED"])
+        with done.open("a") as stream:
+            stream.write("x")
+        if os.environ["STOP"] == str(done.stat().st_size):
+            raise KeyboardInterrupt
+        x0, y0, x1, y1 = box
+        return np.full((y1 - y0, x1 - x0, 3), self.shade, np.uint8)
+"""
+
+
+@pytest.fixture
+def run_until(
+    make_dataset: Any, write_plugin: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[..., Any]:
+    """Anonymizes 9 images with 9 boxes, is interrupted at a box (0: never), and counts the boxes of all runs."""
+    write_plugin("outside_stopping", STOPPING)
+    dataset = make_dataset()
+    monkeypatch.setenv("REDACTED", str(tmp_path / "redacted"))
+
+    def go(box: int, output: str = "out", code: str = "c", **changes: Any) -> tuple[Any, int]:
+        monkeypatch.setenv("STOP", str(box))
+        entry = {**ENTRY, "method": "outside_stopping", **changes}
+        folder, manifest = dataset.results / output, dataset.results / f"{output}.csv"
+        with contextlib.suppress(KeyboardInterrupt):
+            anonymize(
+                dataset.manifest, dataset.detections, dataset.root, entry, dataset.sidecars, folder, manifest, 1,
+                ["outside_stopping"], tmp_path / "resume", code,
+            )  # fmt: skip
+        return dataset, (tmp_path / "redacted").stat().st_size
+
+    return go
+
+
+def test_an_interrupted_run_goes_on_and_ends_as_if_undisturbed(
+    run_until: Callable[..., Any], hashes: Hashes, tmp_path: Path
+) -> None:
+    dataset, boxes = run_until(0, "whole")
+    assert boxes == 9
+    assert not (tmp_path / "resume").exists()
+    (tmp_path / "redacted").unlink()
+    _, boxes = run_until(5)
+    assert boxes == 5
+    assert not (dataset.results / "out").exists()
+    assert not (dataset.results / "out.csv").exists()
+    _, boxes = run_until(0)
+    assert boxes in (10, 11), "the box, or both boxes, of the image at which it was stopped were done twice"
+    assert hashes(dataset.results / "out") == hashes(dataset.results / "whole")
+    assert (dataset.results / "out.csv").read_bytes() == (dataset.results / "whole.csv").read_bytes()
+    assert not (tmp_path / "resume").exists()
+
+
+@pytest.mark.parametrize("change", [{"shade": 9}, {"box_scale": 1.5}, {"code": "another"}])
+def test_what_was_done_with_other_settings_is_not_used(
+    change: dict[str, Any], run_until: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    run_until(5)
+    _, boxes = run_until(0, **change)
+    assert boxes == 5 + 9
+    assert "belongs to other settings, images or another version of the code; anonymize starts afresh" in caplog.text
+
+
+def test_other_boxes_start_afresh(run_until: Callable[..., Any]) -> None:
+    dataset, _ = run_until(5)
+    write_detections(dataset.detections, {p: [Detection(1, 1, 5, 5, 0.5)] for p in dataset.paths})
+    assert run_until(0)[1] == 5 + 9
+
+
+@pytest.mark.parametrize("damage", [lambda file: file.write_bytes(b""), lambda file: file.unlink()])
+def test_an_image_that_did_not_survive_is_written_again(
+    damage: Callable[[Path], None], run_until: Callable[..., Any], hashes: Hashes, tmp_path: Path
+) -> None:
+    dataset, _ = run_until(0, "whole")
+    (tmp_path / "redacted").unlink()
+    run_until(9)
+    damage(
+        next(
+            p for p in sorted((tmp_path / "resume/files").rglob("*.png")) if dataset.boxes[p.parent.name + "/" + p.name]
+        )
+    )
+    run_until(0)
+    assert hashes(dataset.results / "out") == hashes(dataset.results / "whole")
+
+
+def test_an_output_with_content_is_refused_with_a_state_too(run_until: Callable[..., Any], tmp_path: Path) -> None:
+    dataset, _ = run_until(5)
+    (dataset.results / "out").mkdir()
+    (dataset.results / "out/mine.txt").write_text("precious")
+    with pytest.raises(DataError, match="already there and not empty"):
+        run_until(0)
+    (dataset.results / "out/mine.txt").unlink()
+    assert run_until(0)[1] in (10, 11), "what was finished is still used"
+
+
+def test_a_manifest_that_cannot_be_written_leaves_no_folder(make_dataset: Any) -> None:
+    dataset = make_dataset()
+    (dataset.results / "zero.csv").mkdir()
+    with pytest.raises(DataError, match=r"zero\.csv: cannot be written .*There is a folder where a file is needed"):
+        run(dataset)
     assert not (dataset.results / "zero").exists()

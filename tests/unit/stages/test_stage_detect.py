@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -92,3 +93,57 @@ def test_a_default_box_stands_where_no_face_is_found(crops: Path, capsys: pytest
 def test_a_default_box_that_is_none_is_refused(crops: Path, corners: object) -> None:
     with pytest.raises(ConfigError, match=r"default_box is .*; expected \[x0, y0, x1, y1\] in pixels"):
         detect(crops / "m.csv", crops, {"method": "centerface", "default_box": corners}, crops / "d.csv", 1, [])
+
+
+STOPPING = """
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from anonbench.records import Detection
+from anonbench.registry import DETECTORS
+
+@DETECTORS.register("outside_stopping")
+@dataclass(frozen=True)
+class Stopping:
+    width: float = 1 / 3
+
+    def open(self, root):
+        return self.detect
+
+    def detect(self, image, path):
+        if path == os.environ["STOP"]:
+            raise KeyboardInterrupt
+        with Path(os.environ["SEEN"]).open("a") as stream:
+            stream.write(path + "\\n")
+        number = int(path[-7:-4])
+        return [Detection(k, k, k + self.width, k + number, 0.1 * k) for k in range(number % 3)]
+"""
+
+
+def test_an_interrupted_detection_goes_on_where_it_was(
+    make_dataset: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    write_plugin: Callable[[str, str], Path], caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    write_plugin("outside_stopping", STOPPING)
+    dataset = make_dataset()
+    monkeypatch.setenv("SEEN", str(tmp_path / "seen"))
+
+    def run(stop: str, output: str, **entry: object) -> list[str]:
+        monkeypatch.setenv("STOP", stop)
+        (tmp_path / "seen").write_text("")
+        entry = {"method": "outside_stopping", **entry}
+        with contextlib.suppress(KeyboardInterrupt):
+            detect(dataset.manifest, dataset.root, entry, tmp_path / output, 1, ["outside_stopping"], tmp_path / "r")
+        return (tmp_path / "seen").read_text().split()
+
+    assert run("", "whole.csv") == dataset.paths
+    assert run(dataset.paths[4], "d.csv") == dataset.paths[:4]
+    assert not (tmp_path / "d.csv").exists()
+    assert run(dataset.paths[7], "d.csv") == dataset.paths[4:7]
+    assert run("", "d.csv") == dataset.paths[7:]
+    assert (tmp_path / "d.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    assert not (tmp_path / "r").exists()
+
+    run(dataset.paths[4], "e.csv")
+    assert run("", "e.csv", width=2) == dataset.paths
+    assert "detect starts afresh" in caplog.text
