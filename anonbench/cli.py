@@ -268,6 +268,14 @@ def _fit_costs(a: argparse.Namespace) -> None:
     print(fit_costs(a.configfile, Path.cwd(), a.check))
 
 
+def _status(a: argparse.Namespace) -> int:
+    from anonbench.status.report import as_json, as_text, read_status
+
+    status = read_status(a.configfile, a.targets, Path.cwd())
+    print(as_json(status) if a.json else as_text(status))
+    return int(status.failed)
+
+
 def _dvc_cells(a: argparse.Namespace) -> None:
     from anonbench.versioning.cells import configfiles_in_force, write_pipeline
 
@@ -296,6 +304,13 @@ def _adopt(a: argparse.Namespace) -> None:
     print(f"{len(found.current)} stages are as dvc.lock says: done for Snakemake too")
     for what, names in (("stale, to be made again", found.stale), ("not here", found.absent)):
         print(f"{len(names)} {what}" + "".join(f"\n  {name}" for name in names[:10]))
+
+
+def _recover(a: argparse.Namespace) -> None:
+    from anonbench import recover
+
+    found = recover.recover(Path.cwd(), a.configfile, a.cancel, a.gone)
+    print(recover.as_text(found, Path.cwd()))
 
 
 def _check_config(a: argparse.Namespace) -> None:
@@ -483,6 +498,9 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("fit-costs", _fit_costs, "learn what jobs take on this machine from those that it has finished")
     sub.add_argument("--configfile", type=Path, action="extend", nargs="+", default=[], help="overlays")
     sub.add_argument("--check", action="store_true", help="write nothing: hold the present estimates against the jobs")
+    sub = command("status", _status, "what is done, running, failed and left; status 1 when a job failed or was killed")
+    sub.add_argument("targets", nargs="*", help="as for snakemake; those of the last run when left out")
+    of_workflow(sub)
     for name, run, help_ in (
         ("dvc-cells", _dvc_cells, "write dvc.yaml for a configuration, from Snakemake's graph"),
         ("record", _record, "after a Snakemake run: its artifacts into dvc.lock and DVC's cache"),
@@ -495,6 +513,18 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("targets", nargs="*", help="as for snakemake; everything when left out")
     command("dvc-settings", _dvc_settings, "write the settings of every cell (DVC's stage `plan`)")
     command("adopt", _adopt, "after dvc pull or checkout: Snakemake takes what is unchanged as done")
+    sub = command("recover", _recover, "after Snakemake was killed (SIGKILL, a lost node): make its folder ready again")
+    sub.description = (
+        "For a folder whose Snakemake was killed outright: SIGKILL, a login node that went down, a machine that lost "
+        "power. (After Ctrl-C or SIGTERM nothing is needed.) Waits for the jobs that it left queued or running, in "
+        "SLURM and on this machine; removes Snakemake's lock; notes as done what their stamps prove to be whole, so "
+        "that it is not made again. Removes nothing else. Refuses while Snakemake is running in this folder."
+    )
+    sub.add_argument("--cancel", action="store_true", help="end those jobs instead of waiting; a training goes on later")
+    sub.add_argument("--gone", action="store_true", help="a Snakemake that ran on another machine is no more, I looked")
+    sub.add_argument(
+        "--configfile", type=Path, action="extend", nargs="+", default=[], help="of the killed run; as it noted itself"
+    )
     sub = command("check-config", _check_config, "check config files, each over the one before")
     sub.add_argument("files", type=Path, nargs="+")
     return parser

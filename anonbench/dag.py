@@ -32,7 +32,7 @@ class Job:
     name: what a person types, such as market1501-bot-original-blur-seed0; "" for a rule without wildcards.
     inputs, outputs: paths relative to the workflow's folder (or absolute, where the config says so), in the rule's
     order. folders: those outputs that are folders. params: the rule's parameters by name; `code` is the digest of the
-    modules that the job runs.
+    modules that the job runs. log: where its command's messages go.
     """
 
     rule: str
@@ -42,6 +42,7 @@ class Job:
     outputs: tuple[str, ...]
     folders: tuple[str, ...]
     params: Mapping[str, Any]
+    log: str = ""
 
     @property
     def stamp(self) -> str | None:
@@ -95,7 +96,8 @@ def resolved_workflow(configfiles: Iterable[str], targets: Iterable[str]) -> Ite
         StorageSettings,
     )
 
-    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api, contextlib.redirect_stdout(io.StringIO()):
+    output = OutputSettings(quiet={Quietness.ALL}, enable_file_logging=False)
+    with SnakemakeApi(output) as api, contextlib.redirect_stdout(io.StringIO()):
         workflow = api.workflow(
             resource_settings=ResourceSettings(cores=1),
             config_settings=ConfigSettings(configfiles=[Path(file) for file in configfiles]),
@@ -111,11 +113,11 @@ def resolved_workflow(configfiles: Iterable[str], targets: Iterable[str]) -> Ite
 def _list_jobs(configfiles: list[str], targets: list[str]) -> list[Job]:
     """The same in this process."""
     with resolved_workflow(configfiles, targets) as workflow:
-        jobs = [_job(job) for job in workflow.dag.jobs if job.output and job.rule.name != STAND_IN]
+        jobs = [job_of(job) for job in workflow.dag.jobs if job.output and job.rule.name != STAND_IN]
     return sorted(jobs, key=lambda job: (job.rule, job.name))
 
 
-def _job(job: Any) -> Job:
+def job_of(job: Any) -> Job:
     """Our record of one of Snakemake's jobs."""
     wildcards = {name: str(value) for name, value in job.wildcards_dict.items()}
     return Job(
@@ -126,6 +128,7 @@ def _job(job: Any) -> Job:
         outputs=tuple(map(str, job.output)),
         folders=tuple(str(output) for output in job.output if output.is_directory),
         params=dict(job.params.items()),
+        log=next(map(str, job.log), ""),
     )
 
 

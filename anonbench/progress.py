@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 
 from tqdm import tqdm
 
 SECONDS_BETWEEN_LINES = 15.0
+_listener: Callable[[int, int, str], None] | None = None
+
+
+def listen(listener: Callable[[int, int, str], None] | None) -> None:
+    """Have `listener(done, total, unit)` called with the progress of this process from now on; None: nobody."""
+    global _listener
+    _listener = listener
+
+
+def report_progress(done: int, total: int, unit: str) -> None:
+    """Tell whoever listens (the journal) that `done` of `total` epochs, images, … are done."""
+    if _listener is not None:
+        _listener(done, total, unit)
 
 
 class ProgressBar:
@@ -22,6 +36,7 @@ class ProgressBar:
         self.total, self.label, self.unit = total, label, unit
         self._bar = tqdm(total=total, desc=label, unit=unit, disable=silent or not sys.stderr.isatty())
         self._lines = not silent and self._bar.disable
+        self._tells = not silent
         self._start = self._spoke = time.monotonic()
         self._done = 0
 
@@ -29,6 +44,8 @@ class ProgressBar:
         """Count `count` more items as done."""
         self._done += count
         self._bar.update(count)
+        if self._tells:
+            report_progress(self._done, self.total, self.unit)
         now = time.monotonic()
         if self._lines and now - self._spoke >= SECONDS_BETWEEN_LINES:
             self._spoke = now

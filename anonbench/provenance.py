@@ -115,7 +115,7 @@ def write_stamp(
     settings: what the stage was asked to do. threads: threads or worker processes that it was given. Files are named
     with the SHA-256 of their bytes, folders that were written with `folder_sha256`. A folder that was read stands for itself: the manifest read with it names every image's hash.
     """
-    cpu_seconds, memory_mb = _used(threads)
+    cpu_seconds, memory_mb = resources_used(threads)
     stamp = {
         "stage": stage,
         "settings": dict(settings),
@@ -132,7 +132,7 @@ def write_stamp(
     write_text(path, json.dumps(stamp, indent=1) + "\n")
 
 
-def _used(threads: int) -> tuple[float, float]:
+def resources_used(threads: int) -> tuple[float, float]:
     """Seconds of processor time and peak memory in MB of this process and the workers that it has ended.
 
     The kernel tells the largest worker's peak only; each is counted as large as that.
@@ -150,6 +150,22 @@ def read_stamp(path: Path) -> Stamp:
         return Stamp(**{name: entry[name] for name in Stamp.__dataclass_fields__})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: not a stamp ({type(error).__name__}: {error}). Make its artifact again.") from error
+
+
+def is_stamp_of(path: Path, stage: str, found: Footprint, code: str) -> bool:
+    """Whether a stamp and the outputs that it describes are what a command with this footprint would make now."""
+    try:
+        stamp = read_stamp(path)
+    except DataError:
+        return False
+    outputs = {str(p): content_sha256(p) for p in found.outputs}
+    return (
+        (stamp.stage, stamp.code) == (stage, code)
+        and stamp.settings == json.loads(json.dumps(dict(found.settings)))
+        and stamp.inputs == {str(p): file_sha256(p) for p in found.inputs}
+        and stamp.outputs == outputs
+        and any(outputs.values())
+    )
 
 
 def content_sha256(path: Path) -> str | None:

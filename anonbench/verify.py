@@ -30,8 +30,8 @@ OK, MISSING, CHANGED, STALE, NO_STAMP, FOREIGN = VERDICTS = (
     "ok", "missing", "changed", "stale", "no stamp", "foreign",
 )  # fmt: skip
 RESULTS = "results"
-# Below results/, but no artifacts: run times, states of unfinished trainings, what DVC compares settings by.
-NO_ARTIFACTS = ("results/benchmarks", "results/.resume", SETTINGS)
+# Below results/, but no artifacts: run times, states of unfinished work, the journal, what DVC compares settings by.
+NO_ARTIFACTS = ("results/benchmarks", "results/.resume", "results/.status", SETTINGS)
 NO_ARTIFACT_NAMES = (".snakemake_timestamp", ".gitignore", ".DS_Store")
 # Parameters of rules that are no setting of the command: `published` holds names of inputs.
 NO_SETTINGS = ("code", "resume", "published")

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from tqdm import tqdm
 
+from anonbench.progress import report_progress
+
 logger = logging.getLogger(__name__)
 
 
@@ -28,18 +30,23 @@ class EpochSummary:
 
 
 class Progress:
-    """Reports the epochs of one training."""
+    """Reports the epochs of one training.
 
-    def __init__(self, epochs: int, finished: int) -> None:
-        self.epochs = epochs
-        self.bar = tqdm(total=epochs, initial=finished, unit="epoch", disable=not sys.stderr.isatty())
+    shown: false keeps silent.
+    """
+
+    def __init__(self, epochs: int, finished: int, shown: bool = True) -> None:
+        self.epochs, self.shown = epochs, shown
+        self.bar = tqdm(total=epochs, initial=finished, unit="epoch", disable=not (shown and sys.stderr.isatty()))
+        report_progress(finished, epochs, "epochs")
 
     def report(self, row: EpochSummary) -> None:
         """Show a finished epoch."""
         text = f"loss {row.loss:.3f}, accuracy {row.accuracy:.3f}, {row.images_per_second:.0f} images/s"
         self.bar.set_postfix_str(text, refresh=False)
         self.bar.update()
-        if self.bar.disable:
+        report_progress(row.epoch, self.epochs, "epochs")
+        if self.bar.disable and self.shown:
             logger.info("epoch %d/%d: %s, lr %.2e, %.1f s", row.epoch, self.epochs, text, row.lr, row.seconds)
 
     def close(self) -> None:

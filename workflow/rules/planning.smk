@@ -1,8 +1,9 @@
-# At the end of a dry run: what the planned jobs will cost. No rule here.
+# At the end of a dry run: what the planned jobs will cost; at the start of a run: word for `anonbench status`. No rule.
 import atexit
 
 from anonbench.costs.estimate import MEASURED_HERE
 from anonbench.costs.rates import read_rates
+from anonbench.journal import write_last_run
 from anonbench.planning import PlannedJob, describe, describe_missing, estimate
 
 
@@ -33,3 +34,7 @@ def print_plan():
 
 if workflow.is_main_process:
     atexit.register(print_plan)
+
+
+onstart:
+    write_last_run([Path(file).resolve() for file in workflow.overwrite_configfiles], workflow.dag_settings.targets)
