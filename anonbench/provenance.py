@@ -84,7 +84,7 @@ class Stamp:
     """What made an artifact: the stage, what it was told, SHA-256 of what it read and wrote (None where none is kept).
 
     code: digest of its modules. seconds: of the whole command. cpu_seconds: of all its cores together. memory_mb: peak,
-    in MB of 10^6 bytes. threads: that it was given. machine: platform, python, device.
+    in MB of 10^6 bytes. threads: that it was given. machine: platform, python, kind (cuda or cpu), device.
     """
 
     stage: str
@@ -126,7 +126,7 @@ def write_stamp(
         "cpu_seconds": round(cpu_seconds, 2),
         "memory_mb": round(memory_mb, 1),
         "threads": threads,
-        "machine": {"platform": platform.platform(), "python": platform.python_version(), "device": _device()},
+        "machine": {"platform": platform.platform(), "python": platform.python_version(), **_device()},
         "versions": {name: _version(name) for name in VERSIONED},
     }
     write_text(path, json.dumps(stamp, indent=1) + "\n")
@@ -259,11 +259,11 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _device() -> str:
-    """The accelerator, when this process has loaded torch and there is one; the processor else."""
+def _device() -> dict[str, str]:
+    """The accelerator, when this process has loaded torch and there is one; the processor else. kind: cuda or cpu."""
     import sys
 
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
-        return str(torch.cuda.get_device_name())
-    return platform.processor() or platform.machine()
+        return {"kind": "cuda", "device": str(torch.cuda.get_device_name())}
+    return {"kind": "cpu", "device": platform.processor() or platform.machine()}

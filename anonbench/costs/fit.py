@@ -107,11 +107,10 @@ def measured_jobs(jobs: Iterable[Job], config: Mapping[str, Any], results: Path 
         if any(stamp.settings.get(name) != value for name, value in asked_settings(job).items()):
             continue
         work = estimator.work(job.rule, job.wildcards)
-        network = work.on_gpu and job.rule != "evaluate"
-        height, width = config["models"][work.name]["input"] if network else (0, 0)
-        on_gpu = work.on_gpu and stamp.settings.get("device") != "cpu" and "gpu" in stamp.machine["device"].lower()
+        height, width = config["models"][work.name]["input"] if work.on_gpu else (0, 0)
+        on_gpu = work.on_gpu and stamp.settings.get("device") != "cpu" and stamp.machine.get("kind") == "cuda"
         device = "cuda" if on_gpu else "cpu"
-        size = (height, width) if network else None
+        size = (height, width) if work.on_gpu else None
         taken = (stamp.seconds, stamp.cpu_seconds, stamp.memory_mb, stamp.threads)
         found.append(Measurement(job, work, *taken, device, size))
     return found

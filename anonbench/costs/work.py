@@ -100,7 +100,7 @@ def _evaluate(
     model = wildcards["model"]
     method = "rerank" if config["models"][model].get("evaluation", {}).get("rerank") else "rank"
     data_mb = 3 * _features_mb(config, model, size.test, rates)  # as read, normalised, in pieces
-    return Work("evaluate", method, {}, None, size.test, data_mb, model, on_gpu=True)
+    return Work("evaluate", method, {}, None, size.test, data_mb, model)
 
 
 def _detect(wildcards: Mapping[str, str], config: Mapping[str, Any], size: DatasetSize, _: Sequence[Rate]) -> Work:

@@ -223,7 +223,7 @@ NETWORK_THREADS = (
     4 if ON_GPU else 1
 )  # on a GPU they decode images; on a CPU two trainings of one thread each are faster
 WORKERS = workflow.cores or 8  # processes of the jobs that work image by image
-NETWORK_RULES = ("train", "embed", "evaluate")
+NETWORK_RULES = ("train", "embed")
 ESTIMATOR = Estimator(config)
 
 
@@ -242,7 +242,11 @@ resource_scopes:
 
 
 def job_estimate(rule, wildcards, threads):
-    return ESTIMATOR.estimate(rule, dict(wildcards.items()), "cuda" if ON_GPU else "cpu", threads)
+    return ESTIMATOR.estimate(rule, dict(wildcards.items()), device_of(rule), threads)
+
+
+def device_of(rule):
+    return "cuda" if ON_GPU and rule in NETWORK_RULES else "cpu"
 
 
 def memory_mb(rule):
@@ -252,8 +256,9 @@ def memory_mb(rule):
 
 def minutes(rule):
     """For `resources:` of a rule: its time limit."""
-    device = "cuda" if ON_GPU and rule in NETWORK_RULES else "cpu"
-    return lambda wildcards, attempt, threads: request_minutes(job_estimate(rule, wildcards, threads), attempt, device)
+    return lambda wildcards, attempt, threads: request_minutes(
+        job_estimate(rule, wildcards, threads), attempt, device_of(rule)
+    )
 
 
 def gpus_of(wildcards):

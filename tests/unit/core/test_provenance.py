@@ -198,7 +198,7 @@ def test_a_stamp_says_what_was_made_of_what(tmp_path: Path) -> None:
     assert 0 < stamp["cpu_seconds"] < 3600
     assert 20 < stamp["memory_mb"] < 10_000  # this very process
     assert stamp["threads"] == 1
-    assert set(stamp["machine"]) == {"platform", "python", "device"}
+    assert set(stamp["machine"]) == {"platform", "python", "kind", "device"}
     assert stamp["machine"]["device"]
     assert all(stamp["versions"][name] for name in ("anonbench", "torch", "numpy"))
 
