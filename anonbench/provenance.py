@@ -113,7 +113,8 @@ def write_stamp(
     """Write the provenance of a stage's outputs, which this process made, as JSON.
 
     settings: what the stage was asked to do. threads: threads or worker processes that it was given. Files are named
-    with the SHA-256 of their bytes, folders that were written with `folder_sha256`. A folder that was read stands for itself: the manifest read with it names every image's hash.
+    with the SHA-256 of their bytes, folders that were written with `folder_sha256`. A folder that was read stands for
+    itself: the manifest read with it names every image's hash.
     """
     cpu_seconds, memory_mb = resources_used(threads)
     stamp = {
