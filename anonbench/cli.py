@@ -68,16 +68,19 @@ def _code_of(a: argparse.Namespace, stage: str, kind: str) -> str:
 
 
 def _train(a: argparse.Namespace) -> None:
+    _claim_gpus(a)
     from anonbench.registry import load_plugins
     from anonbench.stages.train import train
 
     load_plugins(a.plugins)
     train(
-        a.manifest, a.root, a.spec, a.seed, a.output, a.history, a.resume_dir, a.device, a.threads, a.splits, a.split
+        a.manifest, a.root, a.spec, a.seed, a.output, a.history, a.resume_dir, a.device, a.threads, a.splits, a.split,
+        a.gpus, a.plugins,
     )  # fmt: skip
 
 
 def _embed(a: argparse.Namespace) -> None:
+    _claim_gpus(a)
     from anonbench.registry import load_plugins
     from anonbench.stages.embed import embed
 
@@ -86,6 +89,7 @@ def _embed(a: argparse.Namespace) -> None:
 
 
 def _evaluate(a: argparse.Namespace) -> None:
+    _claim_gpus(a)
     from anonbench.stages.evaluate import evaluate
 
     evaluate(a.query, a.gallery, a.spec, a.labels, a.output, a.queries, a.device, a.threads, a.cmc)
@@ -383,6 +387,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--history", type=Path, required=True)
     sub.add_argument("--resume-dir", type=Path, required=True)
     sub.add_argument("--device", default="auto")
+    sub.add_argument("--gpus", type=_at_least_one, default=1, help="GPUs, a process each, that train together")
     of_split(sub)
     sub = stage("embed", _embed, "compute the features of query and gallery", "checkpoint", "manifest", "root")
     sub.add_argument("--device", default="auto")
@@ -539,7 +544,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     start = time.monotonic()
     _limit_threads(getattr(a, "threads", None))
     try:
-        if getattr(a, "stamp", None) is None or "RANK" in os.environ:  # its parent keeps record of a rank
+        if getattr(a, "stamp", None) is None:
             return a.run(a) or 0
         _make(a, start)
     except AnonbenchError as error:
@@ -575,6 +580,13 @@ def _stamp(a: argparse.Namespace, seconds: float) -> None:
 
     found = footprint(a.stage, vars(a))
     write_stamp(a.stamp, a.stage, found.settings, found.inputs, found.outputs, a.code, seconds, a.threads)
+
+
+def _claim_gpus(a: argparse.Namespace) -> None:
+    """Settle which GPUs a stage sees before it loads torch."""
+    from anonbench.gpus import claim_gpus
+
+    claim_gpus(a.device, getattr(a, "gpus", 1))
 
 
 def _limit_threads(threads: int | None) -> None:
