@@ -25,9 +25,19 @@ def save_network(path: Path, network: ReidNetwork, entry: Mapping[str, Any], num
     """Write a network's weights with what rebuilds it: its config entry and the number of training identities."""
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     content = {"format": FORMAT, "model": dict(entry), "num_identities": num_identities, "weights": weights}
+    _write(path, content)
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a file atomically; raises `DataError` when the disk is full."""
     # Through a stream: given a path, torch writes that (temporary) name into the file: equal weights, other bytes.
     with atomic_file(path) as temporary, temporary.open("wb") as stream:
-        torch.save(content, stream)
+        try:
+            torch.save(content, stream)
+        except RuntimeError as error:  # torch's writer, at the next step after the system has refused one
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from error
+            raise
 
 
 def load_network(path: Path) -> tuple[ReidNetwork, dict[str, Any]]:
@@ -95,8 +105,7 @@ class Resume:
     def save(self, state: Mapping[str, Any]) -> float:
         """Write the state; returns the seconds it took."""
         started = time.perf_counter()
-        with atomic_file(self.file) as temporary:
-            torch.save({"key": self.key, **state}, temporary)
+        _write(self.file, {"key": self.key, **state})
         return time.perf_counter() - started
 
     def remove(self) -> None:
