@@ -1,12 +1,13 @@
 # make demo    rendered people -> tables 3 and 8, statistics, figures: nothing else needs to be there before
 # make test    linters, types, tests
-# Both set up .venv by themselves. Faster on more cores: `make demo CORES=8`.
+# make test-cluster    the workflow on a SLURM of its own (Debian: apt-get install slurm-wlm munge), 10 minutes
+# All set up .venv by themselves. Faster on more cores: `make demo CORES=8`.
 
 PYTHON ?= python3.11
 CORES ?= $(shell nproc)
 BIN := .venv/bin
 
-.PHONY: demo test lint setup setup-dev dvc-commit clean-demo
+.PHONY: demo test test-cluster lint setup setup-dev dvc-commit clean-demo
 
 demo: setup
 	$(BIN)/snakemake --cores $(CORES) --configfile config/demo.yaml --quiet rules host reason
@@ -14,6 +15,9 @@ demo: setup
 
 test: setup-dev lint
 	$(BIN)/python -m pytest
+
+test-cluster: setup-dev
+	$(BIN)/python -m pytest tests/cluster
 
 lint: setup-dev
 	$(BIN)/ruff check .

@@ -219,6 +219,8 @@ GresTypes=gpu
 NodeName={host} NodeAddr=127.0.0.1 CPUs={self.cpus} RealMemory={self.memory_mb} {gres}State=UNKNOWN
 PartitionName=cpu Default=YES {partition}
 PartitionName=gpu Default=NO {partition}
+# So many CPUs at once, whatever the node claims: real cores are few.
+PartitionName=pipeline Default=NO MaxCPUsPerNode=3 {partition}
 """
 
 
@@ -272,7 +274,12 @@ def main(arguments: Sequence[str]) -> int:
         print(f"not installed: {', '.join(missing)} (Debian: apt-get install slurm-wlm munge)", file=sys.stderr)
         return 2
     with _signals_raise(), Sandbox(Path(arguments[0]).resolve()) as sandbox:
-        return subprocess.run(arguments[2:], env=sandbox.environment, check=False).returncode
+        command = subprocess.Popen(arguments[2:], env=sandbox.environment, start_new_session=True)
+        try:
+            return command.wait()
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(command.pid, signal.SIGTERM)
 
 
 if __name__ == "__main__":

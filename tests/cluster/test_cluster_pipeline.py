@@ -1,0 +1,152 @@
+"""The whole of config/test.yaml through the SLURM profile, with Snakemake killed three times on the way.
+
+The tests stand in the order of one history and each goes on from the one before.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cluster_folder import Folder, Run, wait_until
+from slurm_sandbox import Sandbox
+
+CONFIG = ("--configfile", "config/test.yaml")
+# At most three CPUs of the sandbox at once: the machine has two.
+PARTITIONS = "partitions: {pipeline: {max_gpu: 0}}\n"
+
+
+@pytest.fixture(scope="module")
+def folder(folders: Path, sandbox: Sandbox, local: Folder, trials: Run) -> Iterator[Folder]:
+    """A copy in which nothing has been made. The local run is over, so that both do not fight for the cores."""
+    copy = Folder.copy(folders / "slurm", sandbox)
+    (copy.root / "partitions.yaml").write_text(PARTITIONS)
+    yield copy
+    copy.end_all()
+
+
+def start(folder: Folder) -> Run:
+    return folder.start("--slurm-partition-config", "partitions.yaml", *CONFIG)
+
+
+def locks(folder: Folder) -> list[Path]:
+    return list((folder.root / ".snakemake/locks").glob("*"))
+
+
+def running(folder: Folder) -> list[str]:
+    return [job for job in folder.queue() if job.endswith("RUNNING")]
+
+
+def at_work(folder: Folder, jobs: int) -> bool:
+    """Whether so many jobs have been done, and others are at it."""
+    return len(folder.done()) >= jobs and bool(running(folder)) and bool(folder.events("start"))
+
+
+def test_ctrl_c_cancels_the_jobs_and_unlocks(folder: Folder) -> None:
+    run = start(folder)
+    wait_until(lambda: at_work(folder, 8), "8 jobs done", of=run)
+    run.process.send_signal(signal.SIGINT)
+    assert run.end(90) != 0
+    wait_until(lambda: not folder.queue(), "an empty queue", 30)
+    assert locks(folder) == []
+
+
+def test_sigterm_lets_running_jobs_end_and_unlocks(folder: Folder) -> None:
+    before = folder.done()
+    run = start(folder)
+    wait_until(lambda: at_work(folder, len(before) + 20), "20 more jobs done", of=run)
+    run.process.send_signal(signal.SIGTERM)
+    assert run.end(120) != 0
+    assert folder.queue() == []
+    assert locks(folder) == []
+    assert {event.stamp for event in folder.events("start")} <= folder.done() | cancelled(folder)
+
+
+def cancelled(folder: Folder) -> set[str]:
+    return {event.stamp for event in folder.events("interrupted", "lost")}
+
+
+def test_recover_refuses_while_snakemake_lives(folder: Folder) -> None:
+    before = folder.done()
+    run = start(folder)
+    wait_until(lambda: at_work(folder, len(before) + 20), "20 more jobs done", of=run)
+    assert f"process {run.process.pid}" in folder.anonbench("recover", status=2)
+    run.process.kill()
+    run.end()
+
+
+def test_after_sigkill_the_folder_stays_locked_until_it_is_recovered(folder: Folder) -> None:
+    assert locks(folder)
+    assert folder.queue()
+    run = start(folder)
+    assert run.end(60) != 0
+    assert "locked" in run.text()
+    text = folder.anonbench("recover")
+    assert "still queued or running" in text
+    assert folder.queue() == []
+    assert "unlocked" in text
+    assert locks(folder) == []
+    noted = int(text.partition(" jobs finished without being noted")[0].split()[-1])
+    assert noted > 0, "those that ended after Snakemake did"
+
+
+def test_the_rest_is_made(folder: Folder, tell: list[str]) -> None:
+    run = start(folder)
+    status = run.end()
+    assert status == 0, run.text()[-4000:]
+    starts = Counter(event.stamp for event in folder.events("start"))
+    done = Counter(event.stamp for event in folder.events("done"))
+    tell.append(
+        f"config/test.yaml through SLURM, with SIGINT, SIGTERM and SIGKILL on the way: {len(done)} jobs done, "
+        f"{sum(starts.values())} started, {sum(n > 1 for n in starts.values())} of them started again after being "
+        f"cancelled, {sum(n > 1 for n in done.values())} done twice\n"
+    )
+
+
+def test_nothing_that_was_finished_ran_again(folder: Folder) -> None:
+    finished: set[str] = set()
+    for event in folder.events():
+        assert event.event != "start" or event.stamp not in finished, f"{event.stamp} was made twice"
+        if event.event == "done":
+            finished.add(event.stamp)
+    on_disk = {path.relative_to(folder.root).as_posix() for path in (folder.root / "results/stamps").rglob("*.json")}
+    assert finished == on_disk, "every job has been done once"
+
+
+def test_the_tables_are_those_of_a_local_run(folder: Folder, local: Folder) -> None:
+    for kind in ("tables", "metrics", "manifests", "detections"):
+        ours, theirs = (
+            {
+                path.relative_to(copy.root).as_posix(): path.read_bytes()
+                for path in (copy.root / "results" / kind).rglob("*.*")
+                if path.is_file() and not set(path.parts) & {"plain", "broken"}
+            }
+            for copy in (folder, local)
+        )
+        assert ours
+        assert ours.keys() == theirs.keys()
+        assert [name for name in ours if ours[name] != theirs[name]] == []
+
+
+def test_snakemake_and_the_stamps_agree_that_all_is_done(folder: Folder) -> None:
+    run = folder.start("--dry-run", *CONFIG)
+    assert run.end(60) == 0
+    assert "Nothing to be done" in run.text()
+    counts = json.loads(folder.anonbench("verify", "--json", *CONFIG))["counts"]
+    assert {verdict for verdict, count in counts.items() if count} == {"ok"}
+
+
+def test_every_job_asked_for_the_cpus_memory_and_time_of_its_rule(folder: Folder, sandbox: Sandbox) -> None:
+    jobs = [job for job in sandbox.jobs() if job.get("WorkDir") == str(folder.root)]
+    assert len(jobs) > 100
+    for job in jobs:
+        asked = dict(item.split("=") for item in job["TRES"].split(","))
+        assert job["Partition"] == "pipeline"
+        assert int(asked["cpu"]) <= 2, "--cores"
+        assert job["TimeLimit"] != "UNLIMITED"
+        assert asked["mem"] not in ("2000M", "500M"), "an estimate, neither the profile's default nor SLURM's"
+        assert job["JobName"].startswith("anonbench_")
