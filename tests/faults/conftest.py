@@ -94,16 +94,38 @@ def mounted() -> Iterator[contextlib.ExitStack]:
         yield stack
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path, mounted: contextlib.ExitStack) -> Callable[[int], Path]:
-    """A folder on a disk of its own with some megabytes."""
+@dataclass(frozen=True)
+class Disk:
+    """A disk of its own with a few megabytes."""
 
-    def mount(megabytes: float) -> Path:
+    folder: Path
+
+    def grow(self, megabytes: float) -> None:
+        _mount("-o", f"remount,size={round(megabytes * 1024)}k", self.folder)
+
+    def fill(self) -> None:
+        """Leave not one byte of room."""
+        with contextlib.suppress(OSError), (self.folder / "of somebody else").open("wb", buffering=0) as stream:
+            while True:
+                stream.write(bytes(4096))
+
+    def free(self) -> None:
+        (self.folder / "of somebody else").unlink()
+
+    def files(self) -> list[str]:
+        return sorted(str(p.relative_to(self.folder)) for p in self.folder.rglob("*") if p.is_file())
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path, mounted: contextlib.ExitStack) -> Callable[[float], Disk]:
+    """Mounts a disk with some megabytes."""
+
+    def mount(megabytes: float) -> Disk:
         folder = tmp_path / "disk"
         folder.mkdir()
         _mount("-t", "tmpfs", "-o", f"size={round(megabytes * 1024)}k", "tmpfs", folder)
         mounted.callback(subprocess.run, ["umount", folder], check=True)
-        return folder
+        return Disk(folder)
 
     return mount
 

@@ -88,7 +88,7 @@ def tree(folder: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("stage", ["detect", "anonymize"], indirect=True)
 @pytest.mark.parametrize("workers", [1, 2])
-def test_kills_at_random_times_change_nothing(stage, workers: int, command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_kills_at_random_times_change_nothing(stage, workers: int, command, tmp_path: Path) -> None:
     status, text = command.run(*stage("whole"))
     assert status == 0, text
     whole = tree(tmp_path / "whole")
@@ -130,9 +130,7 @@ def test_kills_at_random_times_change_nothing(stage, workers: int, command, tmp_
 
 
 @pytest.mark.parametrize("stage", ["detect"], indirect=True)
-def test_what_was_finished_is_not_done_again(  # type: ignore[no-untyped-def]
-    stage, command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_finished_is_not_done_again(stage, command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEEN", str(tmp_path / "seen"))
     arguments = [*stage("once"), "--resume-dir", tmp_path / "resume"]
     process = command.start(*arguments)
@@ -149,7 +147,7 @@ def test_what_was_finished_is_not_done_again(  # type: ignore[no-untyped-def]
 
 
 @pytest.mark.parametrize("stage", ["anonymize"], indirect=True)
-def test_the_same_job_started_twice_is_refused_and_the_first_is_undisturbed(stage, command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_same_job_started_twice_is_refused_and_the_first_is_undisturbed(stage, command, tmp_path: Path) -> None:
     assert command.run(*stage("whole"))[0] == 0
     arguments = [*stage("twice"), "--resume-dir", tmp_path / "resume"]
     first = command.start(*arguments)
