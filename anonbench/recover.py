@@ -242,7 +242,8 @@ def _unlock_and_adopt(configfiles: Sequence[str], targets: Sequence[str]) -> Map
         jobs = [(job_of(job), job) for job in workflow.dag.jobs if job.output and job.rule.name != STAND_IN]
         verifier = Verifier([ours for ours, _ in jobs], Path())
         adopted, unfinished = [], []
-        notes.cleanup_locks()
+        for lock in Path(LOCKS).glob("*.lock"):
+            lock.unlink()
         for ours, job in jobs:
             begun = bool(asyncio.run(notes.incomplete(job)))
             if (begun or _is_unnoted(notes, job)) and _is_whole(verifier, ours):

@@ -37,7 +37,7 @@ rule second:
     params: code="c0de"
     shell: "exit 1"
 """
-POLL_S = 0.05
+POLL_S = 0.03
 QUEUE = """\
 #!/bin/sh
 [ -e {folder}/down ] && exit 1
