@@ -16,11 +16,11 @@ from anonbench.progress import ProgressBar
 from anonbench.tables import read_manifest
 from anonbench.training.augmentation import normalize
 from anonbench.training.checkpoint import load_network
-from anonbench.training.data import load_images
+from anonbench.training.data import images_that_fit, load_images
 from anonbench.training.device import autocast, place, reproducible, select_device
 from anonbench.training.recipe import Recipe
 
-CHUNK = 4096  # images decoded at a time: 0.1 GB at 128 x 64, 0.4 GB at 256 x 128
+CHUNK = 4096  # images decoded at a time, if memory has room: 0.1 GB at 128 x 64, 0.4 GB at 256 x 128
 
 
 def embed(
@@ -76,9 +76,11 @@ def _features(
     """(N, D) float32 embeddings of image files, decoded and embedded in pieces of bounded size."""
     place(network, device, channels_last=True)
     features = np.empty((len(paths), network.feature_dim), np.float32)
+    # Whole batches, so that the arithmetic does not depend on the memory.
+    chunk = max(batch_size, min(CHUNK, images_that_fit(size)) // batch_size * batch_size)
     with torch.inference_mode(), reproducible(precision, device), ProgressBar(len(paths), "embed", "images") as bar:
-        for start in range(0, len(paths), CHUNK):
-            pixels = load_images(root, paths[start : start + CHUNK], size, threads)
+        for start in range(0, len(paths), chunk):
+            pixels = load_images(root, paths[start : start + chunk], size, threads)
             for offset in range(0, len(pixels), batch_size):
                 batch = normalize(pixels[offset : offset + batch_size].to(device))  # (b, 3, H, W)
                 with autocast(precision, device):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +16,22 @@ from torch import Tensor
 
 import anonbench.models
 import anonbench.training
-from anonbench.errors import DataError
+from anonbench.errors import ConfigError, DataError
 from anonbench.models._network import create_model, read_input_size
 from anonbench.records import JUNK_PID, IndexedImage
+from anonbench.registry import load_plugins
 from anonbench.tables import read_manifest, write_csv
 from anonbench.training.checkpoint import Resume, save_network
 from anonbench.training.data import load_images
 from anonbench.training.device import select_device
-from anonbench.training.engine import train_network
+from anonbench.training.distributed import ALONE, Ranks, joined
+from anonbench.training.engine import check_ranks, train_network
+from anonbench.training.launch import launch
 from anonbench.training.progress import EpochSummary
 from anonbench.training.recipe import Recipe
 from anonbench.training.seeding import derive_seed
 
+logger = logging.getLogger(__name__)
 HISTORY_COLUMNS = tuple(f.name for f in dataclasses.fields(EpochSummary))
 
 
@@ -41,28 +47,88 @@ def train(
     threads: int,
     splits: Path | None = None,
     split: int | None = None,
+    gpus: int = 1,
+    plugins: Sequence[str] = (),
 ) -> None:
     """Train the network of a model's config entry and write its checkpoint and its history.
 
     model: `{method, input: [height, width], pretrained: bool, training: {...}, evaluation: {...}, **parameters}`.
     splits, split: train on another split of the dataset than the manifest's (`tables.read_manifest`).
-    resume_dir: where the state of an unfinished training is kept; removed on success.
+    resume_dir: where the state of an unfinished training is kept, and decoded images that memory has no room for;
+        removed on success.
+    gpus: processes that train together, each on a GPU of its own (with device `cpu`, each on its share of the threads).
+        Where `auto` finds no GPU at all, one process does it.
+    plugins: modules that such processes must import, too.
     """
     recipe = Recipe.from_config(model.get("training"))
-    plugin = create_model(model)
-    images, labels, num_identities = _training_set(manifest, splits, split)
+    create_model(model)
     where = select_device(device, threads)
+    ranks = _number_of_ranks(gpus, device, where) if recipe.epochs else 1
+    task = _Task(manifest, root, model, seed, checkpoint, history, resume_dir, splits, split)
+    if ranks == 1:
+        _train(task, where, threads)
+        return
+    check_ranks(recipe, ranks)
+    options = {"device": where.type, "threads": threads, "plugins": plugins}
+    launch(_train_as_rank, {"task": task, **options}, ranks, threads)
+
+
+def _number_of_ranks(gpus: int, device: str, where: torch.device) -> int:
+    """`gpus`, or 1 where `auto` finds none. Raises `ConfigError` where there are fewer."""
+    if where.type == "cpu":
+        if device == "auto" and gpus > 1:
+            logger.info("no GPU here: one process trains on the CPU instead of one on each of %d GPUs", gpus)
+            return 1
+        return gpus
+    if torch.cuda.device_count() < gpus:
+        raise ConfigError(
+            f"gpus is {gpus}, but torch sees {torch.cuda.device_count()}. Lower `gpus:` of the model, or ask the "
+            f"scheduler for more."
+        )
+    return gpus
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What is trained, from what, and where it is written: see `train`."""
+
+    manifest: Path
+    root: Path
+    model: Mapping[str, Any]
+    seed: int
+    checkpoint: Path
+    history: Path
+    resume_dir: Path
+    splits: Path | None
+    split: int | None
+
+
+def _train_as_rank(task: _Task, device: str, threads: int, plugins: Sequence[str]) -> None:
+    """What each of several processes does; `threads` are those of all of them."""
+    load_plugins(plugins)
+    with joined(device) as ranks:
+        own = max(1, threads // ranks.count)
+        _train(task, select_device(device, own), own, ranks)
+
+
+def _train(task: _Task, device: torch.device, threads: int, ranks: Ranks = ALONE) -> None:
+    recipe = Recipe.from_config(task.model.get("training"))
+    plugin = create_model(task.model)
+    images, labels, num_identities = _training_set(task.manifest, task.splits, task.split)
     with torch.random.fork_rng():
-        torch.manual_seed(derive_seed(seed, "weights"))
-        network = plugin.build(num_identities, pretrained=bool(model.get("pretrained", False)))
+        torch.manual_seed(derive_seed(task.seed, "weights"))
+        # The other ranks are handed the weights of rank 0: one download is enough.
+        network = plugin.build(num_identities, pretrained=bool(task.model.get("pretrained", False)) and ranks.main)
     rows: list[EpochSummary] = []
-    resume = Resume(resume_dir, key=_key(model, seed, images))
+    resume = Resume(task.resume_dir, key=_key(task.model, task.seed, images))
     if recipe.epochs:
-        pixels = load_images(root, [i.path for i in images], read_input_size(model, plugin), threads)
-        rows = train_network(network, pixels, labels, recipe, seed, where, resume)
-    save_network(checkpoint, network, model, num_identities)
-    write_csv(history, HISTORY_COLUMNS, (dataclasses.astuple(row) for row in rows))
-    resume.remove()
+        size = read_input_size(task.model, plugin)
+        pixels = load_images(task.root, [i.path for i in images], size, threads, task.resume_dir, ranks)
+        rows = train_network(network, pixels, labels, recipe, task.seed, device, resume, ranks)
+    if ranks.main:
+        save_network(task.checkpoint, network, task.model, num_identities)
+        write_csv(task.history, HISTORY_COLUMNS, (dataclasses.astuple(row) for row in rows))
+        resume.remove()
 
 
 def _training_set(manifest: Path, splits: Path | None, split: int | None) -> tuple[list[IndexedImage], Tensor, int]:

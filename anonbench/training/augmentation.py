@@ -18,6 +18,7 @@ STD = (0.229, 0.224, 0.225)
 ENLARGEMENT = 1.125  # of the random translation (section IV-A: the image is first increased to 1 + 1/8)
 ERASE_ATTEMPTS = 100  # draws of a rectangle until one fits into the image, as in the published code
 ERASE_FILLS = ("mean", "unnormalized_mean")
+WHOLE = slice(None)
 
 
 @dataclass(frozen=True)
@@ -53,18 +54,20 @@ class Augmentation:
         _checks.pair("erase_ratio", self.erase_ratio, 0, above=True)
         _checks.choice("erase_fill", self.erase_fill, ERASE_FILLS)
 
-    def apply(self, images: Tensor, seed: int) -> Tensor:
+    def apply(self, images: Tensor, seed: int, part: slice = WHOLE, batch: int | None = None) -> Tensor:
         """(B, 3, H, W) uint8 to (B, 3, H, W) float32, augmented and normalised, on the device of `images`.
 
+        part, batch: the images are this part of a batch of so many, and change as they would within the whole of it.
         Random numbers are drawn on the CPU, so that a CPU and a GPU apply the same changes for the same seed.
         """
         generator = torch.Generator().manual_seed(seed)
-        batch, _, height, width = images.shape
-        flipped = torch.rand(batch, generator=generator) < self.flip  # (B,)
-        translated = torch.rand(batch, generator=generator) < self.translate  # (B,)
-        offsets = torch.rand(batch, 2, generator=generator)  # (B, 2) of the translation, rows then columns
-        shifts = torch.randint(0, 2 * self.pad_crop + 1, (batch, 2), generator=generator)  # (B, 2)
-        boxes = random_rectangles(batch, height, width, self, generator)
+        height, width = images.shape[2:]
+        batch = len(images) if batch is None else batch
+        flipped = torch.rand(batch, generator=generator)[part] < self.flip  # (B,)
+        translated = torch.rand(batch, generator=generator)[part] < self.translate  # (B,)
+        offsets = torch.rand(batch, 2, generator=generator)[part]  # (B, 2) of the translation, rows then columns
+        shifts = torch.randint(0, 2 * self.pad_crop + 1, (batch, 2), generator=generator)[part]  # (B, 2)
+        boxes = Rectangles(*(side[part] for side in random_rectangles(batch, height, width, self, generator)))
 
         x = images.float()
         x = torch.where(_per_image(flipped, x), x.flip(3), x)
