@@ -1,5 +1,6 @@
 # make demo    rendered people -> tables 3 and 8, statistics, figures: nothing else needs to be there before
 # make test    linters, types, tests
+# make test-faults     kills at random moments, full disks, damaged files, two runs at once: 10 minutes
 # make test-cluster    the workflow on a SLURM of its own (Debian: apt-get install slurm-wlm munge), 10 minutes
 # All set up .venv by themselves. Faster on more cores: `make demo CORES=8`.
 
@@ -7,7 +8,7 @@ PYTHON ?= python3.11
 CORES ?= $(shell nproc)
 BIN := .venv/bin
 
-.PHONY: demo test test-cluster lint setup setup-dev dvc-commit clean-demo
+.PHONY: demo test test-faults test-cluster lint setup setup-dev dvc-commit clean-demo
 
 demo: setup
 	$(BIN)/snakemake --cores $(CORES) --configfile config/demo.yaml --quiet rules host reason
@@ -15,6 +16,9 @@ demo: setup
 
 test: setup-dev lint
 	$(BIN)/python -m pytest
+
+test-faults: setup-dev
+	$(BIN)/python -m pytest tests/faults -m ""
 
 test-cluster: setup-dev
 	$(BIN)/python -m pytest tests/cluster
