@@ -112,6 +112,27 @@ def test_progress_is_in_the_record(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (record().done, record().unit) == (3, "images")
 
 
+RANK = """
+from anonbench.progress import report_progress
+report_progress(7, 60, "epochs")
+"""
+
+
+def test_the_progress_of_ranks_is_in_the_record_of_their_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "HEARTBEAT_S", 0.02)
+    with Attempt("train", STAMP, gpus=2):
+        report_progress(400, 400, "images")
+        subprocess.run([sys.executable, "-c", RANK], check=True)
+        deadline = time.monotonic() + 10
+        while record().unit != "epochs":
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert (record().done, record().total) == (7, 60)
+    assert (record().done, record().unit, record().state) == (7, "epochs", "done")
+    assert not list(RECORD.parent.glob("*.progress"))
+    assert "ANONBENCH_PROGRESS" not in os.environ
+
+
 def test_progress_is_not_written_more_often_than_useful(monkeypatch: pytest.MonkeyPatch) -> None:
     written = []
     with Attempt("train", STAMP) as attempt:
