@@ -561,8 +561,6 @@ def _make(a: argparse.Namespace, start: float) -> None:
     from anonbench import job_lock
     from anonbench.journal import Attempt, log_taken
 
-    spec = getattr(a, "spec", None)
-    gpus = int(spec.get("gpus", 1)) if isinstance(spec, dict) else 1
     with job_lock.sole_process(a.stamp) as waited:
         if job_lock.was_made_meanwhile(a.stage, vars(a)):
             print(f"anonbench {a.stage}: another process has made this meanwhile; taken.", file=sys.stderr)
@@ -570,7 +568,7 @@ def _make(a: argparse.Namespace, start: float) -> None:
             return
         job_lock.remove_leftovers(a.stage, vars(a), waited)
         start = time.monotonic() if waited else start
-        with Attempt(a.stage, a.stamp, a.threads, gpus):
+        with Attempt(a.stage, a.stamp, a.threads, getattr(a, "gpus", 1)):
             a.run(a)
             _stamp(a, time.monotonic() - start)
 

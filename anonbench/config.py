@@ -44,7 +44,8 @@ def resolve_model(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     """A model's config entry with the recipe that it names written out as `training`, as the stages take it."""
     entry = dict(config["models"][name])
     entry["training"] = config["recipes"][entry.pop("recipe")]
-    entry.pop("seeds", None)
+    for key in ("seeds", "gpus"):  # how often and where, not what
+        entry.pop(key, None)
     return entry
 
 
@@ -87,6 +88,9 @@ def _check_plugins(config: Mapping[str, Any]) -> None:
         _at(f"models.{name}", lambda n=name: _check_model(resolve_model(config, n)))
     for name, entry in config["recipes"].items():
         _at("recipes", lambda n=name, e=entry: _check_recipe(n, e))
+    for name, entry in config["models"].items():
+        recipe, gpus = config["recipes"][entry["recipe"]], entry.get("gpus", 1)
+        _at(f"models.{name}", lambda r=recipe, g=gpus: _check_gpus(r, g))
 
 
 def _check_detector(entry: Mapping[str, Any]) -> None:
@@ -120,6 +124,13 @@ def _check_recipe(name: str, entry: Mapping[str, Any]) -> None:
     from anonbench.training.recipe import Recipe
 
     Recipe.from_config(entry, name)
+
+
+def _check_gpus(recipe: Mapping[str, Any], gpus: int) -> None:
+    from anonbench.training.engine import check_ranks
+    from anonbench.training.recipe import Recipe
+
+    check_ranks(Recipe.from_config(recipe), gpus)
 
 
 def _check_references(config: Mapping[str, Any]) -> None:

@@ -116,6 +116,11 @@ def model_spec(wildcards):
     return json.dumps(entry, sort_keys=True)
 
 
+def training_gpus(wildcards):
+    """On how many GPUs together a model is trained; a network that stays untrained needs one at most."""
+    return 1 if wildcards.train_variant == "untrained" else config["models"][wildcards.model].get("gpus", 1)
+
+
 def plugin_module(registry, method):
     """The module of a plug-in; by convention, without importing it, for those in the repository."""
     ours = Path(workflow.basedir, *registry.package.split("."), f"{method}.py")
@@ -263,4 +268,4 @@ def minutes(rule):
 
 def gpus_of(wildcards):
     """GPUs of a training."""
-    return config["models"][wildcards.model].get("gpus", 1) if ON_GPU else 0
+    return training_gpus(wildcards) if ON_GPU else 0

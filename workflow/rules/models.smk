@@ -29,12 +29,13 @@ rule train:
         # Outside the outputs, which Snakemake deletes when a job fails: a killed training goes on from its last epoch.
         resume="results/.resume/{dataset}/{model}/{train_variant}/{run}",
         device=config["device"],
+        gpus=training_gpus,
         code=lambda w: code_digest("anonbench.stages.train", plugin_module(MODELS, config["models"][w.model]["method"])),
         plugins=lambda w: needed_plugins(MODELS, config["models"][w.model]["method"]),
     shell:
         "anonbench train --manifest {input.manifest} --root {input.root:q} --spec {params.spec:q}"
         " --seed {params.seed} {params.split} --output {output.checkpoint} --history {output.history}"
-        " --resume-dir {params.resume} --device {params.device} --plugins {params.plugins:q}"
+        " --resume-dir {params.resume} --device {params.device} --gpus {params.gpus} --plugins {params.plugins:q}"
         " --stamp {output.stamp} --code {params.code} --threads {threads} > {log} 2>&1"
 
 

@@ -165,6 +165,11 @@ MISTAKES: dict[str, tuple[Change, str]] = {
     "key that a kind of table needs": (
         lambda c: c["tables"]["table8"].pop("variants"), r"key 'variants' is missing at tables\.table8"
     ),
+    "gpus of a model": (lambda c: c["models"]["bot"].update(gpus=0), r"models\.bot\.gpus is 0"),
+    "gpus that do not share a batch evenly": (
+        lambda c: c["models"]["bot"].update(gpus=3),
+        r"models\.bot: training\.batch_size is 16 and gpus is 3; expected a batch_size that is a multiple of gpus",
+    ),
     "seeds of a model": (
         lambda c: c["models"]["bot"].update(seeds=[-1]), r"models\.bot\.seeds is \[-1\]"
     ),
