@@ -80,13 +80,13 @@ class Haar:
 
 def load_cascade(path: str = "") -> Any:
     """OpenCV's classifier for a cascade's XML file; raises `MissingDependencyError` with what to do."""
-    make = getattr(cv2, "CascadeClassifier", None)
+    make: Any = getattr(cv2, "CascadeClassifier", None)
     if make is None:
         raise MissingDependencyError(
             f"detector 'haar' needs cascade classifiers, which OpenCV {cv2.__version__} as installed here does not "
             f"have. {WHAT_TO_DO}"
         )
-    file = Path(path) if path else Path(cv2.data.haarcascades) / CASCADE
+    file = Path(path) if path else Path(cv2.data.haarcascades) / CASCADE  # type: ignore[attr-defined]
     if not file.is_file():
         raise MissingDependencyError(f"detector 'haar': there is no cascade at {file}. {WHAT_TO_DO}")
     classifier = make(str(file))
