@@ -40,7 +40,7 @@ def test_the_slurm_profile_is_whole() -> None:
     assert sum(limits.get("max_gpu", 0) > 0 for limits in partitions.values()) == 1
     assert any(limits.get("max_gpu", 0) == 0 for limits in partitions.values())
     assert slurm["retries"] > 0
-    # Where ended jobs stay in squeue for less than three first waits, the plug-in turns to sacct. SLURM keeps them 300 s.
+    # Where ended jobs stay in squeue for less than three first waits, the plug-in turns to sacct. Usual: 300 s.
     assert 3 * slurm["slurm-init-seconds-before-status-checks"] <= 300
     assert Path(slurm["slurm-logdir"]).parts > ("logs",), "the plug-in removes old logs there"
     assert not {"groups", "slurm-array-jobs"} & slurm.keys()
