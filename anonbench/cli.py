@@ -48,6 +48,14 @@ def _detect(a: argparse.Namespace) -> None:
     detect(a.manifest, a.root, a.spec, a.output, a.threads, a.plugins, a.resume_dir, code)
 
 
+def _detect_eval(a: argparse.Namespace) -> None:
+    from anonbench.stages.detect_eval import detect_eval
+
+    detect_eval(
+        a.detections, a.truth, a.output, a.groups, a.curve, a.labels, a.heights, a.iou, a.confidence, a.figure, a.png
+    )
+
+
 def _anonymize(a: argparse.Namespace) -> None:
     from anonbench.stages.anonymize import anonymize
 
@@ -378,6 +386,17 @@ def _parser() -> argparse.ArgumentParser:
     sub = stage("detect", _detect, "find faces", "manifest", "root")
     spec(sub, "config entry of the detector")
     sub.add_argument("--resume-dir", type=Path, help="where to keep what is finished, so that a killed run goes on")
+    sub = stage("detect-eval", _detect_eval, "hold a detector's boxes against the truth", "detections", "truth")
+    sub.add_argument("--labels", type=json.loads, required=True, help="{dataset, detector, data} in words, as JSON")
+    sub.add_argument("--groups", type=Path, required=True, help="where to write recall by group of faces (CSV)")
+    sub.add_argument("--curve", type=Path, required=True, help="where to write precision and recall (CSV)")
+    sub.add_argument("--figure", type=Path, help="where to draw both (SVG); with --png")
+    sub.add_argument("--png", type=Path, help="its twin")
+    sub.add_argument(
+        "--heights", type=float, nargs="+", default=[8.0, 12.0, 16.0, 24.0], help="bounds of face heights, pixels"
+    )
+    sub.add_argument("--iou", type=float, default=0.5, help="least overlap of a find")
+    sub.add_argument("--confidence", type=float, default=0.95, help="of the intervals")
     sub = stage("anonymize", _anonymize, "hide faces", "manifest", "detections", "root", "sidecars")
     spec(sub, "config entry of the variant")
     sub.add_argument("--resume-dir", type=Path, help="where to keep what is finished, so that a killed run goes on")

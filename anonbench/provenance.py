@@ -197,7 +197,7 @@ def folder_sha256(folder: Path) -> str:
 
 # Options of a command that name what it writes; all other paths among its options are read.
 WRITTEN = ("output", "output_manifest", "history", "queries", "cmc", "png", "readable")
-WRITTEN_TOO = {"index": ("dropped", "sidecars", "splits")}
+WRITTEN_TOO = {"index": ("dropped", "sidecars", "splits"), "detect-eval": ("groups", "curve", "figure")}
 # What is written beside `output` without an option of its own.
 SIBLINGS = {
     "table": (".md", ".tex", ".json", ".runs.csv", ".compare.csv"),

@@ -91,6 +91,17 @@ def overlaps(a: Floats, b: Floats, closed: bool = False) -> Floats:
     return np.divide(common, union, out=np.zeros_like(common), where=union > 0)
 
 
+def covered(boxes: Floats, faces: Floats) -> Floats:
+    """The share of each face (m, 4) that lies inside the box (n, 4) which covers most of it: (m,), 0..1.
+
+    What hiding the boxes hides, where overlap (IoU) asks how well the boxes fit too.
+    """
+    if not len(boxes):
+        return np.zeros(len(faces))
+    corner = np.minimum(boxes[:, None, 2:], faces[None, :, 2:]) - np.maximum(boxes[:, None, :2], faces[None, :, :2])
+    return corner.clip(min=0).prod(axis=2).max(axis=0) / (faces[:, 2:] - faces[:, :2]).prod(axis=1)
+
+
 def mark(detections: Floats, faces: Faces, iou: float = IOU, closed: bool = False) -> Marks:
     """Hold the detections of one image against its faces.
 

@@ -1,0 +1,268 @@
+"""Hold a detector's boxes against the truth: precision, recall, average precision, recall by group of faces."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from anonbench.detection_metrics.groups import ALL, Group, missing_from, recall_groups
+from anonbench.detection_metrics.truth import FILE, TrueFace, read_face_truth
+from anonbench.detection_metrics.wider import (
+    IOU,
+    Curve,
+    Faces,
+    Floats,
+    Marks,
+    covered,
+    evaluate_wider,
+    mark,
+    normalised,
+    precision_recall,
+)
+from anonbench.detection_metrics.wider_files import read_wider_detections, read_wider_truth
+from anonbench.errors import ConfigError, DataError
+from anonbench.files import write_text
+from anonbench.records import Detection
+from anonbench.report.figures_detection import draw_detection
+from anonbench.report.style import write_figure
+from anonbench.statistics.proportion import CONFIDENCE, Proportion
+from anonbench.tables import read_detections, write_csv
+
+HEIGHTS_PX = (8.0, 12.0, 16.0, 24.0)
+OTHER_IOUS = (0.3, 0.5, 0.7)
+GROUP_COLUMNS = (
+    "dataset", "detector", "setting", "kind", "group", "faces", "found", "recall", "wilson_low", "wilson_high",
+    "exact_low", "exact_high",
+)  # fmt: skip
+CURVE_COLUMNS = ("setting", "score", "precision", "recall")
+ANNOTATED, WIDER = "annotated faces", "WIDER FACE"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A detector on one setting: faces to be found and what became of every detection.
+
+    limits: the scores that are 0 and 1 on the curve. images: that were evaluated.
+    """
+
+    curve: Curve
+    marks: Mapping[str, Marks]
+    groups: Sequence[Group]
+    limits: tuple[float, float]
+    images: int
+    more: Mapping[str, Any]
+
+    @property
+    def recall(self) -> Proportion:
+        return Proportion(sum(int(m.hit.sum()) for m in self.marks.values()), self.curve.faces)
+
+    @property
+    def false_positives(self) -> int:
+        return sum(int(m.false_positive.sum()) for m in self.marks.values())
+
+    @property
+    def precision(self) -> Proportion:
+        hits = self.recall.hits
+        return Proportion(hits, hits + self.false_positives)
+
+
+def detect_eval(
+    detections: Path,
+    truth: Path,
+    output: Path,
+    groups: Path,
+    curve: Path,
+    labels: Mapping[str, str],
+    heights_px: Sequence[float] = HEIGHTS_PX,
+    iou: float = IOU,
+    confidence: float = CONFIDENCE,
+    figure: Path | None = None,
+    png: Path | None = None,
+) -> None:
+    """Write metrics (JSON), recall by group (CSV), the precision-recall curve (CSV) and, where asked, a figure.
+
+    detections: the CSV of `anonbench detect`, or a folder of WIDER FACE's text files. Boxes of score 0 stand for faces
+    that were not found and do not count. truth: a CSV of faces (`read_face_truth`), a dataset folder that holds one as
+    ground_truth/annotations.csv, or a folder with WIDER FACE's ground truth, for which its own protocol is followed.
+    labels: {dataset, detector, data}; data: what the images are, in words. heights_px: bounds of the classes of height.
+    """
+    if not 0 < iou <= 1:
+        raise ConfigError(f"iou is {iou}; expected more than 0 and at most 1.")
+    file = truth / FILE if truth.is_dir() else truth
+    if file.is_file():
+        protocol, settings = ANNOTATED, {ALL: _on_annotations(detections, file, heights_px, iou)}
+    elif truth.is_dir():
+        protocol, settings = WIDER, _on_wider(detections, truth, heights_px, iou)
+    else:
+        raise DataError(f"{truth}: there is no such file or folder. Expected ground truth: see docs/detection.md.")
+    found = {name: _summary(evaluation, confidence) for name, evaluation in settings.items()}
+    metrics = {**labels, "protocol": protocol, "iou": iou, "confidence": confidence, "settings": found}
+    write_text(output, json.dumps(metrics, indent=1) + "\n")
+    rows = [_group_row(labels, name, g, confidence) for name, e in settings.items() for g in e.groups]
+    write_csv(groups, GROUP_COLUMNS, rows)
+    write_csv(curve, CURVE_COLUMNS, [row for name, e in settings.items() for row in _curve_rows(name, e)])
+    if figure is not None and png is not None:
+        curves = {name: e.curve for name, e in settings.items()}
+        points = {name: (e.recall.value, e.precision.value) for name, e in settings.items()}
+        title = f"{labels['detector']} on {labels['dataset']}"
+        shown = [(g.kind, g.name, Proportion(g.found, g.faces)) for g in list(settings.values())[-1].groups]
+        write_figure(draw_detection(title, labels["data"], curves, points, shown, iou, confidence), figure, png)
+    for name, e in settings.items():
+        recall, precision = found[name]["recall"], found[name]["precision"]
+        print(
+            f"detect-eval: {name}: {e.curve.faces} faces in {e.images} images: "
+            f"AP {_percent(e.curve.average_precision)}, recall {_spoken(recall)}, precision {_spoken(precision)}"
+        )
+
+
+def _on_annotations(detections: Path, file: Path, heights_px: Sequence[float], iou: float) -> Evaluation:
+    """Every image counts, those without a face too; images with a part of a face alone are set aside."""
+    truth = read_face_truth(file)
+    found = _read_boxes(detections)
+    _demand_all(truth.faces, found, detections)
+    paths = [path for path in sorted(truth.faces) if path not in truth.unclear]
+    faces = {path: _faces(truth.faces[path]) for path in paths}
+    marks = {path: mark(found[path], faces[path], iou) for path in paths}
+    listed = [face for path in paths for face in truth.faces[path]]
+    limits = normalised(marks.values())
+    by_iou = {
+        f"{value:g}": sum(int(mark(found[path], faces[path], value).hit.sum()) for path in paths)
+        for value in OTHER_IOUS
+    }
+    shares = np.concatenate([covered(found[p][:, :4], faces[p].boxes) for p in paths] or [np.zeros(0)])
+    return Evaluation(
+        curve=precision_recall(list(marks.values()), len(listed), limits),
+        marks=marks,
+        groups=recall_groups(listed, [hit for p in paths for hit in _found(marks[p], len(truth.faces[p]))], heights_px),
+        limits=limits,
+        images=len(paths),
+        more={
+            "unclear_images": len(truth.unclear),
+            "images_without_truth": len(set(found) - set(truth.faces)),
+            "images_with_a_missed_face": sum(
+                not all(_found(marks[path], len(truth.faces[path]))) for path in paths
+            ),
+            "recall_at_iou": {name: _number(hits / len(listed)) if listed else None for name, hits in by_iou.items()},
+            "mean_share_covered": _number(float(shares.mean())) if len(shares) else None,
+        },
+    )  # fmt: skip
+
+
+def _on_wider(detections: Path, folder: Path, heights_px: Sequence[float], iou: float) -> dict[str, Evaluation]:
+    settings = read_wider_truth(folder)
+    found = _read_boxes(detections)
+    evaluations = {}
+    for name, truth in settings.items():
+        _demand_all(truth, found, detections)
+        curve, marks = evaluate_wider(found, truth, iou)
+        listed, hits = [], []
+        for path, image in truth.items():
+            flags = _found(marks[path], len(image.boxes)) if path in marks else []
+            for box, counted, hit in zip(image.boxes.tolist(), image.counted, flags, strict=True):
+                if counted:
+                    listed.append(TrueFace(path, *box))
+                    hits.append(hit)
+        groups = recall_groups(listed, hits, heights_px)
+        limits = normalised(mark(found[path], faces, iou, closed=True) for path, faces in truth.items())
+        evaluations[name] = Evaluation(curve, marks, groups, limits, len(truth), {})
+    return evaluations
+
+
+def _read_boxes(source: Path) -> dict[str, Floats]:
+    """Path -> (n, 5) boxes with scores, without those that stand for faces that were not found."""
+    if source.is_dir():
+        return read_wider_detections(source)
+    return {path: _array(boxes) for path, boxes in read_detections(source).items()}
+
+
+def _array(boxes: Sequence[Detection]) -> Floats:
+    rows = [(b.x0, b.y0, b.x1, b.y1, b.score) for b in boxes if b.score > 0]
+    return np.array(rows, np.float64).reshape(len(rows), 5)
+
+
+def _faces(faces: Sequence[TrueFace]) -> Faces:
+    boxes = np.array([(f.x0, f.y0, f.x1, f.y1) for f in faces], np.float64).reshape(len(faces), 4)
+    return Faces(boxes, np.ones(len(faces), bool))
+
+
+def _found(marks: Marks, faces: int) -> list[bool]:
+    """Whether each face of an image was found."""
+    flags = np.zeros(faces, bool)
+    flags[marks.face[marks.hit]] = True
+    return flags.tolist()
+
+
+def _demand_all(truth: Mapping[str, Any], found: Mapping[str, Any], source: Path) -> None:
+    missing = missing_from(truth, found)
+    if missing:
+        raise DataError(
+            f"{source}: does not list {missing[0]} ({len(missing)} of {len(truth)} images of the ground truth). Detect "
+            f"all of them; an image without a face is listed, too."
+        )
+
+
+def _summary(e: Evaluation, confidence: float) -> dict[str, Any]:
+    detections = sum(len(m.scores) for m in e.marks.values())
+    ignored = sum(int(m.ignored.sum()) for m in e.marks.values())
+    return {
+        "images": e.images,
+        "faces": e.curve.faces,
+        "detections": detections,
+        "ignored_detections": ignored,
+        "false_positives": e.false_positives,
+        "false_positives_per_image": _number(e.false_positives / len(e.marks)) if e.marks else None,
+        "average_precision": _number(e.curve.average_precision),
+        "recall": with_intervals(e.recall, confidence),
+        "precision": with_intervals(e.precision, confidence),
+        **e.more,
+    }
+
+
+def with_intervals(share: Proportion, confidence: float) -> dict[str, Any]:
+    """`{value, hits, n, wilson: [low, high], clopper_pearson: [low, high]}`, in 0..1; value None without a case."""
+    wilson, exact = share.wilson(confidence), share.clopper_pearson(confidence)
+    return {
+        "value": _number(share.value),
+        "hits": share.hits,
+        "n": share.n,
+        "wilson": [_number(v) for v in wilson],
+        "clopper_pearson": [_number(v) for v in exact],
+    }
+
+
+def _group_row(labels: Mapping[str, str], setting: str, group: Group, confidence: float) -> list[object]:
+    share = Proportion(group.found, group.faces)
+    numbers = (share.value, *share.wilson(confidence), *share.clopper_pearson(confidence))
+    names = (labels["dataset"], labels["detector"], setting, group.kind, group.name, group.faces, group.found)
+    return [*names, *(_number(v) for v in numbers)]
+
+
+def _curve_rows(setting: str, e: Evaluation) -> list[list[object]]:
+    low, high = e.limits
+    scores = low + e.curve.thresholds * (high - low)
+    return [
+        [setting, f"{score:.6g}", _number(p), _number(r)]
+        for score, p, r in zip(scores, e.curve.precision.tolist(), e.curve.recall.tolist(), strict=True)
+    ]
+
+
+def _number(value: float) -> float | None:
+    """Six digits; None for NaN, which JSON does not have."""
+    return None if math.isnan(value) else round(value, 6)
+
+
+def _percent(value: float) -> str:
+    return "–" if math.isnan(value) else f"{100 * value:.1f} %"
+
+
+def _spoken(share: Mapping[str, Any]) -> str:
+    if share["value"] is None:
+        return "– (no case)"
+    low, high = share["wilson"]
+    return f"{100 * share['value']:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
