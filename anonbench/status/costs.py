@@ -17,9 +17,8 @@ from anonbench.costs.estimate import Estimator
 from anonbench.dag import Job
 from anonbench.journal import DONE as SUCCEEDED
 from anonbench.journal import LOST, RUNNING, Event
-from anonbench.status.states import DONE, KILLED, JobState, Measured, of_state
+from anonbench.status.states import DONE, GPU_RULES, KILLED, JobState, Measured, of_state
 
-NETWORK_RULES = ("train", "embed", "evaluate")  # those that use a GPU
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,7 @@ def _median(values: Sequence[Measured]) -> Measured:
 
 
 def _estimate(estimator: Estimator, job: Job, on_gpu: bool, config: Mapping[str, Any]) -> Measured | None:
-    gpu = on_gpu and job.rule in NETWORK_RULES
+    gpu = on_gpu and job.rule in GPU_RULES
     try:
         seconds = estimator.estimate(job.rule, job.wildcards, "cuda" if gpu else "cpu").seconds
         gpus = int(config["models"][job.wildcards["model"]].get("gpus", 1)) if gpu and job.rule == "train" else int(gpu)

@@ -32,6 +32,7 @@ from anonbench.versioning.cells import stage_name
 DONE, FAILED, KILLED, INTERRUPTED, LEFT = "done", "failed", "killed", "interrupted", "left"
 STATES = (DONE, RUNNING, FAILED, KILLED, INTERRUPTED, LEFT)
 UNFINISHED = (FAILED, KILLED, INTERRUPTED)
+GPU_RULES = ("train", "embed")
 SLURM_LOGS = (".snakemake/slurm_logs", "logs/slurm")
 
 
@@ -127,7 +128,7 @@ def read_measured(stamp: Path, record: Record | None) -> Measured | None:
     try:
         entry = json.loads(stamp.read_text(encoding="utf-8"))
         seconds, machine = float(entry["seconds"]), entry["machine"]
-        on_gpu = entry["stage"] in ("train", "embed", "evaluate") and machine["device"] not in machine["platform"]
+        on_gpu = entry["stage"] in GPU_RULES and machine["device"] not in machine["platform"]
         gpus = record.gpus if record and record.state == DONE else int(on_gpu)
         return Measured(seconds, float(entry.get("cpu_seconds", seconds)), int(entry.get("threads", 1)), gpus)
     except (OSError, ValueError, KeyError, TypeError):
