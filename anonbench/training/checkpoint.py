@@ -6,6 +6,7 @@ import contextlib
 import logging
 import shutil
 import time
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,13 +41,23 @@ def _write(path: Path, content: Mapping[str, Any]) -> None:
             raise
 
 
+def _read(path: Path, device: torch.device) -> dict[str, Any]:
+    """The content of a file by `_write`; raises whatever its parsers meet in a damaged one."""
+    with zipfile.ZipFile(path) as archive:
+        damaged = archive.testzip()  # torch does not compare the checksums: one wrong bit would become a wrong weight
+    if damaged:
+        raise ValueError(f"{damaged} in it is damaged")
+    content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    return content
+
+
 def load_network(path: Path) -> tuple[ReidNetwork, dict[str, Any]]:
     """The network of a file by `save_network`, on the CPU in eval mode, and its model's config entry.
 
     Raises `TrainingError` when the file is missing, damaged, or of another architecture than the code now builds.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = _read(path, torch.device("cpu"))
         if content["format"] != FORMAT:
             raise ValueError(f"format {content['format']}, expected {FORMAT}")
         entry: dict[str, Any] = content["model"]
@@ -59,7 +70,7 @@ def load_network(path: Path) -> tuple[ReidNetwork, dict[str, Any]]:
         # torch.load raises whatever its parsers meet in a damaged file
         raise TrainingError(
             f"{path}: not a checkpoint that this version can load ({type(error).__name__}: {error}). "
-            f"Remove the file and train again."
+            f"Remove the file and train again: `snakemake` with its path as target."
         ) from error
     return network.eval(), entry
 
@@ -87,7 +98,7 @@ class Resume:
         if not self.file.exists():
             return None
         try:
-            state: dict[str, Any] = torch.load(self.file, map_location=device, weights_only=True)
+            state = _read(self.file, device)
             key = state["key"]
         except Exception as error:  # whatever is wrong with the file, a training from the start mends it
             logger.warning(
