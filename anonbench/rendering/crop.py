@@ -90,18 +90,18 @@ class Studio:
             return self._draw_empty(shape, camera, light, rng)
         figure, face_area_m2 = self.figure(plan.person)
         pose = sample_pose(rng)
-        yaw = _draw_yaw(view or plan.view or camera.draw_view(rng), rng)
+        yaw = draw_yaw(view or plan.view or camera.draw_view(rng), rng)
         turn = rotation_x(camera.pitch + rng.normal(0, 0.02)) @ rotation_y(yaw)
         posed = figure.pose(pose, turn)
         projection = self._frame(shape, posed, camera, plan.kind == POOR, rng)
-        layer = self._paint_figure(shape, figure, posed, projection, light)
+        layer = paint_figure(shape, figure, posed, projection, light)
 
         image = self._backdrop(camera, rng).cut(rng, shape, projection.scale, projection.foot_y)
         image *= F(light.level)
         visible = layer.covered.copy()
         crowd = rng.random() < self.spec.bystander_share
         other = self._bystander(shape, camera, projection, light, rng) if crowd else None
-        _contact_shadow(image, projection)
+        contact_shadow(image, projection)
         if other and not other[1]:
             image[other[0].covered] = other[0].colours
         self._put_luggage(image, figure.identity, yaw, camera, projection, light, nearer=False)
@@ -126,20 +126,10 @@ class Studio:
         identity = sample_identity(self.spec.seed, number, self.spec.clothes_group)
         raster_scale = self.crop_scale * self.spec.supersampling
         figure = build_figure(identity, raster_scale * POINT_DENSITY)
-        self._figures[number] = (figure, self._frontal_face_area(figure, raster_scale))
+        self._figures[number] = (figure, frontal_face_area(figure, raster_scale))
         if len(self._figures) > FIGURES_KEPT:
             self._figures.popitem(last=False)
         return self._figures[number]
-
-    def _frontal_face_area(self, figure: Figure, scale: float) -> float:
-        posed = figure.pose(STANDING, np.eye(3, dtype=F))
-        size = round(0.5 * scale)
-        nose = posed.joints["nose"]
-        projection = Projection(scale, size / 2, size / 2 + float(nose[1]) * scale, 1e6)
-        columns, rows = projection(posed.points)
-        index = splat(columns, rows, posed.points[:, 2], size, size)
-        parts = figure.cloud.part[posed.chosen[index[index >= 0]]]
-        return float((parts == Part.FACE).sum()) / scale**2
 
     def _backdrop(self, camera: Camera, rng: np.random.Generator) -> Backdrop:
         key = (camera.number, int(rng.integers(self.spec.backdrops_per_camera)))
@@ -172,29 +162,6 @@ class Studio:
         top = (1 - fill) * height * margin
         return Projection(scale, foot_x, top - float(rows.min()) * scale, distance)
 
-    @staticmethod
-    def _paint_figure(shape: Shape, figure: Figure, posed: PosedPoints, projection: Projection, light: Light) -> Layer:
-        height, width = shape
-        columns, rows = projection(posed.points)
-        index = splat(columns, rows, posed.points[:, 2], width, height)
-        covered = index >= 0
-        nearest = index[covered]
-        source = posed.chosen[nearest]
-        cloud = figure.cloud
-        surface = Surface(
-            covered=covered,
-            points=posed.points[nearest],
-            normals=posed.normals[nearest],
-            albedo=cloud.albedo[source],
-            gloss=cloud.gloss[source],
-            part=cloud.part[source],
-            scale=projection.scale,
-        )
-        part, depth = np.zeros(covered.shape, np.uint8), np.zeros(covered.shape, F)
-        part[covered], depth[covered] = surface.part, surface.points[:, 2]
-        colours = shade(surface, posed.blockers, light) if len(nearest) else np.zeros((0, 3), F)
-        return Layer(covered, part, depth, colours)
-
     def _bystander(
         self, shape: Shape, camera: Camera, person: Projection, light: Light, rng: np.random.Generator
     ) -> tuple[Layer, bool]:
@@ -211,7 +178,7 @@ class Studio:
             person.foot_y - behind * math.sin(camera.pitch) * person.scale,
             person.distance_m + behind,
         )
-        return self._paint_figure(shape, figure, posed, placed, light), behind < 0
+        return paint_figure(shape, figure, posed, placed, light), behind < 0
 
     # ------------------------------------------------------------------------------------------ surroundings
     def _occlude(
@@ -313,12 +280,49 @@ def render_portrait(seed: int, person: int, view: str = "front", height_px: int 
     return Studio(spec).draw(plan, view)
 
 
-def _draw_yaw(view: str, rng: np.random.Generator) -> float:
+def frontal_face_area(figure: Figure, scale: float) -> float:
+    """The area of a face seen from the front in square metres; scale: pixels per metre at which it is counted."""
+    posed = figure.pose(STANDING, np.eye(3, dtype=F))
+    size = round(0.5 * scale)
+    nose = posed.joints["nose"]
+    projection = Projection(scale, size / 2, size / 2 + float(nose[1]) * scale, 1e6)
+    columns, rows = projection(posed.points)
+    index = splat(columns, rows, posed.points[:, 2], size, size)
+    parts = figure.cloud.part[posed.chosen[index[index >= 0]]]
+    return float((parts == Part.FACE).sum()) / scale**2
+
+
+def paint_figure(shape: Shape, figure: Figure, posed: PosedPoints, projection: Projection, light: Light) -> Layer:
+    """A posed figure on a raster of a shape (height, width), lit."""
+    height, width = shape
+    columns, rows = projection(posed.points)
+    index = splat(columns, rows, posed.points[:, 2], width, height)
+    covered = index >= 0
+    nearest = index[covered]
+    source = posed.chosen[nearest]
+    cloud = figure.cloud
+    surface = Surface(
+        covered=covered,
+        points=posed.points[nearest],
+        normals=posed.normals[nearest],
+        albedo=cloud.albedo[source],
+        gloss=cloud.gloss[source],
+        part=cloud.part[source],
+        scale=projection.scale,
+    )
+    part, depth = np.zeros(covered.shape, np.uint8), np.zeros(covered.shape, F)
+    part[covered], depth[covered] = surface.part, surface.points[:, 2]
+    colours = shade(surface, posed.blockers, light) if len(nearest) else np.zeros((0, 3), F)
+    return Layer(covered, part, depth, colours)
+
+
+def draw_yaw(view: str, rng: np.random.Generator) -> float:
+    """How far a body is turned away from the camera in a view, radians."""
     low, high = YAW_RANGES_DEG[VIEWS.index(view)]
     return math.radians(float(rng.uniform(low, high))) * float(rng.choice([-1, 1]))
 
 
-def _contact_shadow(image: Array, person: Projection) -> None:
+def contact_shadow(image: Array, person: Projection) -> None:
     """Darken the ground around a person's feet, in place."""
     height, width = image.shape[:2]
     top = max(0, int(person.foot_y - 0.25 * person.scale))
