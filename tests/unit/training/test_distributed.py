@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -161,7 +162,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pixels = rng.integers(0, 256, (60, 30, 3), dtype=np.uint8)
         (folder / f"{number}.png").write_bytes(encode_image(pixels, ".png", 90))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(Path(__file__).parent))
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
         launch(in_a_rank, {"folder": folder}, ranks=2, threads=2)
     return folder
 

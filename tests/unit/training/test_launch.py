@@ -24,7 +24,7 @@ PATIENCE = 60  # seconds, on a busy machine
 
 @pytest.fixture(autouse=True)
 def _ranks_find_this_module(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
