@@ -95,8 +95,9 @@ def as_text(found: Recovered, root: Path) -> str:
     ]
     run = read_last_run(root)
     if run is not None:
-        options = f" --configfile {' '.join(run['configfiles'])}" if run["configfiles"] else ""
-        lines.append(f"Go on with the command of before: snakemake …{options} {' '.join(run['targets'])}".rstrip())
+        words = ["snakemake", *run["targets"], "…"]
+        words += ["--configfile", *run["configfiles"]] if run["configfiles"] else []
+        lines.append(f"Go on with the command of before: {' '.join(words)}")
     return "\n".join(lines)
 
 

@@ -31,7 +31,7 @@ class Run:
     process: subprocess.Popen[bytes]
     log: Path
 
-    def end(self, timeout: float = 600) -> int:
+    def end(self, timeout: float = 1800) -> int:
         """Its exit status."""
         return self.process.wait(timeout)
 
@@ -112,7 +112,7 @@ class Folder:
                     run.process.wait()
 
 
-def wait_until(true: Callable[[], object], what: str, seconds: float = 300, of: Run | None = None) -> None:
+def wait_until(true: Callable[[], object], what: str, seconds: float = 900, of: Run | None = None) -> None:
     """Look four times a second until something is true; fails after `seconds`, or when a run has ended before."""
     end = time.monotonic() + seconds
     while not true():

@@ -69,16 +69,19 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def local(folders: Path, sandbox: Sandbox) -> Folder:
+def local(folders: Path, sandbox: Sandbox) -> Iterator[Folder]:
     """A copy in which config/test.yaml has been run on this machine, without SLURM."""
     folder = Folder.copy(folders / "local", sandbox)
     run = folder.start("--cores", "2", "--configfile", "config/test.yaml", "--quiet", "all", profile=None)
-    assert run.end() == 0, run.text()[-4000:]
-    return folder
+    try:
+        assert run.end() == 0, run.text()[-4000:]
+        yield folder
+    finally:
+        folder.end_all()
 
 
 @pytest.fixture(scope="session")
-def trials(local: Folder) -> Iterator[Run]:
+def trials(local: Folder) -> Run:
     """Jobs that die or wait, through the SLURM profile, on data that is there. It takes two minutes, of which most are
     waiting: it goes on beside the pipeline's tests."""
     shutil.copyfile(Path(__file__).parent / "trial_network.py", local.root / "trial_network.py")
@@ -92,11 +95,10 @@ def trials(local: Folder) -> Iterator[Run]:
         "--", *(RESULT.format(name) for name in TRIALS if name not in ("broken", "plain")),
         METRICS.format("broken"), METRICS.format("plain"),
     )  # fmt: skip
-    yield run
-    local.end_all()
+    return run
 
 
 @pytest.fixture(scope="session")
 def ended_trials(trials: Run) -> Run:
-    trials.end(400)
+    trials.end()
     return trials

@@ -30,7 +30,7 @@ SEARCHED = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/s
 PORTS = 70  # slurmctld, slurmd, and what srun listens on
 DIE_WITH_PARENT = 1  # prctl(PR_SET_PDEATHSIG)
 # What scontrol tells of a job: the transcript's columns.
-SHOWN = ("JobId", "JobState", "ExitCode", "RunTime", "TimeLimit", "Partition", "NumCPUs", "TRES", "Comment")
+SHOWN = ("JobId", "JobState", "ExitCode", "RunTime", "TimeLimit", "Partition", "TRES", "TresPerJob", "Comment")
 
 
 def missing_programs() -> list[str]:

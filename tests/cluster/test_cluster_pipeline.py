@@ -16,6 +16,7 @@ from cluster_folder import Folder, Run, wait_until
 from slurm_sandbox import Sandbox
 
 CONFIG = ("--configfile", "config/test.yaml")
+MORE = 20  # jobs done before Snakemake is killed again
 # At most three CPUs of the sandbox at once: the machine has two.
 PARTITIONS = "partitions: {pipeline: {max_gpu: 0}}\n"
 
@@ -58,7 +59,7 @@ def test_ctrl_c_cancels_the_jobs_and_unlocks(folder: Folder) -> None:
 def test_sigterm_lets_running_jobs_end_and_unlocks(folder: Folder) -> None:
     before = folder.done()
     run = start(folder)
-    wait_until(lambda: at_work(folder, len(before) + 20), "20 more jobs done", of=run)
+    wait_until(lambda: at_work(folder, len(before) + MORE), "more jobs done", of=run)
     run.process.send_signal(signal.SIGTERM)
     assert run.end(120) != 0
     assert folder.queue() == []
@@ -73,7 +74,7 @@ def cancelled(folder: Folder) -> set[str]:
 def test_recover_refuses_while_snakemake_lives(folder: Folder) -> None:
     before = folder.done()
     run = start(folder)
-    wait_until(lambda: at_work(folder, len(before) + 20), "20 more jobs done", of=run)
+    wait_until(lambda: at_work(folder, len(before) + MORE), "more jobs done", of=run)
     assert f"process {run.process.pid}" in folder.anonbench("recover", status=2)
     run.process.kill()
     run.end()

@@ -281,7 +281,7 @@ def test_the_command_of_before_is_named(place: Place) -> None:
         "1 jobs finished without being noted: taken as done",
         "  a",
         "0 jobs begun and not finished: the next run makes them",
-        "Go on with the command of before: snakemake … --configfile config/paper.yaml results/b.txt",
+        "Go on with the command of before: snakemake results/b.txt … --configfile config/paper.yaml",
     ]
 
 
