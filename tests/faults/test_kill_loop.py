@@ -1,0 +1,233 @@
+"""The test pipeline, killed again and again at random moments, ends with the bytes of a run that nobody disturbed.
+
+Every kind of end is tried: a power cut, Snakemake alone (its jobs live on and meet their successors), single jobs, a
+shutdown, Ctrl-C. What Snakemake had recorded as finished must never be started again.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from anonbench.dag import Job, workflow_jobs
+from anonbench.journal import RUNNING, Event, Record, process_is_here, read_events, read_record
+
+REPOSITORY = Path(__file__).parents[2]
+CONFIG = "config/test.yaml"
+KILLS = 32
+SEED = 20201130
+AFTER_S = (0.0, 2.5)  # between the moment when enough is done for the next kill, and that kill
+COMPARED = ("results/tables/*.csv", "results/statistics/*.csv", "results/metrics/**/*.json")
+POWER, ALONE, JOB, SHUTDOWN, POLITE, CTRL_C = KINDS = (
+    "SIGKILL to everything", "SIGKILL to Snakemake alone", "SIGKILL to a job", "SIGTERM to everything",
+    "SIGTERM to Snakemake alone", "SIGINT to everything",
+)  # fmt: skip
+pytestmark = [pytest.mark.slow, pytest.mark.minutes]
+
+
+@dataclass
+class Workplace:
+    """A copy of the repository in which the pipeline runs, and what has happened to it."""
+
+    root: Path
+    jobs: list[Job] = field(default_factory=list)
+    kills: list[str] = field(default_factory=list)
+    # At each kill: how many events there were, and the stamps of the jobs that Snakemake had recorded as finished.
+    finished: list[tuple[int, set[str]]] = field(default_factory=list)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Snakemake as the leader of a process group of its own, in which its jobs are too."""
+        with (self.root / "output.txt").open("a") as output:
+            return subprocess.Popen(
+                [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, "--configfile", CONFIG],
+                cwd=self.root, env={**os.environ, "PYTHONPATH": str(self.root)}, text=True,
+                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+
+    def run(self, *arguments: str) -> int:
+        return self.start(*arguments).wait(timeout=900)
+
+    def anonbench(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "anonbench.cli", *arguments],
+            cwd=self.root, env={**os.environ, "PYTHONPATH": str(self.root)},
+            capture_output=True, text=True, check=False, timeout=300,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def mend(self, chance: random.Random) -> None:
+        """After a SIGKILL of Snakemake: half of the time as its message says, half of the time as our documents say."""
+        if chance.random() < 0.5:
+            assert self.run("--unlock") == 0, self.output()
+        else:
+            self.anonbench("recover")
+
+    def output(self) -> str:
+        return (self.root / "output.txt").read_text()
+
+    def done(self) -> int:
+        return sum((self.root / job.stamp).exists() for job in self.jobs if job.stamp)
+
+    def running(self) -> list[Record]:
+        """The stage processes that are alive, orphans too."""
+        records = map(read_record, (self.root / "results/.status").glob("*/**/*.json"))
+        return [r for r in records if r and r.state == RUNNING and process_is_here(r.pid, r.born, r.host)]
+
+    def recorded(self) -> set[str]:
+        """The stamps of the jobs that Snakemake takes for finished."""
+        return {str(job.stamp) for job in self.jobs if all(map(self._is_recorded, job.outputs))}
+
+    def _is_recorded(self, output: str) -> bool:
+        name = base64.urlsafe_b64encode(output.encode()).decode()
+        marks = self.root / ".snakemake"
+        return (
+            (self.root / output).exists()
+            and (marks / "metadata" / name).is_file()
+            and not (marks / "incomplete" / name).exists()
+        )
+
+    def files(self) -> dict[str, bytes]:
+        found = sorted(path for pattern in COMPARED for path in self.root.glob(pattern))
+        return {path.relative_to(self.root).as_posix(): path.read_bytes() for path in found}
+
+
+def copy_repository(root: Path) -> Workplace:
+    """The repository as a clone would hold it: nothing that git ignores."""
+    names = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=REPOSITORY, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    for name in filter(None, names.split("\0")):
+        if (REPOSITORY / name).exists():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(REPOSITORY / name, root / name, follow_symlinks=False)
+    return Workplace(root)
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
+    """A run that nobody disturbs."""
+    place = copy_repository(tmp_path_factory.mktemp("calm") / "anonbench")
+    assert place.run() == 0, place.output()
+    yield place
+    shutil.rmtree(place.root)
+
+
+@pytest.fixture(scope="module")
+def restless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
+    """The same with kills, at the end complete."""
+    place = copy_repository(tmp_path_factory.mktemp("restless") / "anonbench")
+    place.jobs = workflow_jobs([REPOSITORY / CONFIG], root=place.root)
+    kill_often(place, KILLS, random.Random(SEED))
+    yield place
+    for record in place.running():  # after a failure
+        os.kill(record.pid, signal.SIGKILL)
+    shutil.rmtree(place.root)
+
+
+def kill_often(place: Workplace, kills: int, chance: random.Random, *arguments: str) -> None:
+    """Run the pipeline to its end through so many kills, spread evenly over its jobs and over the kinds of kills."""
+    kinds = [KINDS[number % len(KINDS)] for number in range(kills)]
+    chance.shuffle(kinds)
+    locked = False
+    while len(place.kills) < kills:
+        if locked:
+            place.mend(chance)
+        kind = kinds[len(place.kills)]
+        # With --keep-going, Snakemake outlives the kill of a job until nothing is left that it can do.
+        process = place.start("--keep-going", *arguments)
+        while kind == JOB and len(place.kills) < kills and wait_for_moment(place, process, kills, chance):
+            kill(place, process, JOB, chance)
+            kind = kinds[len(place.kills)] if len(place.kills) < kills else JOB
+        if len(place.kills) < kills and wait_for_moment(place, process, kills, chance):
+            kill(place, process, kind, chance)
+        locked = process.wait(timeout=120) == -signal.SIGKILL
+        place.finished.append((len(read_events(place.root)), place.recorded()))
+    if locked:
+        place.mend(chance)
+    assert place.run(*arguments) == 0, place.output()
+
+
+def wait_for_moment(place: Workplace, process: subprocess.Popen[str], kills: int, chance: random.Random) -> bool:
+    """Wait until so much is done that it is time for the next kill, and a job runs; False when Snakemake has ended."""
+    wanted = len(place.jobs) * len(place.kills) // (kills + 2)
+    while process.poll() is None and (place.done() < wanted or not place.running()):
+        time.sleep(0.05)
+    deadline = time.monotonic() + chance.uniform(*AFTER_S)
+    while process.poll() is None and (time.monotonic() < deadline or not place.running()):
+        time.sleep(0.02)
+    return process.poll() is None
+
+
+def kill(place: Workplace, process: subprocess.Popen[str], kind: str, chance: random.Random) -> None:
+    """End something; it counts where it met a living Snakemake with a living job."""
+    alive = sorted(place.running(), key=lambda record: record.stamp)
+    if process.poll() is not None or not alive:
+        return
+    if kind == JOB:
+        os.kill(chance.choice(alive).pid, signal.SIGKILL)
+    elif kind in (ALONE, POLITE):
+        process.send_signal(signal.SIGKILL if kind == ALONE else signal.SIGTERM)
+    else:
+        number = {POWER: signal.SIGKILL, SHUTDOWN: signal.SIGTERM, CTRL_C: signal.SIGINT}[kind]
+        os.killpg(process.pid, number)
+    place.kills.append(kind)
+
+
+def starts_after(events: list[Event], number: int) -> Counter[str]:
+    return Counter(event.stamp for event in events[number:] if event.event == "start")
+
+
+def test_enough_kills_met_a_living_run(restless: Workplace, capfd: pytest.CaptureFixture[str]) -> None:
+    counts = Counter(restless.kills)
+    events = Counter(event.event for event in read_events(restless.root))
+    with capfd.disabled():
+        print(f"\n{len(restless.kills)} kills: {dict(counts)}; events in the journal: {dict(events)}")
+    assert len(restless.kills) >= 30
+    assert set(counts) == set(KINDS)
+    assert events["lost"] >= counts[POWER], "what was killed without a word was noticed"
+
+
+def test_the_results_are_those_of_a_run_without_kills(calm: Workplace, restless: Workplace) -> None:
+    expected, found = calm.files(), restless.files()
+    assert len(expected) > 40
+    assert list(found) == list(expected)
+    assert [name for name in expected if found[name] != expected[name]] == []
+
+
+def test_nothing_that_had_finished_was_started_again(restless: Workplace) -> None:
+    events = read_events(restless.root)
+    assert len(restless.finished) >= 10
+    assert len(restless.finished[-1][1]) > len(restless.jobs) / 2
+    for number, finished in restless.finished:
+        again = starts_after(events, number)
+        assert {stamp: again[stamp] for stamp in finished if again[stamp]} == {}
+
+
+def test_every_job_ended_well_and_nothing_is_left(restless: Workplace) -> None:
+    ends = Counter(event.stamp for event in read_events(restless.root) if event.event in ("done", "taken"))
+    assert set(ends) >= {job.stamp for job in restless.jobs}
+    assert restless.running() == []
+    assert list(restless.root.rglob("*.partial")) == []
+    assert [path for path in (restless.root / "results/.resume").rglob("*") if path.is_file()] == []
+
+
+def test_status_and_verify_agree(restless: Workplace) -> None:
+    status = json.loads(restless.anonbench("status", "--json"))
+    assert Counter(job["state"] for job in status["jobs"]) == {"done": len(restless.jobs)}
+    assert status["spent"]["wasted_attempts"] >= restless.kills.count(POWER)
+    restless.anonbench("verify", "--configfile", CONFIG)  # status 0: everything fits its stamp, the code and the config
