@@ -127,7 +127,8 @@ class TinyFaces:
         kept = non_maximum_suppression(boxes, logits, self.nms_iou)
         scores = 1 / (1 + np.exp(-logits[kept]))
         return [
-            Detection(*corners, score) for corners, score in zip(boxes[kept].tolist(), scores.tolist(), strict=True)
+            Detection(x0, y0, x1, y1, score)
+            for (x0, y0, x1, y1), score in zip(boxes[kept].tolist(), scores.tolist(), strict=True)
         ]
 
     @cached_property
