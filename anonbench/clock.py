@@ -31,9 +31,9 @@ def wait_for_inputs(inputs: Iterable[Path]) -> None:
         moments = (datetime.datetime.fromtimestamp(t).isoformat(" ", "seconds") for t in (newest, newest - ahead))
         raise DataError(
             f"{path}: is dated {next(moments)}, but the clock of this machine says {next(moments)}. Snakemake would "
-            f"remove what is made from it, since that would look older. Set the clock if it is wrong. If the date is, "
-            f"give the file that of now: `snakemake --touch` with the targets and config files of this run, or "
-            f"`touch -h {path}` for data of your own. Nothing is made again for it."
+            f"remove what is made from it, since that would look older. Set the clock if it is wrong. If the date is: "
+            f"`touch -h {path}` for data of your own; for what was made here `snakemake --touch --forceall` with the "
+            f"targets and config files of this run, then `anonbench verify`. Nothing is made again for it."
         )
     print(f"{path}: is dated {ahead:.1f} s ahead of this machine's clock; waiting.", file=sys.stderr, flush=True)
     time.sleep(ahead)

@@ -1,6 +1,7 @@
 # At the end of a dry run: what the planned jobs will cost; at the start of a run: word for `anonbench status`. No rule.
 import atexit
 
+from anonbench.clock import wait_for_inputs
 from anonbench.costs.estimate import MEASURED_HERE
 from anonbench.costs.rates import read_rates
 from anonbench.journal import write_last_run
@@ -36,5 +37,19 @@ if workflow.is_main_process:
     atexit.register(print_plan)
 
 
+def wait_for_sources():
+    """Refuse inputs that are dated ahead of the clock, before Snakemake removes the outputs of jobs it will start.
+
+    What one of these jobs makes anew (or dates anew, with --touch) gets the time of then.
+    """
+    jobs = list(workflow.dag.needrun_jobs())
+    made = {path for job in jobs for path in job.output}
+    try:
+        wait_for_inputs(Path(path) for job in jobs for path in job.input if path not in made)
+    except AnonbenchError as error:
+        raise WorkflowError(str(error)) from None
+
+
 onstart:
+    wait_for_sources()
     write_last_run([Path(file).resolve() for file in workflow.overwrite_configfiles], workflow.dag_settings.targets)
