@@ -230,6 +230,17 @@ def _figure_ranked(a: argparse.Namespace) -> None:
     ranked(a.spec["settings"], a.spec["evaluation"], a.spec["model"], a.ranks, a.label, a.output, a.png)
 
 
+def _audit(a: argparse.Namespace) -> None:
+    from anonbench.stages import audit
+
+    audited = audit.choose(a.dataset, a.detector, a.configfile, a.manifest, a.root, a.detections, a.rendered)
+    folder = a.output or audit.default_folder(audited)
+    if a.filled:
+        audit.report_audit(audited, folder, a.filled, a.confidence)
+    else:
+        audit.draw_audit(audited, folder, a.sample, a.seed, a.review, a.second)
+
+
 def _list(a: argparse.Namespace) -> None:
     from anonbench import registry
 
@@ -493,6 +504,23 @@ def _parser() -> argparse.ArgumentParser:
     spec(sub, "{settings: [{setting, features, queries, root}] * 2, evaluation, model}")
     sub.add_argument("--ranks", type=_at_least_one, default=10)
 
+    sub = command("audit", _audit, "what a detector missed, by a random sample that you look at")
+    sub.add_argument("dataset", help="a dataset of the configuration; with --manifest any name")
+    sub.add_argument("--detector", help="of the configuration; the only one with detections when left out")
+    sub.add_argument("--configfile", type=Path, action="extend", nargs="+", default=[], help="overlays")
+    sub.add_argument("--manifest", type=Path, help="instead of the configuration's; with --root and --detections")
+    sub.add_argument("--root", type=Path, help="folder of the images that the manifest names")
+    sub.add_argument("--detections", type=Path, help="what `anonbench detect` wrote")
+    sub.add_argument("--rendered", action="store_true", help="with --manifest: nobody real is shown")
+    sub.add_argument("--sample", type=_at_least_one, default=200, help="images to look at")
+    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--review", type=_at_least_one, default=72, help="pictures on the sheets of suspects")
+    sub.add_argument(
+        "--second", type=Path, nargs="+", default=[], help="boxes of other detectors, or at a lower threshold"
+    )
+    sub.add_argument("--output", type=Path, help="folder; results/audit/DATASET/DETECTOR when left out")
+    sub.add_argument("--filled", type=Path, help="the annotations with your verdicts: report instead of drawing")
+    sub.add_argument("--confidence", type=float, default=0.95, help="of the intervals")
     sub = command("list", _list, "list the known plug-ins of a kind")
     sub.add_argument("kind", choices=("anonymizers", "datasets", "detectors", "models"))
     sub.add_argument("--plugins", type=json.loads, default=[])
