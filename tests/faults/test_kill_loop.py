@@ -155,7 +155,7 @@ def kill_often(place: Workplace, kills: int, chance: random.Random, *arguments: 
             kind = kinds[len(place.kills)] if len(place.kills) < kills else JOB
         if len(place.kills) < kills and wait_for_moment(place, process, kills, chance):
             kill(place, process, kind, chance)
-        locked = process.wait(timeout=120) == -signal.SIGKILL
+        locked = process.wait(timeout=600) == -signal.SIGKILL
         place.finished.append((len(read_events(place.root)), place.recorded()))
     if locked:
         place.mend(chance)
