@@ -1,5 +1,7 @@
 """Augmentation of whole batches."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -30,6 +32,16 @@ def test_everything_off_only_normalizes(images: torch.Tensor) -> None:
     assert found.dtype == torch.float32
     assert found.shape == images.shape
     torch.testing.assert_close(found, normalize(images), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_parts_of_a_batch_change_as_the_whole_does(count: int, images: torch.Tensor) -> None:
+    everything = Augmentation(pad_crop=3, erase=0.7)
+    whole = everything.apply(images, seed=4)
+    edges = np.linspace(0, len(images), count + 1).astype(int)
+    parts = [slice(start, stop) for start, stop in itertools.pairwise(edges)]
+    found = torch.cat([everything.apply(images[part], 4, part, len(images)) for part in parts])
+    assert torch.equal(found, whole)
 
 
 def test_flip_always(images: torch.Tensor) -> None:

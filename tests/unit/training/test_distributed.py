@@ -32,7 +32,7 @@ from anonbench.training.samplers import IdentitySampler
 from anonbench.training.schedules import Constant
 
 # Largest difference of a tensor of weights, relative to its largest value. What differs between one rank and two is the
-# order in which sums are taken. Seen after 3 to 20 steps: 4e-6, as much as one rank differs from itself when its
+# order in which sums are taken. Seen after 2 to 12 steps: 2e-6, as much as one rank differs from itself when its
 # initial weights are changed by one part in ten million. Adam may turn the rounding error of a tiny gradient into a
 # step; here it did not.
 TOLERANCE = 1e-4

@@ -14,6 +14,7 @@ from anonbench.stages.embed import embed
 from anonbench.stages.train import train
 from anonbench.tables import write_manifest
 from anonbench.training.checkpoint import load_network, save_network
+from anonbench.training.data import load_images
 
 MODEL = {
     "method": "hacnn",  # the smallest: 3 million parameters
@@ -93,6 +94,25 @@ def test_outputs_of_embed(root: Path) -> None:
 
     embed(root / "out" / "checkpoint.pt", root / "manifest.csv", root, root / "again.npz", "cpu", 1, batch_size=8)
     np.testing.assert_allclose(np.load(root / "again.npz")["features"], content["features"], atol=1e-5)
+
+
+def test_embedding_takes_little_memory_where_there_is_little(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces: list[int] = []
+
+    def load(root: Path, paths: list[str], *options: object) -> torch.Tensor:
+        pieces.append(len(paths))
+        return load_images(root, paths, *options)
+
+    monkeypatch.setattr("anonbench.stages.embed.load_images", load)
+    for name, fitting in (("all", 10_000), ("some", 7), ("none", 0)):
+        monkeypatch.setattr("anonbench.stages.embed.images_that_fit", lambda _, n=fitting: n)
+        embed(root / "out" / "checkpoint.pt", root / "manifest.csv", root, tmp_path / name, "cpu", 1, batch_size=3)
+    assert pieces == [8, 6, 2, 3, 3, 2]  # whole batches
+    features = [np.load(tmp_path / name)["features"] for name in ("all", "some", "none")]
+    assert np.array_equal(features[0], features[1])
+    assert np.array_equal(features[0], features[2])
 
 
 def test_no_epochs_give_the_untrained_network(root: Path) -> None:
