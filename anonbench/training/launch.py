@@ -58,7 +58,7 @@ def launch(function: Callable[..., None], arguments: Mapping[str, Any], ranks: i
             local_addr=HERE,
             max_restarts=0,  # the workflow restarts jobs; a restarted training resumes
             logs_specs=DefaultLogsSpecs(log_dir=folder),
-            signals_to_handle=",".join(number.name for number in HANDLED),
+            signals_to_handle=",".join(_heeded()),
             shutdown_timeout=GRACE_SECONDS,
         )
         try:
@@ -92,6 +92,11 @@ def _cause(failures: Mapping[int, ProcessFailure], ranks: int) -> Exception:
     return TrainingError(f"rank {rank} ended with status {failure.exitcode}, without a message.")
 
 
+def _heeded() -> list[str]:
+    """The signals that end the ranks: not those that this process was started to ignore, as by nohup."""
+    return [number.name for number in HANDLED if signal.getsignal(number) is not signal.SIG_IGN]
+
+
 @contextlib.contextmanager
 def _surroundings(threads: int) -> Iterator[None]:
     """What ranks inherit, and what torchrun's launcher would leave behind in this process."""
@@ -109,7 +114,8 @@ def _surroundings(threads: int) -> Iterator[None]:
         os.environ.clear()
         os.environ.update(environment)
         for number, handler in handlers.items():
-            signal.signal(number, handler)
+            if handler is not None:  # not one of Python's
+                signal.signal(number, handler)
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
 from anonbench import progress
 from anonbench.errors import AnonbenchError, TrainingError
-from anonbench.training.launch import BUG, USER_ERROR, _cause, launch
+from anonbench.training.launch import BUG, USER_ERROR, _cause, _heeded, launch
 
 PATIENCE = 60  # seconds, on a busy machine
 
@@ -123,6 +123,15 @@ def test_ranks_do_not_outlive_their_parent(tmp_path: Path) -> None:
         parent.kill()
         parent.wait(PATIENCE)
     wait_for(lambda: not any(map(alive, pids(tmp_path))))
+
+
+def test_signals_that_are_ignored_stay_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert _heeded() == ["SIGTERM", "SIGINT", "SIGQUIT"]
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert "SIGHUP" in _heeded()
 
 
 def failure(folder: Path, rank: int, exitcode: int, error: Exception | None = None) -> ProcessFailure:
