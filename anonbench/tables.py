@@ -48,6 +48,9 @@ def read_csv(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, st
         if None in row or None in row.values():
             raise DataError(f"{path}:{reader.line_num}: expected {len(columns)} fields. Is the file cut off?")
         rows.append((reader.line_num, row))
+    if not text.endswith("\n"):  # every line that we write has an end; half a number would go unnoticed
+        lines = text.count("\n") + 1
+        raise DataError(f"{path}:{lines}: the file is cut off. Remove it and run the stage that writes it again.")
     return rows
 
 
