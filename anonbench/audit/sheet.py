@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -61,6 +62,13 @@ def draw_sheet(cells: Sequence[Cell], title: str, warning: str) -> RGB:
             upper = cell.image[: max(1, round(HEAD_SHARE * len(cell.image)))]
             sheet.paste(_shown(upper, cell.boxes, (HEAD_PX, height)), (left + CROP_PX + GAP, top + CAPTION_PX))
     return np.asarray(sheet)
+
+
+def encode_sheet(sheet: RGB) -> bytes:
+    """PNG, packed quickly: noise hardly gets smaller, and takes four times as long at the usual level."""
+    buffer = io.BytesIO()
+    Image.fromarray(sheet).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
 
 
 def _are_crops(sizes: Sequence[tuple[int, int]]) -> bool:

@@ -2,7 +2,8 @@
 
 In the order of the list:
 
-1. another detector (or the same one at a lower threshold) sees a face that this one does not, the surest first;
+1. another detector (or the same one at a lower threshold) sees a face where this one has no box, the surest first;
+   beside a box that is there the other's must be a sure one (`CLEAR`);
 2. there is no box where the head must be, most likely first: the share of the same person's other images from the same
    camera that have one, drawn towards the camera's share where these are few;
 3. the only box there has a low score, the lowest first.
@@ -26,6 +27,7 @@ HEAD = (0.1, 0.0, 0.9, 0.3)  # x0, y0, x1, y1 in shares of width and height: whe
 CROP_RATIO = 1.5  # height over width from which on a picture is taken for the crop of one person
 SAME_FACE = 0.3  # IoU from which on two detectors' boxes are one face
 NEIGHBOUR_WEIGHT = 2.0  # the camera's share counts like so many images of the person
+CLEAR = 0.3  # least score of another detector's box beside one that was found
 SURE = 0.6  # best score from which on an image is no suspect
 OTHER, NONE, ELSEWHERE, LOW = (
     "another detector sees a face here", "no box", "no box where the head must be", "low score",
@@ -88,7 +90,8 @@ def _best(image: IndexedImage, boxes: Sequence[Detection]) -> float:
 
 def _unseen(image: IndexedImage, boxes: Sequence[Detection], others: Sequence[Detection]) -> float:
     """The best score of another detector's box, where the head must be, that is none of these faces."""
-    candidates = [b for b in others if b.score > 0 and in_head_region(b, image.width, image.height)]
+    least = CLEAR if _best(image, boxes) else 0.0
+    candidates = [b for b in others if b.score > least and in_head_region(b, image.width, image.height)]
     if not candidates or not boxes:
         return max((b.score for b in candidates), default=0.0)
     overlap = overlaps(_corners(candidates), _corners(boxes)).max(axis=1)

@@ -14,13 +14,13 @@ from typing import Any
 import pandas as pd
 
 from anonbench.audit.sample import draw_sample
-from anonbench.audit.sheet import Cell, draw_sheet, per_sheet
+from anonbench.audit.sheet import Cell, draw_sheet, encode_sheet, per_sheet
 from anonbench.audit.suspects import Suspect, rank_suspects
 from anonbench.audit.verdicts import Listed, Tally, read_annotations, read_verdicts, tally, write_annotations
 from anonbench.config import merge, read_layer
 from anonbench.errors import AnonbenchError, ConfigError, DataError, nearest
 from anonbench.files import write_bytes, write_text
-from anonbench.images import encode_image, read_image
+from anonbench.images import read_image
 from anonbench.provenance import file_sha256
 from anonbench.records import Detection, IndexedImage
 from anonbench.report.layout import DASH, markdown_rows
@@ -172,7 +172,7 @@ def _draw_sheets(
         file = f"{name}_{start // held + 1:02d}.png"
         title = f"{audited.dataset}, {audited.detector}: {what}, {start + 1} to {start + len(part)}"
         sheet = draw_sheet(cells, title, "" if audited.rendered else WARNING)
-        write_bytes(folder / file, encode_image(sheet, ".png", 95))
+        write_bytes(folder / file, encode_sheet(sheet))
         shown |= {image.path: file for image in part}
     return shown
 
