@@ -297,15 +297,11 @@ def test_an_audit_of_200_rendered_crops_holds_the_truth(
     draw_audit(audited, tmp_path / "sample", size=200, seed=7, review=1)
     report = report_audit(audited, tmp_path / "sample", fill(tmp_path / "sample", lambda row: verdicts[row["path"]]))
     images, found = audited.read()
-    whole = tally(
-        [
-            (
-                Listed(0, "", i.camid, len(found[i.path]), i.path),
-                parse_verdict(verdicts[i.path], len(found[i.path]), ""),
-            )
-            for i in images
-        ]
-    )
+    judged = {
+        path: (Listed(0, "", 0, len(boxes), path), parse_verdict(verdicts[path], len(boxes), ""))
+        for path, boxes in found.items()
+    }
+    whole = tally(list(judged.values()))
     sampled = report["cameras"]["all"]
     assert sampled["images"] + sampled["skipped"] == 200
     assert whole.images + whole.skipped == len(verdicts)
