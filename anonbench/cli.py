@@ -88,6 +88,13 @@ def _train(a: argparse.Namespace) -> None:
     )  # fmt: skip
 
 
+def _train_detector(a: argparse.Namespace) -> None:
+    _claim_gpus(a)
+    from anonbench.stages.train_detector import train_detector
+
+    train_detector(a.data, a.spec, a.seed, a.output, a.history, a.resume_dir, a.device, a.threads)
+
+
 def _embed(a: argparse.Namespace) -> None:
     _claim_gpus(a)
     from anonbench.registry import load_plugins
@@ -420,6 +427,12 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--device", default="auto")
     sub.add_argument("--gpus", type=_at_least_one, default=1, help="GPUs, a process each, that train together")
     of_split(sub)
+    sub = stage("train-detector", _train_detector, "train TinyFaces on images with face boxes", "data")
+    spec(sub, "the training recipe")
+    sub.add_argument("--seed", type=int, required=True)
+    sub.add_argument("--history", type=Path, required=True)
+    sub.add_argument("--resume-dir", type=Path, required=True)
+    sub.add_argument("--device", default="auto")
     sub = stage("embed", _embed, "compute the features of query and gallery", "checkpoint", "manifest", "root")
     sub.add_argument("--device", default="auto")
     of_split(sub)

@@ -1,0 +1,65 @@
+"""Train TinyFaces on images with face boxes."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import anonbench.detectors._tinyfaces
+from anonbench.detectors._tinyfaces.face_images import FaceImage, read_face_csv, read_wider_face
+from anonbench.detectors._tinyfaces.train import TrainingEpoch, TrainingRecipe, train_tinyfaces
+from anonbench.detectors._tinyfaces.weights import save_network
+from anonbench.tables import write_csv
+from anonbench.training.checkpoint import Resume
+from anonbench.training.device import select_device
+
+HISTORY_COLUMNS = tuple(f.name for f in dataclasses.fields(TrainingEpoch))
+
+
+def train_detector(
+    data: Path,
+    spec: Mapping[str, Any],
+    seed: int,
+    output: Path,
+    history: Path,
+    resume_dir: Path,
+    device: str,
+    threads: int,
+) -> None:
+    """Train a network and write its weights and its history.
+
+    data: a folder in WIDER FACE's layout, of which the training split is used, or a CSV (`read_face_csv`).
+    spec: keys of `TrainingRecipe`. resume_dir: where the state of an unfinished training is kept; removed on success.
+    """
+    recipe = TrainingRecipe.from_config(spec)
+    images = read_face_csv(data) if data.is_file() else read_wider_face(data)
+    ignored = sum(int(image.ignore.sum()) for image in images)
+    faces = sum(len(image.boxes) for image in images) - ignored
+    print(f"train-detector: {len(images)} images, {faces} faces, {ignored} ignored")
+    faces = sum(len(image.boxes) for image in images)
+    ignored = sum(int(image.ignore.sum()) for image in images)
+    print(f"train-detector: {len(images)} images, {faces - ignored} faces, {ignored} ignored")
+    where = select_device(device, threads)
+    workers = threads if where.type == "cuda" else 0  # on a CPU the network needs the threads
+    resume = Resume(resume_dir, _key(spec, seed, images))
+    network, rows = train_tinyfaces(images, recipe, seed, where, resume, workers)
+    save_network(output, network)
+    write_csv(history, HISTORY_COLUMNS, (dataclasses.astuple(row) for row in rows))
+    resume.remove()
+
+
+def _key(spec: Mapping[str, Any], seed: int, images: Sequence[FaceImage]) -> str:
+    """What a saved state must have in common with this training: recipe, seed, data, code."""
+    data = [
+        (image.path.name, image.path.stat().st_size, image.boxes.tolist(), image.ignore.tolist()) for image in images
+    ]
+    folders = [Path(path) for path in anonbench.detectors._tinyfaces.__path__]
+    code = [path.read_text(encoding="utf-8") for folder in folders for path in sorted(folder.glob("*.py"))]
+    text = json.dumps([dict(spec), seed, data, code, torch.__version__], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
