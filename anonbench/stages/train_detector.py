@@ -42,9 +42,6 @@ def train_detector(
     ignored = sum(int(image.ignore.sum()) for image in images)
     faces = sum(len(image.boxes) for image in images) - ignored
     print(f"train-detector: {len(images)} images, {faces} faces, {ignored} ignored")
-    faces = sum(len(image.boxes) for image in images)
-    ignored = sum(int(image.ignore.sum()) for image in images)
-    print(f"train-detector: {len(images)} images, {faces - ignored} faces, {ignored} ignored")
     where = select_device(device, threads)
     workers = threads if where.type == "cuda" else 0  # on a CPU the network needs the threads
     resume = Resume(resume_dir, _key(spec, seed, images))
