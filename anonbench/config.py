@@ -75,6 +75,10 @@ def _explain(error: jsonschema.ValidationError) -> str:
 
 
 def _check_plugins(config: Mapping[str, Any]) -> None:
+    for name, entry in config["face_images"].items():
+        _at(f"face_images.{name}", lambda e=entry: _check_face_images(e))
+    for name, entry in config["face_trainings"].items():
+        _at(f"face_trainings.{name}", lambda e=entry: _check_face_training(e))
     for name, entry in config["detectors"].items():
         _at(f"detectors.{name}", lambda e=entry: _check_detector(e))
     for name, entry in config["variants"].items():
@@ -91,6 +95,19 @@ def _check_plugins(config: Mapping[str, Any]) -> None:
     for name, entry in config["models"].items():
         recipe, gpus = config["recipes"][entry["recipe"]], entry.get("gpus", 1)
         _at(f"models.{name}", lambda r=recipe, g=gpus: _check_gpus(r, g))
+
+
+def _check_face_images(entry: Mapping[str, Any]) -> None:
+    if "render" in entry:
+        from anonbench.stages.render_faces import read_crowd
+
+        read_crowd(entry["render"])
+
+
+def _check_face_training(entry: Mapping[str, Any]) -> None:
+    from anonbench.detectors._tinyfaces.train import TrainingRecipe
+
+    TrainingRecipe.from_config(entry["recipe"])
 
 
 def _check_detector(entry: Mapping[str, Any]) -> None:
@@ -141,6 +158,15 @@ def _check_references(config: Mapping[str, Any]) -> None:
                 f"datasets.{name}.root is '{entry['root']}'; rendered data goes to {RENDERED_ROOT}/{name}, so that "
                 f"no rule ever writes into a folder of yours"
             )
+    for name, entry in config["face_images"].items():
+        if "render" in entry and entry["root"] != f"{RENDERED_ROOT}/{name}":
+            raise ConfigError(
+                f"face_images.{name}.root is '{entry['root']}'; rendered data goes to {RENDERED_ROOT}/{name}"
+            )
+        if name in config["datasets"]:
+            raise ConfigError(f"face_images.{name}: a dataset has that name too; choose another")
+    for name, entry in config["face_trainings"].items():
+        _known(f"face_trainings.{name}.images", [entry["images"]], config["face_images"])
     for name in RESERVED_VARIANTS:
         if name in config["variants"]:
             raise ConfigError(f"variants.{name}: the name is reserved; choose another")

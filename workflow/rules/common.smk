@@ -211,6 +211,16 @@ def detections_of(dataset, variant):
     return f"results/detections/{dataset}/{config['variants'][variant]['detector']}.csv"
 
 
+def detector_weights(wildcards):
+    """The file of weights of a detector, where it names one: trained here, or already there.
+
+    One that is missing is no input: the detector's own message says where to get it.
+    """
+    weights = config["detectors"][wildcards.detector].get("weights")
+    wanted = weights and (weights.startswith("results/face_detectors/") or Path(weights).is_file())
+    return weights if wanted else []
+
+
 def data_label(datasets):
     """What the numbers stand on, in words."""
     rendered = set(datasets) & set(RENDERED)

@@ -99,6 +99,7 @@ rule detect:
     input:
         manifest="results/manifests/{dataset}/original.csv",
         root=original_root,
+        weights=detector_weights,
     output:
         boxes="results/detections/{dataset}/{detector}.csv",
         stamp="results/stamps/detect/{dataset}/{detector}.json",

@@ -1,0 +1,62 @@
+# Face detectors of one's own: pictures with every face's box, and TinyFaces trained on them.
+
+FACE_IMAGES = config["face_images"]
+FACE_TRAININGS = config["face_trainings"]
+DRAWN_FACES = [name for name, entry in FACE_IMAGES.items() if "render" in entry]
+
+
+rule render_faces:
+    output:
+        folder=directory("data/rendered/{face_images}"),
+        stamp="results/stamps/render_faces/{face_images}.json",
+    log:
+        "logs/render_faces/{face_images}.log",
+    benchmark:
+        "results/benchmarks/render_faces/{face_images}.tsv"
+    wildcard_constraints:
+        face_images=any_of(DRAWN_FACES) or "none",
+    conda:
+        "../../envs/cpu.yaml"
+    threads: WORKERS
+    resources:
+        mem_mb=memory_mb("render_faces"),
+        runtime=minutes("render_faces"),
+    params:
+        spec=lambda w: json.dumps(FACE_IMAGES[w.face_images]["render"], sort_keys=True),
+        code=code_digest("anonbench.stages.render_faces"),
+    shell:
+        "anonbench render_faces --spec {params.spec:q} --output {output.folder} --stamp {output.stamp}"
+        " --code {params.code} --threads {threads} > {log} 2>&1"
+
+
+rule train_detector:
+    input:
+        data=lambda w: FACE_IMAGES[FACE_TRAININGS[w.face_training]["images"]]["root"],
+    output:
+        weights="results/face_detectors/{face_training}/model.pt",
+        history="results/face_detectors/{face_training}/history.csv",
+        stamp="results/stamps/train_detector/{face_training}.json",
+    log:
+        "logs/train_detector/{face_training}.log",
+    benchmark:
+        "results/benchmarks/train_detector/{face_training}.tsv"
+    priority: 10
+    wildcard_constraints:
+        face_training=any_of(FACE_TRAININGS) or "none",
+    conda:
+        "../../envs/gpu.yaml"
+    threads: WORKERS
+    resources:
+        mem_mb=memory_mb("train_detector"),
+        runtime=minutes("train_detector"),
+        gpu=int(ON_GPU),
+    params:
+        spec=lambda w: json.dumps(FACE_TRAININGS[w.face_training]["recipe"], sort_keys=True),
+        seed=lambda w: FACE_TRAININGS[w.face_training]["seed"],
+        resume="results/.resume/train_detector/{face_training}",
+        device=config["device"],
+        code=code_digest("anonbench.stages.train_detector"),
+    shell:
+        "anonbench train-detector --data {input.data:q} --spec {params.spec:q} --seed {params.seed}"
+        " --output {output.weights} --history {output.history} --resume-dir {params.resume} --device {params.device}"
+        " --stamp {output.stamp} --code {params.code} --threads {threads} > {log} 2>&1"
