@@ -217,8 +217,11 @@ def _check_geometry(path: Path, net: Any) -> None:
     wrong = []
     for name, key, values in expected:
         found = _field(layers.get(name), key)
-        if found is not None and tuple(np.broadcast_to(np.ravel(found), len(values))) != values:
-            wrong.append(f"{name}.{key} is {np.ravel(found).tolist()}, expected {list(values)}")
+        if found is None:
+            continue
+        numbers = np.ravel(found).tolist()
+        if (numbers * len(values) if len(numbers) == 1 else numbers) != list(values):  # 2 is short for [2, 2]
+            wrong.append(f"{name}.{key} is {numbers}, expected {list(values)}")
     clusters = _field(net, "meta", "clusters")
     if clusters is not None:
         clusters = np.asarray(clusters)
