@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -77,6 +79,68 @@ def make_indexed(tmp_path: Path) -> Callable[..., Indexed]:
         return dataset
 
     return make
+
+
+REPOSITORY = Path(__file__).parents[2]
+COPIED = ("Snakefile", "anonbench", "benchmarks", "config", "envs", "workflow")
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """A copy of the workflow. overlay: laid over config/test.yaml; its folder is on PYTHONPATH."""
+
+    root: Path
+    overlay: str
+
+    def command(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", *words, "--configfile", "config/test.yaml", self.overlay]
+
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "PYTHONPATH": str(self.root), "OMP_NUM_THREADS": "1"}
+
+    def run(self, *words: str) -> tuple[int, str]:
+        """Exit status and output of a Python module with these arguments and the configuration."""
+        done = subprocess.run(
+            self.command(*words), cwd=self.root, env=self.environment(), text=True, check=False, timeout=300,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        return done.returncode, done.stdout
+
+    def snakemake(self, *words: str) -> tuple[int, str]:
+        return self.run("snakemake", "--cores", "1", *words)
+
+    def start_snakemake(self, *words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self.command("snakemake", "--cores", "1", *words), cwd=self.root, env=self.environment(), text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+
+    def planned(self, *words: str) -> list[str]:
+        """The rules of the jobs that a dry run would start."""
+        status, text = self.snakemake("--dry-run", *words)
+        assert status == 0, text
+        found = re.findall(r"^(?:local)?rule (\w+):", text, flags=re.MULTILINE)
+        assert found or "Nothing to be done" in text
+        return found
+
+
+@pytest.fixture(scope="module")
+def copy_workflow() -> Callable[[Path, str], Workplace]:
+    """Copies the workflow into a folder, with an overlay for config/test.yaml."""
+
+    def copy(folder: Path, overlay: str) -> Workplace:
+        folder.mkdir()
+        for name in COPIED:
+            source = REPOSITORY / name
+            if source.is_dir():
+                shutil.copytree(source, folder / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copyfile(source, folder / name)
+        (folder / "profiles").symlink_to("workflow/profiles")
+        (folder / "overlay.yaml").write_text(overlay)
+        return Workplace(folder, "overlay.yaml")
+
+    return copy
 
 
 def _mount(*arguments: object) -> None:
