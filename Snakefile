@@ -13,9 +13,12 @@ configfile: "config/default.yaml"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
+include: "workflow/rules/faces.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/statistics.smk"
+include: "workflow/rules/detection_common.smk"
+include: "workflow/rules/detection.smk"
 include: "workflow/rules/figures_common.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/planning.smk"
@@ -26,6 +29,7 @@ rule all:
     input:
         expand("results/tables/{table}.csv", table=config["build"]),
         "results/tables/untrained.csv",
+        "results/tables/detection.csv",
         "results/statistics/ttest.csv",
         "results/statistics/statistics.md",
         "results/statistics/published.md",

@@ -29,6 +29,12 @@ def _render(a: argparse.Namespace) -> None:
     render(a.spec, a.output, a.threads)
 
 
+def _render_faces(a: argparse.Namespace) -> None:
+    from anonbench.stages.render_faces import render_faces
+
+    render_faces(a.spec, a.output, a.threads)
+
+
 def _unpack(a: argparse.Namespace) -> None:
     from anonbench.stages.unpack import unpack
 
@@ -135,6 +141,12 @@ def _untrained(a: argparse.Namespace) -> None:
     from anonbench.stages.table import untrained
 
     untrained(a.metrics, [(c["dataset"], c["model"]) for c in a.spec], a.label, a.output)
+
+
+def _detection(a: argparse.Namespace) -> None:
+    from anonbench.stages.detection import detection
+
+    detection(a.spec, a.label, a.output)
 
 
 def _ttest(a: argparse.Namespace) -> None:
@@ -394,6 +406,7 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--json", action="store_true", help="print JSON")
 
     spec(stage("render", _render, "draw a dataset of rendered people"), "the config entry's `render:`")
+    spec(stage("render_faces", _render_faces, "draw pictures of several people, for face detectors"), "`render:`")
     sub = stage("unpack", _unpack, "extract the images of CUHK03's cuhk-03.mat", "root")
     sub.add_argument("--boxes", choices=("detected", "labeled"), default="detected")
     sub = stage("index", _index, "list the images of a dataset", "root")
@@ -459,6 +472,9 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--label", required=True, help="what the data is, in words")
         sub.add_argument("--published", type=Path, required=name in ("reported", "datasets"))
         sub.add_argument("--baseline", type=Path, help="printed table with the original -> original row")
+    sub = stage("detection", _detection, "collect what detectors found into a table")
+    spec(sub, "[{dataset, detector, detections, metrics, audit, stamp}]")
+    sub.add_argument("--label", required=True, help="what the data is, in words")
     sub = stage("ttest", _ttest, "paired t-tests over tables")
     sub.add_argument("--tables", type=Path, nargs="+", required=True)
     for name, run, help_ in (
@@ -586,7 +602,9 @@ def _parser() -> argparse.ArgumentParser:
         "SLURM and on this machine; removes Snakemake's lock; notes as done what their stamps prove to be whole, so "
         "that it is not made again. Removes nothing else. Refuses while Snakemake is running in this folder."
     )
-    sub.add_argument("--cancel", action="store_true", help="end those jobs instead of waiting; a training goes on later")
+    sub.add_argument(
+        "--cancel", action="store_true", help="end those jobs instead of waiting; a training goes on later"
+    )
     sub.add_argument("--gone", action="store_true", help="a Snakemake that ran on another machine is no more, I looked")
     sub.add_argument(
         "--configfile", type=Path, action="extend", nargs="+", default=[], help="of the killed run; as it noted itself"

@@ -204,10 +204,13 @@ SIBLINGS = {
     "reported": (".md", ".tex", ".compare.csv"),
     "datasets": (".md", ".tex", ".compare.csv"),
     "untrained": (".md", ".tex"),
+    "detection": (".md",),
 }
 # Files and folders that are named within the `spec`.
 NAMED_IN_SPEC: Mapping[str, Callable[[Any], Iterable[str]]] = {
+    "detect": lambda spec: [spec["weights"]] if spec.get("weights") else [],
     "samples": lambda spec: spec.values(),
+    "detection": lambda spec: [e[key] for e in spec for key in ("detections", "metrics", "audit") if e[key]],
     "figure1": lambda spec: spec.values(),
     "figure2": lambda spec: spec["roots"].values(),
     "faces": lambda spec: [entry["detections"] for entry in spec],

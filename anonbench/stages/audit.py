@@ -129,6 +129,7 @@ def report_audit(audited: Audited, folder: Path, filled: Path, confidence: float
         "dataset": audited.dataset,
         "detector": audited.detector,
         "rendered": audited.rendered,
+        "detections_sha256": settings["detections_sha256"],
         "confidence": confidence,
         "images": len(images),
         "cameras": {name: _numbers(t, confidence) for name, t in tallies.items()},

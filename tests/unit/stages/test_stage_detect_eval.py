@@ -1,0 +1,225 @@
+"""The stages detect-eval and detection: files in, metrics, groups, curve, figure and table out."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scipy.stats import binomtest
+
+from anonbench.errors import ConfigError, DataError
+from anonbench.provenance import file_sha256, write_stamp
+from anonbench.records import Detection
+from anonbench.stages.detect_eval import detect_eval
+from anonbench.stages.detection import detection
+from anonbench.tables import write_detections
+
+LABELS = {"dataset": "made-up", "detector": "finder", "data": "drawn by hand"}
+TRUTH = """path,view,x0,y0,x1,y1,face_fraction,skin_tone,face_occluded
+two.jpg,front,0,0,10,10,0.9,1,0
+two.jpg,profile,20,0,30,14,0.5,1,1
+missed.jpg,front,0,0,20,20,0.9,4,0
+nobody.jpg,back,,,,,0,4,0
+cheek.jpg,back,,,,,0.1,4,0
+loose.jpg,front,0,0,10,10,0.9,2,0
+"""
+FOUND = {
+    "two.jpg": [Detection(0, 0, 10, 10, 0.9), Detection(20, 0, 30, 14, 0.8), Detection(0, 1, 10, 10, 0.3)],
+    "missed.jpg": [Detection(60, 60, 70, 70, 0.5)],
+    "nobody.jpg": [Detection(5, 5, 9, 9, 0.7)],
+    "cheek.jpg": [Detection(5, 5, 9, 9, 0.6)],
+    "loose.jpg": [Detection(0, 0, 10, 20, 0.4)],  # overlaps by half, covers all
+    "elsewhere.jpg": [Detection(0, 0, 1, 1, 0.5)],
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A dataset folder with ground truth, and detections."""
+    (tmp_path / "data/ground_truth").mkdir(parents=True)
+    (tmp_path / "data/ground_truth/annotations.csv").write_text(TRUTH)
+    write_detections(tmp_path / "boxes.csv", FOUND)
+    return tmp_path
+
+
+def run(folder: Path, truth: str = "data", **options: Any) -> dict[str, Any]:
+    detect_eval(folder / "boxes.csv", folder / truth, folder / "m.json", folder / "g.csv", folder / "c.csv", LABELS,
+                **options)  # fmt: skip
+    found: dict[str, Any] = json.loads((folder / "m.json").read_text())
+    return found
+
+
+def read(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_by_hand(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Four faces, of which three are found; of six boxes in the images that count three are wrong."""
+    metrics = run(folder)
+    assert {k: metrics[k] for k in LABELS} == LABELS
+    assert metrics["protocol"] == "annotated faces"
+    found = metrics["settings"]["all"]
+    assert (found["images"], found["faces"], found["detections"]) == (4, 4, 6)
+    assert (found["unclear_images"], found["images_without_truth"], found["images_with_a_missed_face"]) == (1, 1, 1)
+    assert (found["recall"]["hits"], found["recall"]["n"]) == (3, 4)
+    assert (found["precision"]["hits"], found["precision"]["n"]) == (3, 6)
+    assert found["false_positives_per_image"] == 3 / 4
+    assert found["recall_at_iou"] == {"0.3": 0.75, "0.5": 0.75, "0.7": 0.5}
+    assert found["mean_share_covered"] == 0.75
+    interval = binomtest(3, 4).proportion_ci(0.95, "exact")
+    assert found["recall"]["clopper_pearson"] == pytest.approx([interval.low, interval.high], abs=1e-6)
+    # best scores first: hit, hit, mistake, mistake, hit, mistake; precision 1, 1 at recall 1/4, 2/4; 3/5 at 3/4
+    assert found["average_precision"] == pytest.approx(0.5 + 0.25 * 3 / 5, abs=1e-6)
+    assert "detect-eval: all: 4 faces in 4 images: AP 65.0 %, recall 75.0 % (30.1 to 95.4)" in capsys.readouterr().out
+
+
+def test_groups_and_curve(folder: Path) -> None:
+    run(folder, heights_px=[12.0])
+    groups = {(row["kind"], row["group"]): (row["faces"], row["found"]) for row in read(folder / "g.csv")}
+    assert groups == {
+        ("all", "all"): ("4", "3"),
+        ("height", "0-12 px"): ("2", "2"),
+        ("height", "12+ px"): ("2", "1"),
+        ("view", "front"): ("3", "2"),
+        ("view", "profile"): ("1", "1"),
+        ("skin tone", "1"): ("2", "2"),
+        ("skin tone", "2"): ("1", "1"),
+        ("skin tone", "4"): ("1", "0"),
+        ("occluded", "no"): ("3", "2"),
+        ("occluded", "yes"): ("1", "1"),
+    }
+    curve = read(folder / "c.csv")
+    assert len(curve) == 1000
+    assert float(curve[-1]["score"]) == pytest.approx(0.3)
+    assert (float(curve[-1]["recall"]), float(curve[-1]["precision"])) == (0.75, 0.5)
+    assert float(curve[0]["recall"]) == 0.25
+
+
+def test_a_truth_file_of_ones_own_and_another_overlap(folder: Path) -> None:
+    assert run(folder, "data/ground_truth/annotations.csv", iou=0.6)["settings"]["all"]["recall"]["hits"] == 2
+
+
+def test_default_boxes_are_no_finds(folder: Path) -> None:
+    write_detections(folder / "boxes.csv", {path: [Detection(0, 0, 10, 10, 0.0)] for path in FOUND})
+    found = run(folder)["settings"]["all"]
+    assert (found["detections"], found["recall"]["hits"], found["average_precision"]) == (0, 0, 0)
+    assert found["precision"]["value"] is None
+
+
+def test_the_figure_names_detector_data_and_groups(folder: Path) -> None:
+    run(folder, figure=folder / "f.svg", png=folder / "f.png")
+    text = (folder / "f.svg").read_text()
+    for words in ("finder on made-up", "drawn by hand", "all: AP 65.0 %", "view: profile", "skin tone: 4"):
+        assert words in text
+    assert text.count('id="group') >= 10
+    assert (folder / "f.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_cannot_be_evaluated(folder: Path) -> None:
+    with pytest.raises(ConfigError, match=r"iou is 0; expected more than 0 and at most 1"):
+        run(folder, iou=0)
+    with pytest.raises(DataError, match=r"gone: there is no such file or folder.*docs/detection\.md"):
+        run(folder, "gone")
+    (folder / "empty").mkdir()
+    with pytest.raises(DataError, match="holds no ground truth of WIDER FACE"):
+        run(folder, "empty")
+    write_detections(folder / "boxes.csv", {k: v for k, v in FOUND.items() if k != "nobody.jpg"})
+    with pytest.raises(DataError, match=r"boxes\.csv: does not list nobody\.jpg \(1 of 5 images of the ground truth\)"):
+        run(folder)
+
+
+def test_wider_face_by_its_own_protocol(tmp_path: Path, run_command: Callable[..., Any]) -> None:
+    """Two images; a face marked invalid is neither to be found nor a mistake. Boxes that count their last pixel."""
+    (tmp_path / "gt").mkdir()
+    (tmp_path / "gt/wider_face_val_bbx_gt.txt").write_text(
+        "0--A/a.jpg\n2\n0 0 8 8 0 0 0 0 0 0 \n50 0 9 9 0 0 0 1 0 0 \n0--A/b.jpg\n1\n0 0 9 9 0 0 0 0 0 0 \n"
+    )
+    for name, lines in {"a": ["3 0 8 8 0.9", "50 0 9 9 0.8"], "b": ["0 0 9 9 0.2", "70 0 9 9 0.1"]}.items():
+        (tmp_path / "pred/0--A").mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"pred/0--A/{name}.txt").write_text("\n".join([name, "2", *lines]) + "\n")
+    outcome = run_command(
+        "detect-eval", "--detections", tmp_path / "pred", "--truth", tmp_path / "gt", "--labels", json.dumps(LABELS),
+        "--output", tmp_path / "m.json", "--groups", tmp_path / "g.csv", "--curve", tmp_path / "c.csv", "--stamp",
+        tmp_path / "s.json",
+    )  # fmt: skip
+    assert outcome.status == 0, outcome.errors
+    metrics = json.loads((tmp_path / "m.json").read_text())
+    found = metrics["settings"]["all"]
+    assert metrics["protocol"] == "WIDER FACE"
+    # (9 - 3) x 9 of (9 + 3) x 9 pixels in common, .5; without the last pixel it were 5 / 11
+    assert (found["faces"], found["recall"]["hits"], found["ignored_detections"]) == (2, 2, 1)
+    assert found["false_positives"] == 1
+    assert found["average_precision"] == 1
+    stamp = json.loads((tmp_path / "s.json").read_text())
+    assert [Path(path).name for path in stamp["outputs"]] == ["m.json", "g.csv", "c.csv"]
+
+
+# --- the table ---
+
+
+def entry(folder: Path, **more: Any) -> dict[str, Any]:
+    paths = {"detections": str(folder / "boxes.csv"), "metrics": None, "audit": None, "stamp": str(folder / "s.json")}
+    return {"dataset": "made-up", "detector": "finder", **paths, **more}
+
+
+def test_the_table_by_hand(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(folder)
+    write_stamp(folder / "s.json", "detect", {}, [], [], "0", 1.5, threads=2)
+    audit = {
+        "detections_sha256": file_sha256(folder / "boxes.csv"),
+        "cameras": {
+            "all": {
+                "recall": {"value": 0.8, "hits": 8, "n": 10, "wilson": [0.49, 0.94]},
+                "precision": {"value": None, "hits": 0, "n": 0, "wilson": [0, 1]},
+            }
+        },
+    }
+    (folder / "audit.json").write_text(json.dumps(audit))
+    spec = [
+        entry(folder, metrics=str(folder / "m.json")),
+        entry(folder, detector="audited", audit=str(folder / "audit.json")),
+        entry(folder, detector="unknown", stamp=str(folder / "gone.json")),
+    ]
+    detection(spec, "drawn by hand", folder / "t.csv")
+    evaluated, audited, unknown = read(folder / "t.csv")
+    assert (evaluated["images"], evaluated["faces"], evaluated["images_without_face"]) == ("6", "8", "0")
+    assert float(evaluated["images_per_s"]) == 4.0
+    assert (evaluated["threads"], evaluated["truth"], evaluated["truth_n"]) == ("2", "annotated", "4")
+    low, high = binomtest(3, 4).proportion_ci(0.95, "wilson")
+    numbers = [float(evaluated[f"recall{end}"]) for end in ("", "_low", "_high")]
+    assert numbers == pytest.approx([75, 100 * low, 100 * high], abs=1e-3)
+    assert float(evaluated["average_precision"]) == 65
+    assert (audited["truth"], float(audited["recall_low"]), audited["precision"]) == ("audit", 49.0, "")
+    assert (unknown["truth"], unknown["recall"], unknown["images_per_s"]) == ("", "", "")
+    text = (folder / "t.md").read_text()
+    assert text == capsys.readouterr().out[-len(text) - 1 : -1]
+    for words in ("| 75.0 (30.1 to 95.4) |", "| 80.0 (49.0 to 94.0) |", "| 0.750 |", "Data: drawn by hand.", "| – |"):
+        assert words in text
+    assert "nan" not in text.lower()
+    assert math.isnan(float(unknown["recall"] or "nan"))
+
+
+def test_an_audit_of_other_boxes_is_refused(folder: Path) -> None:
+    (folder / "audit.json").write_text(json.dumps({"detections_sha256": "0", "cameras": {"all": {}}}))
+    with pytest.raises(DataError, match=r"audit\.json: is about other boxes than .*boxes\.csv holds now"):
+        detection([entry(folder, audit=str(folder / "audit.json"))], "x", folder / "t.csv")
+
+
+def test_images_without_a_face_and_default_boxes(folder: Path, run_command: Callable[..., Any]) -> None:
+    write_detections(
+        folder / "boxes.csv", {"a": [Detection(0, 0, 1, 1, 0.0)], "b": [], "c": [Detection(0, 0, 1, 1, 1)]}
+    )
+    outcome = run_command("detection", "--spec", json.dumps([entry(folder)]), "--label", "x", "--output",
+                          folder / "t.csv", "--stamp", folder / "stamp.json")  # fmt: skip
+    assert outcome.status == 0, outcome.errors
+    (row,) = read(folder / "t.csv")
+    assert (row["images"], row["faces"], row["images_without_face"]) == ("3", "1", "2")
+    stamp = json.loads((folder / "stamp.json").read_text())
+    assert list(stamp["inputs"]) == [str(folder / "boxes.csv")]
+    assert [Path(p).name for p in stamp["outputs"]] == ["t.csv", "t.md"]
