@@ -46,9 +46,9 @@ FaceImages = Sequence[FaceImage]
 def read_wider_face(root: Path, split: str = "train") -> list[FaceImage]:
     """The images of a WIDER FACE split in its native layout, sorted by path; the text file is read before the `.mat`.
 
-    Corners count from 0 and x + w is the first column right of the face: in the validation set no face but two lies
-    beyond x + w = 1024, the width of every image. Boxes without area are dropped. The `invalid` flag becomes `ignore`
-    (the authors and the port train on such boxes like on others).
+    Corners count from 0 and x + w is the first column right of the face: in the validation set x is 0 for 213 faces,
+    x + w is 1024, the images' width, for 189, and never more. Boxes without area are dropped. The `invalid` flag
+    becomes `ignore` (the authors and the port train on such boxes like on others).
 
     Raises `DataError` when a file or an image is missing, or a line is not as the layout has it.
     """
