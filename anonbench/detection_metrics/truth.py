@@ -18,7 +18,10 @@ COLUMNS = ("path", *CORNERS)
 
 @dataclass(frozen=True, slots=True)
 class TrueFace:
-    """A face to be found: its box in pixels, half-open; view, skin_tone, occluded: "" where the file does not tell."""
+    """A face: its box in pixels, half-open; view, skin_tone, occluded: "" where the file does not tell.
+
+    counted: False for a face that is neither to be found nor a mistake.
+    """
 
     path: str
     x0: float
@@ -28,6 +31,7 @@ class TrueFace:
     view: str = ""
     skin_tone: str = ""
     occluded: str = ""
+    counted: bool = True
 
     @property
     def height(self) -> float:
@@ -49,8 +53,9 @@ class FaceTruth:
 def read_face_truth(file: Path) -> FaceTruth:
     """Read annotations: the columns path, x0, y0, x1, y1; a row a face, empty corners for an image without one.
 
-    Columns that are used where they are there: view, skin_tone, face_occluded (0 or 1), and face_fraction, the visible
-    share of the face: above 0 without a box the image is `unclear`.
+    Columns that are used where they are there: view, skin_tone, face_occluded or occluded (0 or 1); visible 0 or
+    ignore 1 for a face that does not count; face_fraction, the visible share of the face: above 0 without a box the
+    image is `unclear`.
     Raises `DataError` for a missing file or column, or a malformed row.
     """
     try:
@@ -72,8 +77,10 @@ def read_face_truth(file: Path) -> FaceTruth:
             x0, y0, x1, y1 = (_number(row[c], c, where) for c in CORNERS)
             if not (x0 < x1 and y0 < y1):
                 raise DataError(f"{where}: box {x0}, {y0}, {x1}, {y1} is empty; expected x0 < x1 and y0 < y1.")
-            described = (row.get(key) or "" for key in ("view", "skin_tone", "face_occluded"))
-            found.append(TrueFace(row["path"], x0, y0, x1, y1, *described))
+            hidden = row.get("face_occluded") or row.get("occluded") or ""
+            counted = (row.get("visible") or "1") != "0" and (row.get("ignore") or "0") == "0"
+            view, tone = (row.get(key) or "" for key in ("view", "skin_tone"))
+            found.append(TrueFace(row["path"], x0, y0, x1, y1, view, tone, hidden, counted))
         elif _number(row.get("face_fraction") or "0", "face_fraction", where) > 0:
             unclear.add(row["path"])
     return FaceTruth({path: tuple(found) for path, found in faces.items()}, frozenset(unclear))

@@ -129,27 +129,26 @@ def _on_annotations(detections: Path, file: Path, heights_px: Sequence[float], i
     paths = [path for path in sorted(truth.faces) if path not in truth.unclear]
     faces = {path: _faces(truth.faces[path]) for path in paths}
     marks = {path: mark(found[path], faces[path], iou) for path in paths}
-    listed = [face for path in paths for face in truth.faces[path]]
+    listed = [face for path in paths for face in truth.faces[path] if face.counted]
+    hits = {path: _found(marks[path], faces[path]) for path in paths}
     limits = normalised(marks.values())
     by_iou = {
         f"{value:g}": sum(int(mark(found[path], faces[path], value).hit.sum()) for path in paths)
         for value in OTHER_IOUS
     }
-    shares = np.concatenate([covered(found[p][:, :4], faces[p].boxes) for p in paths] or [np.zeros(0)])
+    shares = [covered(found[path][:, :4], faces[path].boxes[faces[path].counted]) for path in paths]
     return Evaluation(
         curve=precision_recall(list(marks.values()), len(listed), limits),
         marks=marks,
-        groups=recall_groups(listed, [hit for p in paths for hit in _found(marks[p], len(truth.faces[p]))], heights_px),
+        groups=recall_groups(listed, [hit for path in paths for hit in hits[path]], heights_px),
         limits=limits,
         images=len(paths),
         more={
             "unclear_images": len(truth.unclear),
             "images_without_truth": len(set(found) - set(truth.faces)),
-            "images_with_a_missed_face": sum(
-                not all(_found(marks[path], len(truth.faces[path]))) for path in paths
-            ),
+            "images_with_a_missed_face": sum(not all(flags) for flags in hits.values()),
             "recall_at_iou": {name: _number(hits / len(listed)) if listed else None for name, hits in by_iou.items()},
-            "mean_share_covered": _number(float(shares.mean())) if len(shares) else None,
+            "mean_share_covered": _number(float(np.concatenate(shares).mean())) if listed else None,
         },
     )  # fmt: skip
 
@@ -161,13 +160,11 @@ def _on_wider(detections: Path, folder: Path, heights_px: Sequence[float], iou: 
     for name, truth in settings.items():
         _demand_all(truth, found, detections)
         curve, marks = evaluate_wider(found, truth, iou)
-        listed, hits = [], []
+        listed: list[TrueFace] = []
+        hits: list[bool] = []
         for path, image in truth.items():
-            flags = _found(marks[path], len(image.boxes)) if path in marks else []
-            for box, counted, hit in zip(image.boxes.tolist(), image.counted, flags, strict=True):
-                if counted:
-                    listed.append(TrueFace(path, *box))
-                    hits.append(hit)
+            listed += [TrueFace(path, *box) for box in image.boxes[image.counted].tolist()]
+            hits += _found(marks[path], image) if path in marks else []
         groups = recall_groups(listed, hits, heights_px)
         limits = normalised(mark(found[path], faces, iou, closed=True) for path, faces in truth.items())
         evaluations[name] = Evaluation(curve, marks, groups, limits, len(truth), {})
@@ -188,14 +185,14 @@ def _array(boxes: Sequence[Detection]) -> Floats:
 
 def _faces(faces: Sequence[TrueFace]) -> Faces:
     boxes = np.array([(f.x0, f.y0, f.x1, f.y1) for f in faces], np.float64).reshape(len(faces), 4)
-    return Faces(boxes, np.ones(len(faces), bool))
+    return Faces(boxes, np.array([f.counted for f in faces], bool))
 
 
-def _found(marks: Marks, faces: int) -> list[bool]:
-    """Whether each face of an image was found."""
-    flags = np.zeros(faces, bool)
+def _found(marks: Marks, faces: Faces) -> list[bool]:
+    """Whether each counted face of an image was found."""
+    flags = np.zeros(len(faces.boxes), bool)
     flags[marks.face[marks.hit]] = True
-    return flags.tolist()
+    return flags[faces.counted].tolist()
 
 
 def _demand_all(truth: Mapping[str, Any], found: Mapping[str, Any], source: Path) -> None:

@@ -137,6 +137,10 @@ def test_the_text_file(tmp_path: Path) -> None:
           "30 2 10 20 2 0 0 1 0 0 ", "0--Parade/0_b.jpg", "0", "0 0 0 0 0 0 0 0 0 0 ", "1--Run/1_c.jpg", "1",
           "5 6 7 8 0 0 0 0 0 0 ")  # fmt: skip
     truth = read_wider_truth(tmp_path)["all"]
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "wider_face_val_bbx_gt.txt").rename(tmp_path / "whole/wider_face_val_bbx_gt.txt")
+    (tmp_path / "whole").rename(tmp_path / "wider_face_split")
+    assert list(read_wider_truth(tmp_path)["all"]) == list(truth)
     assert truth["0--Parade/0_a.jpg"].boxes.tolist() == [[1, 2, 11, 22], [30, 2, 40, 22]]
     assert truth["0--Parade/0_a.jpg"].counted.tolist() == [True, False]
     assert len(truth["0--Parade/0_b.jpg"].boxes) == 0
@@ -145,7 +149,7 @@ def test_the_text_file(tmp_path: Path) -> None:
 
 def test_ground_truth_that_is_not_as_wider_ships_it(mat_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"holds no ground truth of WIDER FACE\. Expected a folder with"):
-        read_wider_truth(tmp_path)
+        read_wider_truth(tmp_path / "elsewhere")
     (mat_folder / "wider_hard_val.mat").write_bytes(b"not MATLAB" * 30)
     with pytest.raises(DataError, match=r"wider_hard_val\.mat: not a MATLAB file"):
         read_wider_truth(mat_folder)

@@ -105,6 +105,20 @@ def test_a_truth_file_of_ones_own_and_another_overlap(folder: Path) -> None:
     assert run(folder, "data/ground_truth/annotations.csv", iou=0.6)["settings"]["all"]["recall"]["hits"] == 2
 
 
+def test_faces_that_do_not_count_are_neither_found_nor_mistakes(folder: Path) -> None:
+    """As `render_faces` writes them: of the two faces of two.jpg the second shows too little of itself."""
+    lines = ["path,x0,y0,x1,y1,visible,fraction,view,skin_tone,occluded", "two.jpg,0,0,10,10,1,0.9,front,1,0",
+             "two.jpg,20,0,30,14,0,0.1,back,1,1", "missed.jpg,0,0,20,20,1,0.9,front,4,1"]  # fmt: skip
+    (folder / "faces.csv").write_text("\n".join(lines) + "\n")
+    found = run(folder, "faces.csv")["settings"]["all"]
+    assert (found["images"], found["faces"], found["ignored_detections"]) == (2, 2, 1)
+    assert (found["recall"]["hits"], found["false_positives"], found["images_without_truth"]) == (1, 2, 4)
+    assert found["mean_share_covered"] == 0.5
+    groups = {(row["kind"], row["group"]): (row["faces"], row["found"]) for row in read(folder / "g.csv")}
+    assert groups["occluded", "yes"] == ("1", "0")
+    assert ("view", "back") not in groups
+
+
 def test_default_boxes_are_no_finds(folder: Path) -> None:
     write_detections(folder / "boxes.csv", {path: [Detection(0, 0, 10, 10, 0.0)] for path in FOUND})
     found = run(folder)["settings"]["all"]
