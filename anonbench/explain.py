@@ -15,7 +15,8 @@ from anonbench.config import SETTING_ROWS, merge, read_layer
 from anonbench.dag import SNAKEFILE, Job, workflow_jobs
 from anonbench.errors import ConfigError, DataError, nearest
 from anonbench.images import clip_box
-from anonbench.report.setting_tables import METRICS, ORIGINAL, SETTINGS, STANDARD_ERROR, Cell
+from anonbench.report.setting_tables import STANDARD_ERROR, Cell
+from anonbench.report.settings import METRICS, ORIGINAL, SETTINGS
 from anonbench.stages.evaluate import QUERY_COLUMNS
 from anonbench.tables import read_csv, read_detections, read_manifest
 from anonbench.verify import Finding, Verifier, asked_settings

@@ -9,7 +9,7 @@ import pandas as pd
 
 from anonbench.errors import DataError
 from anonbench.report.dataset_table import COUNTS
-from anonbench.report.setting_tables import BASELINE, METRICS, SETTINGS
+from anonbench.report.settings import BASELINE, METRICS, SETTINGS
 
 COLUMNS = (
     "data", "row", "quantity", "published", "rebuilt", "difference", "published_effect", "rebuilt_effect", "direction",

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from anonbench.errors import DataError
-from anonbench.report.runs import Case, Metrics, find_runs
+from anonbench.report.runs import Case, find_runs
+from anonbench.report.settings import Metrics
 from anonbench.report.style import FAINT, MARGIN, SETTING_SERIES, house_style, open_page
 
 PAGE_WIDTH = 7.6  # inches

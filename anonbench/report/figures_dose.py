@@ -12,7 +12,8 @@ from matplotlib.transforms import offset_copy
 
 from anonbench.errors import ConfigError
 from anonbench.report.layout import METRIC_HEADINGS
-from anonbench.report.runs import Case, Metrics, Runs, describe_runs, has_runs, runs_of
+from anonbench.report.runs import Case, Runs, describe_runs, has_runs, runs_of
+from anonbench.report.settings import Metrics
 from anonbench.report.style import FAINT, MARGIN, SETTING_SERIES, TEXT_SIZE, around, house_style, open_page
 
 PAGE_WIDTH = 7.6  # inches

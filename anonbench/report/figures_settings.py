@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 
 from anonbench.errors import DataError
 from anonbench.report.layout import METRIC_HEADINGS
-from anonbench.report.runs import Case, Metrics, Runs, describe_runs, runs_of
-from anonbench.report.setting_tables import METRICS
+from anonbench.report.runs import Case, Runs, describe_runs, runs_of
+from anonbench.report.settings import METRICS, Metrics
 from anonbench.report.style import (
     BAND,
     FAINT,

@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from anonbench.report.setting_tables import BASELINE, METRICS, ORIGINAL, Metrics, cells
+from anonbench.report.setting_tables import cells
+from anonbench.report.settings import BASELINE, METRICS, ORIGINAL, Metrics
 
 
 def reported_table(metrics: Sequence[Metrics], published: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
-from typing import Any
 
 from anonbench.errors import DataError
-from anonbench.report.setting_tables import SETTINGS
-
-Metrics = Mapping[str, Any]
+from anonbench.report.settings import SETTINGS, Metrics, labels_of, of_setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +43,12 @@ class Runs:
 
 
 def find_runs(metrics: Sequence[Metrics], case: Case, setting: str) -> list[Metrics]:
-    """The metrics of every run (seed, split) of a setting, a key of `setting_tables.SETTINGS`, in the order given.
+    """The metrics of every run (seed, split) of a setting, a key of `settings.SETTINGS`, in the order given.
 
     Raises `DataError` when there is none.
     """
     wanted = _labels(case, setting)
-    found = [m for m in metrics if all(m.get(key) == value for key, value in wanted.items())]
+    found = of_setting(metrics, wanted)
     if not found:
         raise DataError(
             f"no metrics for {case.dataset}, {case.model}, trained on {wanted['train']}, tested on {wanted['query']}; "
@@ -61,15 +58,14 @@ def find_runs(metrics: Sequence[Metrics], case: Case, setting: str) -> list[Metr
 
 
 def has_runs(metrics: Sequence[Metrics], case: Case, setting: str) -> bool:
-    """Whether a setting, a key of `setting_tables.SETTINGS`, has been evaluated in any run."""
-    wanted = _labels(case, setting)
-    return any(all(m.get(key) == value for key, value in wanted.items()) for m in metrics)
+    """Whether a setting, a key of `settings.SETTINGS`, has been evaluated in any run."""
+    return bool(of_setting(metrics, _labels(case, setting)))
 
 
 def _labels(case: Case, setting: str) -> dict[str, str]:
     """What the metrics of a setting are labelled with."""
     train, test = (case.variant if v == "anon" else v for v in SETTINGS[setting])
-    return {"dataset": case.dataset, "model": case.model, "train": train, "query": test, "gallery": test}
+    return labels_of(case.dataset, case.model, train, test)
 
 
 def runs_of(metrics: Sequence[Metrics], case: Case, setting: str, metric: str) -> Runs:

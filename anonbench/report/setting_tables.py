@@ -8,30 +8,18 @@ Source: Dietlmeier et al. 2020, Tables III-VIII: their order of rows and columns
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
 from typing import Any
 
 import pandas as pd
 
 from anonbench.errors import DataError
+from anonbench.report.runs import Runs
+from anonbench.report.settings import BASELINE, METRICS, ORIGINAL, SETTINGS, UNTRAINED, Metrics, labels_of, of_setting
 
-ORIGINAL = "original"
-UNTRAINED = "untrained"
-METRICS = ("map", "rank1")
-BASELINE = "orig_orig"
-# Column suffix -> (train variant, test variant); "anon" stands for the row's variant.
-SETTINGS = {
-    BASELINE: (ORIGINAL, ORIGINAL),
-    "orig_anon": (ORIGINAL, "anon"),
-    "anon_anon": ("anon", "anon"),
-}
 RUN = ("split", "seed")
 STANDARD_ERROR = "_se"
-
-Metrics = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +31,15 @@ class Cell:
     @property
     def mean(self) -> float:
         """Mean over the runs, two decimals."""
-        return round(fmean(self.runs.values()), 2)
+        return round(Runs(tuple(self.runs.values())).mean, 2)
 
     @property
     def standard_error(self) -> float | None:
-        """Standard deviation of the runs over the root of their number, two decimals; None for a single run.
+        """Of the mean over the runs, two decimals; None for a single run.
 
         Splits share images, so that their runs are less independent than their number says: a lower bound there.
         """
-        values = list(self.runs.values())
-        return round(stdev(values) / math.sqrt(len(values)), 2) if len(values) > 1 else None
+        return round(Runs(tuple(self.runs.values())).standard_error, 2) if len(self.runs) > 1 else None
 
 
 def model_table(metrics: Iterable[Metrics], dataset: str, models: Sequence[str], variant: str) -> pd.DataFrame:
@@ -134,8 +121,7 @@ def cells(
 
 
 def _cell(results: Sequence[Metrics], metric: str, dataset: str, model: str, train: str, test: str) -> Cell:
-    wanted = {"dataset": dataset, "model": model, "train": train, "query": test, "gallery": test}
-    matching = [r for r in results if all(r[key] == value for key, value in wanted.items())]
+    matching = of_setting(results, labels_of(dataset, model, train, test))
     if not matching:
         raise DataError(
             f"no metrics for {dataset}, {model}, trained on {train}, tested on {test}; "

@@ -14,15 +14,8 @@ from anonbench.report.compare import compare_counts, compare_reported, compare_s
 from anonbench.report.dataset_table import count_dataset, dataset_table, readable
 from anonbench.report.layout import latex, markdown
 from anonbench.report.reported_table import reported_table
-from anonbench.report.setting_tables import (
-    BASELINE,
-    METRICS,
-    anonymizer_table,
-    cells,
-    model_table,
-    runs_table,
-    untrained_table,
-)
+from anonbench.report.setting_tables import anonymizer_table, cells, model_table, runs_table, untrained_table
+from anonbench.report.settings import BASELINE, METRICS
 from anonbench.tables import read_csv, read_manifest
 
 NOTE = "Values in percent, means over {runs}. Data: {label}."
