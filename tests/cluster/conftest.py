@@ -72,7 +72,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def local(folders: Path, sandbox: Sandbox) -> Iterator[Folder]:
     """A copy in which config/test.yaml has been run on this machine, without SLURM."""
     folder = Folder.copy(folders / "local", sandbox)
-    run = folder.start("--cores", "2", "--configfile", "config/test.yaml", "--quiet", "all", profile=None)
+    run = folder.start("--cores", "2", "--configfile", "config/test.yaml", profile=None)
     try:
         assert run.end() == 0, run.text()[-4000:]
         yield folder
