@@ -155,7 +155,11 @@ def _run_rank(request: Path) -> int:
         pipe = told.open("w", buffering=1)
         listen(lambda done, total, unit: print(done, total, unit, file=pipe))
     try:
-        function(**arguments)
+        try:
+            function(**arguments)
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_IGN)  # ending already; the launcher may ask because of another rank
     except AnonbenchError as error:
         get_error_handler().record_exception(error)
         return USER_ERROR
