@@ -90,7 +90,7 @@ image = st.tuples(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(image, min_size=1, max_size=4))
 def test_the_protocol_is_that_of_the_slow_reference(found):
     images = [(d, [b for b, _ in truth], [c for _, c in truth]) for d, truth in found]

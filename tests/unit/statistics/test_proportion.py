@@ -40,7 +40,7 @@ def test_no_case_says_nothing() -> None:
             Proportion(hits, n)
 
 
-@pytest.mark.parametrize("truth", [0.5, 0.8, 0.9, 0.97])
+@pytest.mark.parametrize("truth", [0.8, 0.95])
 def test_coverage_computed_exactly(truth: float) -> None:
     """The probability, over all samples of 120 cases, that the interval holds the truth."""
     n = 120
