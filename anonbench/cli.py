@@ -632,6 +632,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"anonbench {a.stage}: interrupted; unfinished outputs were removed.", file=sys.stderr)
         return 130
+    except Exception as error:
+        if type(error).__name__ != "OutOfMemoryError":  # torch's; most commands have not loaded it
+            raise
+        print(
+            f"anonbench {a.stage}: the GPU has too little memory ({str(error).splitlines()[0]}). `nvidia-smi` lists "
+            f"other programs that use it. Else: a smaller `batch_size` in the recipe, or a larger GPU, on which a "
+            f"training goes on from its last saved epoch.",
+            file=sys.stderr,
+        )
+        return 2
     return 0
 
 
