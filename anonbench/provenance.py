@@ -219,7 +219,7 @@ NAMED_IN_SPEC: Mapping[str, Callable[[Any], Iterable[str]]] = {
 PER_QUERY = ("cells", "noise_floor", "faces")  # these read the results per query that lie beside the metrics
 PUBLISHED = (*(f"table{n}.csv" for n in range(2, 8)), "text.csv")  # what `published` reads in its folder
 # Neither files of the artifact's chain nor settings that change it.
-NO_SETTINGS = ("stage", "run", "threads", "stamp", "code", "resume_dir")
+NO_SETTINGS = ("stage", "run", "threads", "gpus", "stamp", "code", "resume_dir")
 
 
 @dataclass(frozen=True, slots=True)

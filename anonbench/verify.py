@@ -34,7 +34,7 @@ RESULTS = "results"
 NO_ARTIFACTS = ("results/benchmarks", "results/.resume", "results/.status", SETTINGS)
 NO_ARTIFACT_NAMES = (".snakemake_timestamp", ".gitignore", ".DS_Store")
 # Parameters of rules that are no setting of the command: `published` holds names of inputs.
-NO_SETTINGS = ("code", "resume", "published")
+NO_SETTINGS = ("code", "resume", "gpus", "published")
 OPTION_OF = {"people": "count"}  # parameters whose command option has another name
 READS_RAW = ("index", "unpack")
 STANDS_ON = "stands on stale"

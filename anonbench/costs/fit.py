@@ -86,7 +86,7 @@ class Measurement:
     @property
     def undisturbed_s(self) -> float:
         """The time it would have taken with its cores to itself: what it waited for them is left out."""
-        return min(self.seconds, self.cpu_seconds) if self.device == "cpu" and self.threads == 1 else self.seconds
+        return min(self.seconds, self.cpu_seconds / self.threads) if self.device == "cpu" else self.seconds
 
 
 def measured_jobs(jobs: Iterable[Job], config: Mapping[str, Any], results: Path = Path("results")) -> list[Measurement]:

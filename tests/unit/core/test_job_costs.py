@@ -236,7 +236,7 @@ def test_a_method_seen_at_one_size_borrows_the_start_of_its_rule() -> None:
 def test_workers_share_images_and_multiply_memory() -> None:
     work = [Work("detect", "finder", {}, 200.0, n, 0.0, "finder", workers=True) for n in (100, 1000)]
     finding = job("detect", {"dataset": "people", "detector": "faces"})
-    jobs = [Measurement(finding, w, 2 + w.units / 10 / 4, 99, 500, 4, "cpu", None) for w in work]
+    jobs = [Measurement(finding, w, 2 + w.units / 10 / 4, 999, 500, 4, "cpu", None) for w in work]
     (row,) = fit_rates(jobs)
     assert row.images_per_s == pytest.approx(10, rel=0.01)
     assert row.memory_mb == 100  # four workers and the process that feeds them
