@@ -16,7 +16,7 @@ from cluster_folder import Folder, Run, wait_until
 from slurm_sandbox import Sandbox
 
 CONFIG = ("--configfile", "config/test.yaml")
-MORE = 20  # jobs done before Snakemake is killed again
+FIRST, MORE = 8, 20  # jobs done before Snakemake is killed, and before it is killed again
 # At most three CPUs of the sandbox at once: the machine has two.
 PARTITIONS = "partitions: {pipeline: {max_gpu: 0}}\n"
 
@@ -49,7 +49,7 @@ def at_work(folder: Folder, jobs: int) -> bool:
 
 def test_ctrl_c_cancels_the_jobs_and_unlocks(folder: Folder) -> None:
     run = start(folder)
-    wait_until(lambda: at_work(folder, 8), "8 jobs done", of=run)
+    wait_until(lambda: at_work(folder, FIRST), "the first jobs done", of=run)
     run.process.send_signal(signal.SIGINT)
     assert run.end(90) != 0
     wait_until(lambda: not folder.queue(), "an empty queue", 30)
