@@ -56,7 +56,9 @@ def anonymize(
     load_plugins(plugins)
     plugin = ANONYMIZERS.create(variant, ignore=ENTRY_KEYS)
     jobs = [(image, boxes[image.path]) for image in images]
-    data = [(i.path, i.width, i.height, i.sha256, list(map(dataclasses.astuple, found))) for i, found in jobs]
+    data = [
+        (i.path, i.width, i.height, i.sha256, [(d.x0, d.y0, d.x1, d.y1, d.score) for d in found]) for i, found in jobs
+    ]
     key = shard_key(plugin, root, dict(variant), data, extra, code)
     with open_shards(resume_dir, key, "anonymize") as shards, atomic_folder(output, shards.scratch) as folder:
         for parent in sorted({Path(path).parent for path in (*(i.path for i in images), *extra)}):

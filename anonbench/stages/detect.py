@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -50,7 +49,7 @@ def detect(
 
         def keep(path: str, boxes: list[Detection]) -> None:
             found[path] = boxes
-            shards.add(path, [dataclasses.astuple(box) for box in boxes])
+            shards.add(path, [[d.x0, d.y0, d.x1, d.y1, d.score] for d in boxes])
 
         left = [i.path for i in images if i.path not in found]
         parallel_map(open_detector, (root, dict(detector), plugins), left, workers, "detect", receive=keep)
