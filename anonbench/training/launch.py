@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure, get_error_handler
@@ -39,7 +40,8 @@ def launch(function: Callable[..., None], arguments: Mapping[str, Any], ranks: i
     A rank that ends with an error or dies ends the others; so does the end of this process, however it comes.
 
     Raises `AnonbenchError` with the message of a rank that raised one, `TrainingError` when a rank was killed,
-    `KeyboardInterrupt` when this process was asked to end, `RuntimeError` with a rank's traceback for a bug of ours.
+    `torch.OutOfMemoryError` when a GPU was too small, `KeyboardInterrupt` when this process was asked to end,
+    `RuntimeError` with a rank's traceback for a bug of ours.
     """
     with (
         tempfile.TemporaryDirectory(prefix="anonbench-ranks-") as folder,
@@ -76,8 +78,11 @@ def _cause(failures: Mapping[int, ProcessFailure], ranks: int) -> Exception:
         return failure.message if isinstance(failure.message, dict) else {}
 
     for failure in failures.values():
-        if failure.exitcode == USER_ERROR and recorded(failure):
-            return AnonbenchError(recorded(failure)["message"].split(": ", 1)[1])
+        kind, _, text = recorded(failure).get("message", "").partition(": ")
+        if failure.exitcode == USER_ERROR and text:
+            return AnonbenchError(text)
+        if kind == "OutOfMemoryError":
+            return torch.OutOfMemoryError(text)  # of a GPU
     for rank, failure in failures.items():
         if failure.exitcode < 0 and failure.exitcode != -signal.SIGTERM:  # with that one the launcher ends the rest
             advice = " Memory may have run out." if failure.exitcode == -signal.SIGKILL else ""

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
 from anonbench import progress
@@ -149,6 +150,14 @@ def test_a_users_error_is_told_before_what_followed_from_it(tmp_path: Path) -> N
     cause = _cause({0: lost, 1: found}, 2)
     assert isinstance(cause, AnonbenchError)
     assert str(cause) == "a.png: not a readable image"
+
+
+def test_a_gpu_that_is_too_small_is_told_as_torch_tells_it(tmp_path: Path) -> None:
+    lost = failure(tmp_path, 0, BUG, RuntimeError("Connection closed by peer"))
+    full = failure(tmp_path, 1, BUG, torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB."))
+    cause = _cause({0: lost, 1: full}, 2)
+    assert isinstance(cause, torch.OutOfMemoryError)
+    assert str(cause) == "CUDA out of memory. Tried to allocate 20.00 MiB."
 
 
 def test_a_death_is_told_before_what_followed_from_it(tmp_path: Path) -> None:
