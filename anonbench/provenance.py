@@ -93,11 +93,11 @@ class Stamp:
     outputs: Mapping[str, str | None]
     code: str
     seconds: float
-    cpu_seconds: float
-    memory_mb: float
-    threads: int
     machine: Mapping[str, str]
     versions: Mapping[str, str | None]
+    cpu_seconds: float = 0.0  # the first stamps did not tell these three
+    memory_mb: float = 0.0
+    threads: int = 1
 
 
 def write_stamp(
@@ -148,7 +148,7 @@ def read_stamp(path: Path) -> Stamp:
     """The stamp that `write_stamp` wrote; raises `DataError` when it cannot be read."""
     try:
         entry = json.loads(path.read_text(encoding="utf-8"))
-        return Stamp(**{name: entry[name] for name in Stamp.__dataclass_fields__})
+        return Stamp(**{name: entry[name] for name in Stamp.__dataclass_fields__ if name in entry})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: not a stamp ({type(error).__name__}: {error}). Make its artifact again.") from error
 

@@ -104,7 +104,7 @@ def measured_jobs(jobs: Iterable[Job], config: Mapping[str, Any], results: Path 
             stamp = read_stamp(stamp_path)
         except DataError:
             continue
-        if any(stamp.settings.get(name) != value for name, value in asked_settings(job).items()):
+        if not stamp.memory_mb or any(stamp.settings.get(name) != value for name, value in asked_settings(job).items()):
             continue
         work = estimator.work(job.rule, job.wildcards)
         height, width = config["models"][work.name]["input"] if work.on_gpu else (0, 0)

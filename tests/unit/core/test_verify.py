@@ -321,14 +321,14 @@ LIST = """
 import json, os
 from dataclasses import asdict
 from anonbench import dag
-listed, record = [], dag._job
+listed, record = [], dag.job_of
 
 def with_command(job):
     made = record(job)
     listed.append({**asdict(made), "command": job.shellcmd})
     return made
 
-dag._job = with_command
+dag.job_of = with_command
 dag._list_jobs(["config/test.yaml"], [])
 print(json.dumps(listed))
 """
