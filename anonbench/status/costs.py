@@ -20,7 +20,6 @@ from anonbench.journal import LOST, RUNNING, Event
 from anonbench.status.states import DONE, GPU_RULES, KILLED, JobState, Measured, of_state
 
 
-
 @dataclass(frozen=True, slots=True)
 class Left:
     """What is expected to be left: hours of cores reserved and of GPUs, and by the clock.
