@@ -90,12 +90,14 @@ class Estimator:
 
     def _memory_mb(self, work: Work, device: str, threads: int) -> float:
         if device == "cuda":
-            return CUDA_MEMORY_MB + work.data_mb
-        process = find_memory(
-            self.rates, work.stage, work.method, work.parameters, work.pixels if work.on_gpu else None
-        )
+            ranks = self.config["models"][work.name].get("gpus", 1) if work.stage == "train" else 1
+            return ranks * (CUDA_MEMORY_MB + work.data_mb)
+        pixels = work.pixels if work.on_gpu else None
+        process = find_memory(self.rates, work.stage, work.method, work.parameters, pixels)
+        if process is None:
+            return UNKNOWN_MEMORY_MB + work.data_mb
         processes = threads + 1 if work.workers and threads > 1 else 1
-        return (process or UNKNOWN_MEMORY_MB) * processes + work.data_mb
+        return process * processes + work.data_mb
 
 
 def request_memory_mb(estimate: JobEstimate, attempt: int = 1) -> int:

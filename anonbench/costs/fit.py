@@ -22,6 +22,7 @@ from anonbench.verify import asked_settings
 
 TOLERANCE = 0.3  # an estimate counts as right when it is off by less than this share of what was measured
 SPREAD = 1.5  # the largest job must have so many times the images of the smallest for its start to show
+NEGLIGIBLE = 0.01  # images that take less than this share of the start say nothing of their speed
 ROBUST_FROM = 0.1  # relative residuals beyond this weigh less (soft l1)
 
 
@@ -169,6 +170,8 @@ def _slope(group: Sequence[Measurement], starts: Sequence[float] | None) -> tupl
 
 def _row(group: Sequence[Measurement], start: float, slope: float) -> Rate:
     first = group[0].work
+    if slope * max(map(_images, group)) < NEGLIGIBLE * start:
+        slope = 0.0
     memory = statistics.median((m.memory_mb - m.work.data_mb) / m.processes for m in group)
     height, width = group[0].size or (None, None)
     pixels = [m.work.pixels for m in group if m.work.pixels]

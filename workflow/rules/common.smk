@@ -237,7 +237,7 @@ ON_GPU = config["device"] == "cuda" or (config["device"] == "auto" and GPUS_HERE
 NETWORK_THREADS = (
     4 if ON_GPU else 1
 )  # on a GPU they decode images; on a CPU two trainings of one thread each are faster
-WORKERS = workflow.cores or 8  # processes of the jobs that work image by image
+WORKERS = workflow.global_resources["_cores"].value or 8  # processes of the jobs that work image by image
 NETWORK_RULES = ("train", "embed")
 ESTIMATOR = Estimator(config)
 
@@ -274,6 +274,11 @@ def minutes(rule):
     return lambda wildcards, attempt, threads: request_minutes(
         job_estimate(rule, wildcards, threads), attempt, device_of(rule)
     )
+
+
+def training_threads(wildcards):
+    """A training on several GPUs decodes images in each of its ranks."""
+    return NETWORK_THREADS * max(1, gpus_of(wildcards))
 
 
 def gpus_of(wildcards):

@@ -17,7 +17,7 @@ rule train:
     priority: 10  # long jobs first, so that none is left alone at the end
     conda:
         "../../envs/gpu.yaml"
-    threads: NETWORK_THREADS
+    threads: training_threads
     resources:
         mem_mb=memory_mb("train"),
         runtime=minutes("train"),

@@ -186,7 +186,7 @@ def test_every_training_of_the_shipped_configurations_asks_for_something_sane(na
             for device in ("cpu", "cuda"):
                 estimate = estimator.estimate("train", wildcards, device)
                 assert 400 < estimate.memory_mb < 60_000, (dataset, model)
-                assert 5 < estimate.seconds < 40 * 24 * 3600, (dataset, model)
+                assert 0.05 < estimate.seconds < 40 * 24 * 3600, (dataset, model)
 
 
 # --- learning ---
