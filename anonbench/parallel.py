@@ -93,7 +93,7 @@ def _start(prepare: Callable[..., Callable[[Any], Any]], arguments: tuple[Any, .
 
     for number in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group; the parent gets them and stops the pool
         signal.signal(number, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     cv2.setNumThreads(1)
     global _function, _failure, _stop
     _stop = stop
@@ -103,12 +103,19 @@ def _start(prepare: Callable[..., Callable[[Any], Any]], arguments: tuple[Any, .
         _failure = error  # raised from here, all that the parent would learn is that a process ended
 
 
-def _end_with_parent() -> None:
-    """Workers of a parent that was killed (SIGKILL, out of memory) would otherwise wait for work for ever."""
+def end_with_parent() -> None:
+    """To be called in a worker: let it end as soon as its parent has.
+
+    Workers of a parent that was killed (SIGKILL, out of memory) would otherwise wait for work for ever.
+    """
     parent = multiprocessing.parent_process()
     assert parent is not None
-    wait([parent.sentinel])
-    os._exit(1)
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _call(item: Any) -> Any:

@@ -19,6 +19,7 @@ from anonbench.datasets.cuhk03 import BOXES, INFO, find_protocol, protocol_name
 from anonbench.errors import DataError
 from anonbench.files import atomic_folder, write_bytes
 from anonbench.images import RGB, encode_image, read_bytes
+from anonbench.parallel import end_with_parent
 from anonbench.progress import ProgressBar
 
 IMAGES_PER_VIEW = 5
@@ -50,7 +51,7 @@ def unpack(root: Path, output: Path, boxes: str = "detected", workers: int = 1) 
         arguments = ([source] * len(tasks), [boxes] * len(tasks), tasks, [folder] * len(tasks))
         if workers <= 1:
             return _total(map(_extract, *arguments), len(tasks), boxes)
-        with ProcessPoolExecutor(workers) as pool:
+        with ProcessPoolExecutor(workers, initializer=end_with_parent) as pool:
             return _total(pool.map(_extract, *arguments), len(tasks), boxes)
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from anonbench.errors import AnonbenchError, ConfigError
 from anonbench.files import atomic_folder
 from anonbench.images import decode_image, encode_image
-from anonbench.parallel import single_threaded_children
+from anonbench.parallel import end_with_parent, single_threaded_children
 from anonbench.progress import ProgressBar
 from anonbench.rendering.crop import Crop, Studio
 from anonbench.rendering.plan import plan_crops, sidecars
@@ -109,6 +109,7 @@ _worker: tuple[Studio, Path, Event] | None = None
 def _start_worker(spec: RenderSpec, folder: str, stop: Event) -> None:
     global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which stops the pool
+    end_with_parent()
     cv2.setNumThreads(1)
     _worker = (Studio(spec), Path(folder), stop)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -151,30 +152,50 @@ def test_an_interruption_does_not_wait_for_whole_chunks(tmp_path: Path) -> None:
     assert time.monotonic() - interrupted[0] < 2
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_no_worker_outlives_a_killed_parent(number: int, tmp_path: Path) -> None:
-    (tmp_path / "ready").mkdir()
-    (tmp_path / "program.py").write_text(
-        "from test_parallel import sleeping\n"
-        "from anonbench.parallel import parallel_map\n"
-        "if __name__ == '__main__':\n"
-        f"    parallel_map(sleeping, ({str(tmp_path / 'ready')!r},), list(range(600)), 2, 'test', 32)\n"
-    )
+POOL = """
+from test_parallel import sleeping
+from anonbench.parallel import parallel_map
+if __name__ == "__main__":
+    parallel_map(sleeping, ({ready!r},), list(range(600)), 2, "test", 32)
+"""
+RENDER = """
+from pathlib import Path
+from anonbench.stages.render import render
+if __name__ == "__main__":
+    render({{"layout": "market1501", "train_identities": 200, "test_identities": 200}}, Path({ready!r}, "drawn"), 2)
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "number"), [(POOL, signal.SIGKILL), (POOL, signal.SIGTERM), (RENDER, signal.SIGKILL)]
+)
+def test_no_worker_outlives_a_killed_parent(program: str, number: int, tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(program.format(ready=str(tmp_path)))
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
-    with subprocess.Popen(
-        [sys.executable, str(tmp_path / "program.py")], env=environment, stderr=subprocess.DEVNULL
-    ) as process:
+    command = [sys.executable, str(tmp_path / "program.py")]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 60
-        while len(list((tmp_path / "ready").iterdir())) < 2 and time.monotonic() < deadline:
+        while len(workers := workers_of(process.pid)) < 2 and time.monotonic() < deadline:
             time.sleep(0.05)
-        workers = [int(p.name) for p in (tmp_path / "ready").iterdir()]
+        time.sleep(1)  # until they are at work
         process.send_signal(number)
         process.wait(timeout=20)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 20
     while any(map(is_running, workers)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert len(workers) == 2
     assert not any(map(is_running, workers))
+
+
+def workers_of(parent: int) -> list[int]:
+    """The processes of a pool: children that were started by `multiprocessing.spawn`."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            status = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+            if int(status[1]) == parent and b"spawn_main" in (entry / "cmdline").read_bytes():
+                found.append(int(entry.name))
+    return found
 
 
 def is_running(pid: int) -> bool:
