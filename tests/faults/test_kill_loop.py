@@ -60,13 +60,13 @@ class Workplace:
             )  # fmt: skip
 
     def run(self, *arguments: str) -> int:
-        return self.start(*arguments).wait(timeout=900)
+        return self.start(*arguments).wait(timeout=3600)
 
     def anonbench(self, *arguments: str) -> str:
         done = subprocess.run(
             [sys.executable, "-m", "anonbench.cli", *arguments],
             cwd=self.root, env={**os.environ, "PYTHONPATH": str(self.root)},
-            capture_output=True, text=True, check=False, timeout=300,
+            capture_output=True, text=True, check=False, timeout=1800,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -84,7 +84,7 @@ class Workplace:
 
     def hold_up(self, pids: list[int]) -> None:
         """Stop processes until a successor waits for one of them: the next Snakemake is rarely as quick as a job."""
-        before, deadline = self.meetings(), time.monotonic() + 60
+        before, deadline = self.meetings(), time.monotonic() + 300
 
         def go_on() -> None:
             while self.meetings() == before and time.monotonic() < deadline:
@@ -96,7 +96,7 @@ class Workplace:
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGSTOP)
-        threading.Thread(target=go_on).start()
+        threading.Thread(target=go_on, daemon=True).start()
 
     def output(self) -> str:
         return (self.root / "output.txt").read_text()
@@ -177,7 +177,7 @@ def kill_often(place: Workplace, kills: int, chance: random.Random, *arguments: 
             kind = kinds[len(place.kills)] if len(place.kills) < kills else JOB
         if len(place.kills) < kills and wait_for_moment(place, process, kills, chance):
             kill(place, process, kind, chance)
-        locked = process.wait(timeout=600) == -signal.SIGKILL
+        locked = process.wait(timeout=1800) == -signal.SIGKILL
         place.finished.append((len(read_events(place.root)), place.recorded()))
     if locked:
         place.mend()
@@ -204,7 +204,7 @@ def kill(place: Workplace, process: subprocess.Popen[str], kind: str, chance: ra
         os.kill(chance.choice(alive).pid, signal.SIGKILL)
     elif kind in (ALONE, POLITE):
         process.send_signal(signal.SIGKILL if kind == ALONE else signal.SIGTERM)
-        if kind == ALONE:
+        if kind == ALONE and place.kills.count(ALONE) % 2 == 0:  # `recover`, which comes in turn, waits for them
             place.hold_up([record.pid for record in alive])
     else:
         number = {POWER: signal.SIGKILL, SHUTDOWN: signal.SIGTERM, CTRL_C: signal.SIGINT}[kind]
