@@ -98,14 +98,14 @@ def test_kills_at_random_times_change_nothing(stage, workers: int, command, tmp_
     for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGKILL, signal.SIGKILL):
         process = command.start(*arguments)
         before = sorted(resume.glob("0*.json"))
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while process.poll() is None and sorted(resume.glob("0*.json")) == before and time.monotonic() < deadline:
             time.sleep(0.01)
         time.sleep(draws.uniform(0, 0.15))
         if process.poll() is None:
             # as SLURM does, to the whole group, but for a SIGKILL that hits the parent alone
             (os.kill if number == signal.SIGKILL else os.killpg)(process.pid, number)
-        text = process.communicate(timeout=30)[0]
+        text = process.communicate(timeout=120)[0]
         resumed += "were finished before" in text
         if process.returncode == 0:
             break
@@ -134,11 +134,11 @@ def test_what_was_finished_is_not_done_again(stage, command, tmp_path: Path, mon
     monkeypatch.setenv("SEEN", str(tmp_path / "seen"))
     arguments = [*stage("once"), "--resume-dir", tmp_path / "resume"]
     process = command.start(*arguments)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not list((tmp_path / "resume").glob("0*.json")) and time.monotonic() < deadline:
         time.sleep(0.01)
     process.terminate()
-    assert "finished images are kept" in process.communicate(timeout=30)[0]
+    assert "finished images are kept" in process.communicate(timeout=120)[0]
     before = len((tmp_path / "seen").read_text().split())
     assert 0 < before < COUNT
     status, text = command.run(*arguments)
@@ -151,12 +151,12 @@ def test_the_same_job_started_twice_is_refused_and_the_first_is_undisturbed(stag
     assert command.run(*stage("whole"))[0] == 0
     arguments = [*stage("twice"), "--resume-dir", tmp_path / "resume"]
     first = command.start(*arguments)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not (tmp_path / "resume/key").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     status, text = command.run(*arguments)
     assert status == 2
     assert f"another run of the same job is at work (process {first.pid} on " in text
-    assert first.communicate(timeout=60)[0]
+    assert first.communicate(timeout=120)[0]
     assert first.returncode == 0
     assert tree(tmp_path / "twice") == tree(tmp_path / "whole")
