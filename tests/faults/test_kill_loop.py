@@ -216,6 +216,16 @@ def starts_after(events: list[Event], number: int) -> Counter[str]:
     return Counter(event.stamp for event in events[number:] if event.event == "start")
 
 
+def processes_in(folder: Path) -> list[int]:
+    """The processes that work in a folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and (entry / "cwd").resolve() == folder.resolve():
+                found.append(int(entry.name))
+    return found
+
+
 def test_enough_kills_met_a_living_run(restless: Workplace, capfd: pytest.CaptureFixture[str]) -> None:
     counts = Counter(restless.kills)
     events = Counter(event.event for event in read_events(restless.root))
@@ -247,6 +257,7 @@ def test_every_job_ended_well_and_nothing_is_left(restless: Workplace) -> None:
     ends = Counter(event.stamp for event in read_events(restless.root) if event.event in ("done", "taken"))
     assert set(ends) >= {job.stamp for job in restless.jobs}
     assert restless.running() == []
+    assert processes_in(restless.root) == [], "workers that outlived the process that they worked for"
     assert list(restless.root.rglob("*.partial")) == []
     assert [path for path in (restless.root / "results/.resume").rglob("*") if path.is_file()] == []
 
