@@ -40,9 +40,9 @@ rule train_detector:
         "logs/train_detector/{face_training}.log",
     benchmark:
         "results/benchmarks/train_detector/{face_training}.tsv"
-    priority: 10
     wildcard_constraints:
         face_training=any_of(FACE_TRAININGS) or "none",
+    priority: 10
     conda:
         "../../envs/gpu.yaml"
     threads: WORKERS
