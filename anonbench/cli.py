@@ -48,6 +48,12 @@ def _index(a: argparse.Namespace) -> None:
 
 
 def _detect(a: argparse.Namespace) -> None:
+    if a.device == "cpu":
+        from anonbench.gpus import VISIBLE
+
+        os.environ[VISIBLE] = "-1"
+    elif a.device:
+        _claim_gpus(a)
     from anonbench.stages.detect import detect
 
     code = _code_of(a, "anonbench.stages.detect", "DETECTORS")
@@ -416,6 +422,10 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--splits", type=Path, required=True)
     sub = stage("detect", _detect, "find faces", "manifest", "root")
     spec(sub, "config entry of the detector")
+    sub.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"),
+        help="cuda, or auto where there is one: takes a free GPU for this job; cpu: hides all; else up to the detector",
+    )  # fmt: skip
     sub.add_argument("--resume-dir", type=Path, help="where to keep what is finished, so that a killed run goes on")
     sub = stage("detect-eval", _detect_eval, "hold a detector's boxes against the truth", "detections", "truth")
     sub.add_argument("--labels", type=json.loads, required=True, help="{dataset, detector, data} in words, as JSON")

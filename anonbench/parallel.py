@@ -31,23 +31,27 @@ def parallel_map(
     label: str,
     chunk: int = 32,
     receive: Callable[[Item, Result], None] | None = None,
+    size: Callable[[Item], int] | None = None,
 ) -> list[Result]:
     """`[f(item) for item in items]` with `f = prepare(*arguments)` made once in each process.
 
     prepare must be a module-level function: it loads what is dear (a network, annotations) where it is used.
     workers: processes, >= 1; one worker runs in this process. The order of the results is that of the items.
+    chunk: images that a process is handed at once.
     receive: called in this process with each item and its result, in their order, as soon as they are there.
+    size: how many images an item stands for; one when left out.
     Raises what `f` raises; an `AnonbenchError` when a process dies. No process outlives this one, however it ends.
     """
-    workers = min(workers, max(1, len(items) // chunk))
-    found = _run(prepare, arguments, items, workers, label, chunk)
-    with ProgressBar(len(items), label, "images") as bar, closing(found):
+    images = [1 if size is None else size(item) for item in items]
+    workers = min(workers, max(1, sum(images) // chunk))
+    found = _run(prepare, arguments, items, workers, label, max(1, chunk // max(images, default=1)))
+    with ProgressBar(sum(images), label, "images") as bar, closing(found):
         results: list[Result] = []
-        for item, result in zip(items, found, strict=True):
+        for item, result, count in zip(items, found, images, strict=True):
             results.append(result)
             if receive is not None:
                 receive(item, result)
-            bar.update()
+            bar.update(count)
     return results
 
 

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 # A shard is what was finished within so many seconds, not so many images: 1,000 images are a second of blurring and,
 # in large photographs, an hour of detection.
 SECONDS = 15.0
-PACKAGES = ("numpy", "opencv-python-headless", "onnxruntime", "pillow")  # other versions may give other bytes
+PACKAGES = ("numpy", "opencv-python-headless", "onnxruntime", "pillow", "torch")  # other versions may give other bytes
 
 
 def shard_key(plugin: Any, root: Path, *settings: Any) -> str:

@@ -1,7 +1,8 @@
 """Face detectors: image to boxes with scores. One module a detector, named like its key in the config.
 
 A detector is a frozen dataclass whose fields are its parameters. `open(root)` makes it ready for the images of one
-dataset folder (loads a network, reads annotations) and returns the function that finds faces.
+dataset folder (loads a network, reads annotations) and returns the function that finds faces. One that gains from
+several images at once also has `detect_batch(images)` and says with a field `batch` how many it wants.
 """
 
 from __future__ import annotations

@@ -25,6 +25,8 @@ from anonbench.records import Detection
 from anonbench.registry import DETECTORS
 
 DEVICES = ("auto", "cpu", "cuda")
+# Pixels in the network at once, beyond which a batch is cut: the first maps take 256 bytes a pixel, all together 1 kB.
+MAX_PIXELS = 4_000_000
 
 
 @DETECTORS.register("tinyfaces")
@@ -42,7 +44,8 @@ class TinyFaces:
     scales: of the image pyramid, each > 0. Default: the authors' test. Faces smaller than 17 pixels are found at scales
         above 1 alone, by templates of 20 to 36 pixels.
     device: auto (a GPU where there is one), cpu or cuda.
-    batch: images of equal size that `detect_batch` puts through the network at once, >= 1.
+    batch: images that `detect_batch` is to be given at once, >= 1. Those of equal size go through the network together,
+        fewer where they are large.
     Source of scales and thresholds: the authors' scripts/hr_res101.m, cnn_widerface_test_AB.m, tiny_face_detector.m.
     Deviations: scores are the sigmoids of the authors' (0..1); boxes keep their fractions; overlap is that of areas.
     """
@@ -115,13 +118,19 @@ class TinyFaces:
         if level is None:
             return None
         network = self._network
-        pixels = np.stack([resize(image, level) for image in images]).astype(np.float32)
-        pixels = pad_small(pixels, network.convention.mean)  # (B, H, W, 3)
-        with torch.inference_mode():
-            maps = network(torch.from_numpy(pixels).permute(0, 3, 1, 2).to(network.mean.device))
-            found = decode(maps, self.threshold, torch.from_numpy(active_templates(scale)))
-        boxes = to_original(found.boxes.cpu().numpy(), level, size, network.convention.inclusive)
-        return found.image.cpu().numpy(), boxes, found.logits.cpu().numpy()
+        templates = torch.from_numpy(active_templates(scale))
+        at_once = max(1, MAX_PIXELS // (level[0] * level[1]))
+        parts = []
+        for first in range(0, len(images), at_once):
+            pixels = np.stack([resize(image, level) for image in images[first : first + at_once]]).astype(np.float32)
+            pixels = pad_small(pixels, network.convention.mean)  # (B, H, W, 3)
+            with torch.inference_mode():
+                maps = network(torch.from_numpy(pixels).permute(0, 3, 1, 2).to(network.mean.device))
+                found = decode(maps, self.threshold, templates)
+            boxes = to_original(found.boxes.cpu().numpy(), level, size, network.convention.inclusive)
+            parts.append((found.image.cpu().numpy() + first, boxes, found.logits.cpu().numpy()))
+        owner, boxes, logits = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return owner, boxes, logits
 
     def _suppress(self, boxes: NDArray[np.float64], logits: NDArray[np.float64]) -> list[Detection]:
         kept = non_maximum_suppression(boxes, logits, self.nms_iou)

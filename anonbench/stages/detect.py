@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from anonbench.shards import open_shards, shard_key
 from anonbench.tables import read_manifest, write_detections
 
 # Keys of a detector's config entry that are not parameters of the detector.
-ENTRY_KEYS = ("default_box",)
+ENTRY_KEYS = ("default_box", "gpu")
 DEFAULT_SCORE = 0.0
 
 
@@ -51,19 +51,47 @@ def detect(
             found[path] = boxes
             shards.add(path, [[d.x0, d.y0, d.x1, d.y1, d.score] for d in boxes])
 
-        left = [i.path for i in images if i.path not in found]
-        parallel_map(open_detector, (root, dict(detector), plugins), left, workers, "detect", receive=keep)
+        def keep_all(paths: Sequence[str], several: list[list[Detection]]) -> None:
+            for path, boxes in zip(paths, several, strict=True):
+                keep(path, boxes)
+
+        # A batch of which a part is missing is done again as a whole: alone, an image may get other last digits.
+        batches = [b for b in _batches([i.path for i in images], _batch_size(plugin)) if not found.keys() >= set(b)]
+        parallel_map(
+            open_detector, (root, dict(detector), plugins), batches, workers, "detect", receive=keep_all, size=len
+        )
         write_detections(output, found)
     faces = [sum(box.score > DEFAULT_SCORE for box in boxes) for boxes in found.values()]
     print(f"detect: {sum(map(bool, faces))} of {len(images)} images with a face, {sum(faces)} faces")
 
 
-def open_detector(root: Path, entry: Mapping[str, Any], plugins: list[str]) -> Callable[[str], list[Detection]]:
-    """A function that finds the faces of one image, given by its path below `root`."""
+def open_detector(
+    root: Path, entry: Mapping[str, Any], plugins: list[str]
+) -> Callable[[Sequence[str]], list[list[Detection]]]:
+    """A function that finds the faces of images, given by their paths below `root`."""
     load_plugins(plugins)
-    find = DETECTORS.create(entry, ignore=ENTRY_KEYS).open(root)
+    plugin = DETECTORS.create(entry, ignore=ENTRY_KEYS)
+    find = plugin.open(root)
     default = read_default_box(entry)
-    return lambda path: find(read_image(root / path), path) or default
+
+    def detect_all(paths: Sequence[str]) -> list[list[Detection]]:
+        images = [read_image(root / path) for path in paths]
+        if len(images) > 1:
+            found = plugin.detect_batch(images)
+        else:
+            found = [find(image, path) for image, path in zip(images, paths, strict=True)]
+        return [boxes or default for boxes in found]
+
+    return detect_all
+
+
+def _batch_size(plugin: Any) -> int:
+    """How many images the detector takes at once."""
+    return int(plugin.batch) if hasattr(plugin, "detect_batch") else 1
+
+
+def _batches(paths: list[str], size: int) -> list[list[str]]:
+    return [paths[first : first + size] for first in range(0, len(paths), size)]
 
 
 def read_default_box(entry: Mapping[str, Any]) -> list[Detection]:

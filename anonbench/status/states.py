@@ -32,7 +32,7 @@ from anonbench.versioning.cells import stage_name
 DONE, FAILED, KILLED, INTERRUPTED, LEFT = "done", "failed", "killed", "interrupted", "left"
 STATES = (DONE, RUNNING, FAILED, KILLED, INTERRUPTED, LEFT)
 UNFINISHED = (FAILED, KILLED, INTERRUPTED)
-GPU_RULES = ("train", "embed")
+GPU_RULES = ("train", "embed", "train_detector", "detect")
 SLURM_LOGS = (".snakemake/slurm_logs", "logs/slurm")
 
 

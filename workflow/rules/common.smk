@@ -284,3 +284,12 @@ def training_threads(wildcards):
 def gpus_of(wildcards):
     """GPUs of a training."""
     return training_gpus(wildcards) if ON_GPU else 0
+
+
+def detector_entry(detector):
+    """What a detector is; whether it computes on a GPU changes nothing in it."""
+    return {key: value for key, value in config["detectors"][detector].items() if key != "gpu"}
+
+
+def detector_gpus(wildcards):
+    return int(ON_GPU and config["detectors"][wildcards.detector].get("gpu", False))

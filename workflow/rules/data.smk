@@ -109,22 +109,24 @@ rule detect:
         "results/benchmarks/detect/{dataset}/{detector}.tsv"
     conda:
         "../../envs/cpu.yaml"
-    threads: WORKERS
+    threads: lambda w: 1 if detector_gpus(w) else WORKERS
     resources:
         mem_mb=memory_mb("detect"),
         runtime=minutes("detect"),
+        gpu=detector_gpus,
     params:
-        spec=lambda w: json.dumps(config["detectors"][w.detector], sort_keys=True),
+        spec=lambda w: json.dumps(detector_entry(w.detector), sort_keys=True),
         # Outside the outputs, which Snakemake deletes when a job fails: a killed run goes on from its last shard.
         resume="results/.resume/detect/{dataset}/{detector}",
         code=lambda w: code_digest(
             "anonbench.stages.detect",
             plugin_module(DETECTORS, config["detectors"][w.detector]["method"]),
         ),
+        device=lambda w: config["device"] if config["detectors"][w.detector].get("gpu") else "cpu",
         plugins=lambda w: needed_plugins(DETECTORS, config["detectors"][w.detector]["method"]),
     shell:
         "anonbench detect --manifest {input.manifest} --root {input.root:q} --spec {params.spec:q}"
-        " --output {output.boxes} --resume-dir {params.resume} --plugins {params.plugins:q}"
+        " --output {output.boxes} --device {params.device} --resume-dir {params.resume} --plugins {params.plugins:q}"
         " --stamp {output.stamp} --code {params.code} --threads {threads} > {log} 2>&1"
 
 

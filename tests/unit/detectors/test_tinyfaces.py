@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tinyfaces_weights import random_network, save_random_weights
 from torch import Tensor, nn
 
+from anonbench.detectors import tinyfaces
 from anonbench.detectors._tinyfaces.decode import decode
 from anonbench.detectors._tinyfaces.network import Convention
 from anonbench.detectors._tinyfaces.pyramid import level_size, pad_small, resize, to_original
@@ -236,3 +237,16 @@ def test_opens_with_weights_and_refuses_to_without(tmp_path: Path) -> None:
     if not torch.cuda.is_available():
         with pytest.raises(ConfigError, match="torch sees no GPU"):
             TinyFaces(str(tmp_path / "random.pt"), "resnet18", device="cuda").open(tmp_path)
+
+
+def test_a_batch_of_large_images_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(height: int, width: int) -> Tensor:
+        maps = empty_maps(height, width)
+        maps[0, 10, height // 16, width // 16] = 2
+        return maps
+
+    monkeypatch.setattr(tinyfaces, "MAX_PIXELS", 2 * 32 * 32)
+    stub = Stub(answer)
+    found = detector(stub, scales=(1.0, 0.5), batch=5).detect_batch([noise(32, 32, n) for n in range(5)])
+    assert stub.sizes == [(2, 3, 32, 32), (2, 3, 32, 32), (1, 3, 32, 32), (5, 3, 16, 16)]
+    assert all(faces == found[0] and faces for faces in found)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from PIL import Image
 from anonbench.errors import ConfigError, DataError
 from anonbench.images import RGB, sha256
 from anonbench.records import Detection, IndexedImage
+from anonbench.registry import DETECTORS, load_plugins
 from anonbench.stages.detect import detect
 from anonbench.tables import read_detections, write_manifest
 
@@ -100,7 +103,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from anonbench.records import Detection
-from anonbench.registry import DETECTORS
+from anonbench.registry import DETECTORS, load_plugins
 
 @DETECTORS.register("outside_stopping")
 @dataclass(frozen=True)
@@ -147,3 +150,58 @@ def test_an_interrupted_detection_goes_on_where_it_was(
     run(dataset.paths[4], "e.csv")
     assert run("", "e.csv", width=2) == dataset.paths
     assert "detect starts afresh" in caplog.text
+
+
+BATCHES = """
+import os
+from dataclasses import dataclass
+from anonbench.records import Detection
+from anonbench.registry import DETECTORS, load_plugins
+
+@DETECTORS.register("outside_batches")
+@dataclass(frozen=True)
+class Batches:
+    batch: int = 4
+
+    def open(self, root):
+        return lambda image, path: self.detect_batch([image])[0]
+
+    def detect_batch(self, images):
+        self.calls.append(len(images))
+        if len(self.calls) == int(os.environ["STOP"]):
+            raise KeyboardInterrupt
+        # What is found depends on the other images of the batch, as the last digits of a network's answer do.
+        return [[Detection(0, 0, 1 + k, int(image[0, 0, 0]) + 1, len(images))] for k, image in enumerate(images)]
+
+    calls = []
+"""
+
+
+def test_a_detector_is_given_batches_and_the_same_ones_after_an_interruption(
+    make_dataset: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    write_plugin: Callable[[str, str], Path],
+) -> None:  # fmt: skip
+    write_plugin("outside_batches", BATCHES)
+    dataset = make_dataset(count=11)
+    entry = {"method": "outside_batches", "default_box": [0, 0, 1, 1], "gpu": True}
+
+    def run(stop: int, output: str) -> list[int]:
+        monkeypatch.setenv("STOP", str(stop))
+        load_plugins(["outside_batches"])
+        calls: list[int] = DETECTORS.get("outside_batches").calls  # type: ignore[attr-defined]
+        calls.clear()
+        with contextlib.suppress(KeyboardInterrupt):
+            detect(dataset.manifest, dataset.root, entry, tmp_path / output, 1, ["outside_batches"], tmp_path / "r")
+        return list(calls)
+
+    assert run(0, "whole.csv") == [4, 4, 3]
+    assert [len(found) for found in read_detections(tmp_path / "whole.csv").values()] == [1] * 11
+    assert run(2, "d.csv") == [4, 4]
+    shard = next((tmp_path / "r").glob("0*.json"))
+    digest, text = shard.read_text().split("\n")[:2]
+    kept = dict(list(json.loads(text).items())[:2])  # the interruption came within the first batch
+    text = json.dumps(kept)
+    shard.write_text(f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}\n")
+    assert digest != shard.read_text().split("\n")[0]
+    assert run(0, "d.csv") == [4, 4, 3]
+    assert (tmp_path / "d.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
