@@ -47,6 +47,12 @@ def _index(a: argparse.Namespace) -> None:
     index(a.root, a.spec, a.output, a.dropped, a.sidecars, a.splits, a.threads, a.plugins)
 
 
+def _index_faces(a: argparse.Namespace) -> None:
+    from anonbench.stages.index_faces import index_faces
+
+    index_faces(a.root, a.output, a.threads)
+
+
 def _detect(a: argparse.Namespace) -> None:
     if a.device == "cpu":
         from anonbench.gpus import VISIBLE
@@ -420,6 +426,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--dropped", type=Path, required=True)
     sub.add_argument("--sidecars", type=Path, required=True)
     sub.add_argument("--splits", type=Path, required=True)
+    stage("index_faces", _index_faces, "list the validation images of a folder in WIDER FACE's layout", "root")
     sub = stage("detect", _detect, "find faces", "manifest", "root")
     spec(sub, "config entry of the detector")
     sub.add_argument(

@@ -165,6 +165,7 @@ def _check_references(config: Mapping[str, Any]) -> None:
             )
         if name in config["datasets"]:
             raise ConfigError(f"face_images.{name}: a dataset has that name too; choose another")
+        _known(f"face_images.{name}.detectors", entry.get("detectors", []), config["detectors"])
     for name, entry in config["face_trainings"].items():
         _known(f"face_trainings.{name}.images", [entry["images"]], config["face_images"])
     for name in RESERVED_VARIANTS:

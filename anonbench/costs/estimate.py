@@ -63,7 +63,8 @@ class Estimator:
 
     def size(self, dataset: str) -> DatasetSize | None:
         if dataset not in self._sizes:
-            self._sizes[dataset] = dataset_size(dataset, self.config["datasets"][dataset], self.results)
+            entry = {**self.config["face_images"], **self.config["datasets"]}[dataset]
+            self._sizes[dataset] = dataset_size(dataset, entry, self.results)
         return self._sizes[dataset]
 
     def work(self, rule: str, wildcards: Mapping[str, str]) -> Work:

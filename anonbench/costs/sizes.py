@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 PUBLISHED_SIZES = Path(__file__).parents[2] / "config" / "published" / "table2.csv"
+CROWD_PX = 384  # side of a picture whose settings do not tell
 MANIFEST, TABLE_2, RENDERED, UNKNOWN = "manifest", "Table II", "rendering settings", "unknown"
 TABLE_2_TRAIN = "Table II for training alone"
 
@@ -45,6 +46,10 @@ def dataset_size(
     manifest = results / "manifests" / name / "original.csv"
     if manifest.is_file():
         return _size_of_manifest(manifest)
+    if "validation" in entry.get("render", {}):  # pictures for face detectors, of which those for testing are looked at
+        crowd = entry["render"]
+        pixels = float(crowd.get("height_px", CROWD_PX) * crowd.get("width_px", CROWD_PX))
+        return DatasetSize(0, crowd["validation"], pixels, RENDERED)
     if "render" in entry:
         return _size_of_rendering(entry["render"])
     if "published_as" in entry and published.is_file():

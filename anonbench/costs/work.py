@@ -11,11 +11,13 @@ from anonbench.costs.sizes import UNKNOWN, DatasetSize
 
 # Keys of config entries that change no speed; all others are parameters of the method.
 MODEL_KEYS = ("method", "input", "pretrained", "recipe", "seeds", "evaluation", "training", "gpus")
-DETECTOR_KEYS = ("method", "threshold", "default_box")  # neither they nor an anonymizer's strength change the speed
+# Neither they nor an anonymizer's strength change the speed.
+DETECTOR_KEYS = ("method", "threshold", "default_box", "weights", "gpu")
 DEFAULT_EPOCHS = 100
 FLOAT32_BYTES = 4
 EMBED_CHUNK = 4096  # images that embedding decodes at a time
 ROW_MB = 0.002  # of a manifest with its boxes, in memory
+WIDER_IMAGES = 12_880  # of WIDER FACE for training
 NO_IMAGES = DatasetSize(0, 0, None, UNKNOWN)
 
 
@@ -53,7 +55,8 @@ def work_of(
     """
     if rule not in RULES:
         return Work(rule)
-    return RULES[rule](wildcards, config, size_of(wildcards["dataset"]) or NO_IMAGES, rates)
+    size = size_of(wildcards["dataset"]) if "dataset" in wildcards else None
+    return RULES[rule](wildcards, config, size or NO_IMAGES, rates)
 
 
 def method_of(config: Mapping[str, Any], model: str) -> tuple[str, dict[str, Any]]:
@@ -119,6 +122,27 @@ def _over_images(stage: str, method: str, parameters: Mapping[str, Any], size: D
     )
 
 
+def _render_faces(wildcards: Mapping[str, str], config: Mapping[str, Any], _: DatasetSize, __: Sequence[Rate]) -> Work:
+    from anonbench.stages.render_faces import read_crowd
+
+    crowd, validation = read_crowd(config["face_images"][wildcards["face_images"]]["render"])
+    images = crowd.images + validation
+    return Work("render_faces", "crowd", {}, crowd.height_px * crowd.width_px, images, 0.0, "crowd", workers=True)
+
+
+def _train_detector(
+    wildcards: Mapping[str, str], config: Mapping[str, Any], _: DatasetSize, __: Sequence[Rate]
+) -> Work:
+    from anonbench.detectors._tinyfaces.train import TrainingRecipe
+
+    training = config["face_trainings"][wildcards["face_training"]]
+    recipe = TrainingRecipe.from_config(training["recipe"])
+    drawn = config["face_images"][training["images"]].get("render", {}).get("images", WIDER_IMAGES)
+    units = recipe.epochs * (recipe.images_per_epoch or drawn)
+    pixels = float(recipe.crops.side**2)
+    return Work("train_detector", recipe.trunk, {}, pixels, units, 0.0, recipe.trunk)
+
+
 def _plain(stage: str, method: str = "") -> Callable[..., Work]:
     return lambda wildcards, config, size, rates: _over_images(stage, method, {}, size)
 
@@ -127,7 +151,10 @@ RULES: dict[str, Callable[[Mapping[str, str], Mapping[str, Any], DatasetSize, Se
     "render": _plain("render", "render"),
     "unpack": _plain("unpack"),
     "index": _plain("index"),
+    "index_faces": _plain("index"),
     "detect": _detect,
+    "render_faces": _render_faces,
+    "train_detector": _train_detector,
     "anonymize": _anonymize,
     "train": _train,
     "embed": _embed,

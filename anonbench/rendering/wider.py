@@ -1,7 +1,8 @@
 """Rendered crowds as a dataset for face detectors, in WIDER FACE's native layout.
 
 `WIDER_{split}/images/0--Crowd/*.jpg` and `wider_face_split/wider_face_{split}_bbx_gt.txt`; beside them
-`ground_truth/faces_{split}.csv` with what WIDER does not tell: view, skin tone, how much of a face shows.
+`ground_truth/annotations.csv` with what WIDER does not tell of the validation images: view, skin tone, how much of a
+face shows; its paths are relative to the whole folder.
 
 Source of the layout: the read-me file of WIDER FACE's annotations (Yang et al. 2016).
 """
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from anonbench.detection_metrics.truth import FILE as TRUTH
 from anonbench.files import atomic_folder
 from anonbench.images import encode_image
 from anonbench.parallel import parallel_map
@@ -32,10 +34,12 @@ def render_crowds(spec: CrowdSpec, validation: int, output: Path, workers: int) 
     with atomic_folder(output) as folder:
         _write_split(folder, "train", spec, workers)
         # Seeds of their own: nobody and no camera of the training pictures is seen again.
-        _write_split(folder, "val", replace(spec, seed=spec.seed + 1, images=validation), workers)
+        drawn = _write_split(folder, "val", replace(spec, seed=spec.seed + 1, images=validation), workers)
+        rows = [row for name, faces in drawn.items() for row in _truth_rows(f"WIDER_val/images/{name}", faces)]
+        write_csv(folder / TRUTH, FACE_COLUMNS, rows)
 
 
-def _write_split(folder: Path, split: str, spec: CrowdSpec, workers: int) -> None:
+def _write_split(folder: Path, split: str, spec: CrowdSpec, workers: int) -> dict[str, tuple[CrowdFace, ...]]:
     images = folder / f"WIDER_{split}" / "images"
     (images / EVENT).mkdir(parents=True)
     names = [f"{EVENT}/0_Crowd_rendered_{number:05d}.jpg" for number in range(spec.images)]
@@ -44,8 +48,7 @@ def _write_split(folder: Path, split: str, spec: CrowdSpec, workers: int) -> Non
     annotations.parent.mkdir(exist_ok=True)
     lines = [line for name, faces in zip(names, drawn, strict=True) for line in _wider_lines(name, faces)]
     annotations.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    rows = [row for name, faces in zip(names, drawn, strict=True) for row in _truth_rows(name, faces)]
-    write_csv(folder / "ground_truth" / f"faces_{split}.csv", FACE_COLUMNS, rows)
+    return dict(zip(names, drawn, strict=True))
 
 
 def open_studio(spec: CrowdSpec, images: Path) -> Callable[[tuple[int, str]], tuple[CrowdFace, ...]]:
@@ -76,8 +79,9 @@ def _wider_lines(name: str, faces: tuple[CrowdFace, ...]) -> list[str]:
 
 
 def _truth_rows(name: str, faces: tuple[CrowdFace, ...]) -> list[list[object]]:
+    """A row a face; one with empty fields for an image without."""
     return [
         [name, *(f"{v:.2f}" for v in face.box), int(face.visible), f"{face.fraction:.3f}", face.view, face.skin_tone,
          int(face.occluded)]
         for face in faces
-    ]  # fmt: skip
+    ] or [[name, *[None] * (len(FACE_COLUMNS) - 1)]]  # fmt: skip

@@ -42,6 +42,7 @@ GROUP_COLUMNS = (
 )  # fmt: skip
 CURVE_COLUMNS = ("setting", "score", "precision", "recall")
 ANNOTATED, WIDER = "annotated faces", "WIDER FACE"
+WIDER_IMAGES = "WIDER_val/images/"
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,8 @@ def _on_annotations(detections: Path, file: Path, heights_px: Sequence[float], i
 
 def _on_wider(detections: Path, folder: Path, heights_px: Sequence[float], iou: float) -> dict[str, Evaluation]:
     settings = read_wider_truth(folder)
-    found = _read_boxes(detections)
+    # Paths are relative to the folder in our own detections, to its images in WIDER FACE's files.
+    found = {path.removeprefix(WIDER_IMAGES): boxes for path, boxes in _read_boxes(detections).items()}
     evaluations = {}
     for name, truth in settings.items():
         _demand_all(truth, found, detections)

@@ -32,6 +32,9 @@ except AnonbenchError as error:
 DATASET_ENTRIES = config["datasets"]
 RENDERED = [name for name, entry in DATASET_ENTRIES.items() if "render" in entry]
 UNPACKED = [name for name, entry in DATASET_ENTRIES.items() if entry.get("unpack")]
+FACE_IMAGES = config["face_images"]
+FACE_TRAININGS = config["face_trainings"]
+DRAWN_FACES = [name for name, entry in FACE_IMAGES.items() if "render" in entry]
 MISSING_DATASETS = set()  # real ones that a dry run did without: raw_root
 
 
@@ -99,7 +102,19 @@ def image_root(wildcards):
 
 
 def original_root(wildcards):
+    if wildcards.dataset in FACE_IMAGES:
+        return face_images_folder(wildcards.dataset)
     return image_folder(wildcards.dataset, "original")
+
+
+def face_images_folder(name):
+    root = FACE_IMAGES[name]["root"]
+    if name in DRAWN_FACES or Path(root).is_dir() or LISTING in os.environ:
+        return root
+    raise WorkflowError(
+        f"face_images.{name}: {root} is not there. Expected a folder in WIDER FACE's layout (docs/detectors.md); set "
+        f"`root:` to where yours lies, or use one with `render:`."
+    )
 
 
 def trained_on(wildcards):
@@ -223,7 +238,7 @@ def detector_weights(wildcards):
 
 def data_label(datasets):
     """What the numbers stand on, in words."""
-    rendered = set(datasets) & set(RENDERED)
+    rendered = set(datasets) & {*RENDERED, *DRAWN_FACES}
     note = " (rendered people: a check of the pipeline, not evidence about real ones)" if rendered else ""
     return ", ".join(dict.fromkeys(datasets)) + note
 

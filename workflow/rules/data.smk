@@ -107,6 +107,8 @@ rule detect:
         "logs/detect/{dataset}/{detector}.log",
     benchmark:
         "results/benchmarks/detect/{dataset}/{detector}.tsv"
+    wildcard_constraints:
+        dataset=any_of([*DATASET_ENTRIES, *FACE_IMAGES]),
     conda:
         "../../envs/cpu.yaml"
     threads: lambda w: 1 if detector_gpus(w) else WORKERS

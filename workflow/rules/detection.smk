@@ -4,7 +4,7 @@
 rule evaluate_detector:
     input:
         boxes="results/detections/{dataset}/{detector}.csv",
-        root=lambda w: raw_folder(w.dataset),
+        root=lambda w: face_images_folder(w.dataset) if w.dataset in FACE_IMAGES else raw_folder(w.dataset),
     output:
         metrics="results/detection_metrics/{dataset}/{detector}.json",
         groups="results/detection_metrics/{dataset}/{detector}.groups.csv",
@@ -61,7 +61,7 @@ rule detection:
         # The stamps of the detections tell their speed. They are no inputs: a detection that took another time makes
         # nothing stale.
         spec=json.dumps(DETECTION_ROWS),
-        label=data_label([dataset for dataset, _ in DETECTED]),
+        label=data_label([row["dataset"] for row in DETECTION_ROWS]),
         code=code_digest("anonbench.stages.detection"),
     shell:
         "anonbench detection --spec {params.spec:q} --label {params.label:q} --output {output.csv}"

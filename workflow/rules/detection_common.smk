@@ -7,7 +7,7 @@ def has_truth(dataset):
     return dataset in RENDERED or Path(DATASET_ENTRIES[dataset]["root"], FACE_TRUTH).is_file()
 
 
-WITH_TRUTH = [dataset for dataset in DATASET_ENTRIES if has_truth(dataset)]
+WITH_TRUTH = [*filter(has_truth, DATASET_ENTRIES), *FACE_IMAGES]
 # What the tables that are built by default stand on, so that the detections are there anyway.
 DETECTED = list(
     dict.fromkeys(
@@ -31,4 +31,5 @@ def detection_files(dataset, detector):
     }
 
 
-DETECTION_ROWS = [detection_files(*pair) for pair in DETECTED]
+TRIED = [(name, detector) for name, entry in FACE_IMAGES.items() for detector in entry.get("detectors", ())]
+DETECTION_ROWS = [detection_files(*pair) for pair in DETECTED + TRIED]

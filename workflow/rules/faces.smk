@@ -1,8 +1,4 @@
-# Face detectors of one's own: pictures with every face's box, and TinyFaces trained on them.
-
-FACE_IMAGES = config["face_images"]
-FACE_TRAININGS = config["face_trainings"]
-DRAWN_FACES = [name for name, entry in FACE_IMAGES.items() if "render" in entry]
+# Face detectors of one's own: pictures with every face's box, TinyFaces trained on them, and on which any is tried.
 
 
 rule render_faces:
@@ -29,9 +25,34 @@ rule render_faces:
         " --code {params.code} --threads {threads} > {log} 2>&1"
 
 
+rule index_faces:
+    input:
+        root=lambda w: face_images_folder(w.dataset),
+    output:
+        manifest="results/manifests/{dataset}/original.csv",
+        stamp="results/stamps/index_faces/{dataset}.json",
+    log:
+        "logs/index_faces/{dataset}.log",
+    benchmark:
+        "results/benchmarks/index_faces/{dataset}.tsv"
+    wildcard_constraints:
+        dataset=any_of(FACE_IMAGES) or "none",
+    conda:
+        "../../envs/cpu.yaml"
+    threads: WORKERS
+    resources:
+        mem_mb=memory_mb("index_faces"),
+        runtime=minutes("index_faces"),
+    params:
+        code=code_digest("anonbench.stages.index_faces"),
+    shell:
+        "anonbench index_faces --root {input.root:q} --output {output.manifest} --stamp {output.stamp}"
+        " --code {params.code} --threads {threads} > {log} 2>&1"
+
+
 rule train_detector:
     input:
-        data=lambda w: FACE_IMAGES[FACE_TRAININGS[w.face_training]["images"]]["root"],
+        data=lambda w: face_images_folder(FACE_TRAININGS[w.face_training]["images"]),
     output:
         weights="results/face_detectors/{face_training}/model.pt",
         history="results/face_detectors/{face_training}/history.csv",
