@@ -29,7 +29,7 @@ rule render:
         runtime=minutes("render"),
     params:
         spec=lambda w: json.dumps(DATASET_ENTRIES[w.dataset]["render"], sort_keys=True),
-        code=code_digest("anonbench.stages.render"),
+        code=lambda w: code_digest("anonbench.stages.render"),
     shell:
         "anonbench render --spec {params.spec:q} --output {output.folder} --stamp {output.stamp}"
         " --code {params.code} --threads {threads} > {log} 2>&1"
@@ -55,7 +55,7 @@ rule unpack:
         runtime=minutes("unpack"),
     params:
         boxes=lambda w: DATASET_ENTRIES[w.dataset].get("boxes", "detected"),
-        code=code_digest("anonbench.stages.unpack"),
+        code=lambda w: code_digest("anonbench.stages.unpack"),
     shell:
         "anonbench unpack --root {input.root:q} --boxes {params.boxes} --output {output.folder}"
         " --stamp {output.stamp} --code {params.code} --threads {threads} > {log} 2>&1"

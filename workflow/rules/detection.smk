@@ -30,7 +30,7 @@ rule evaluate_detector:
         ),
         heights=STATISTICS["face_heights_px"],
         confidence=STATISTICS["confidence"],
-        code=code_digest("anonbench.stages.detect_eval"),
+        code=lambda w: code_digest("anonbench.stages.detect_eval"),
     shell:
         "anonbench detect-eval --detections {input.boxes} --truth {input.root:q} --labels {params.labels:q}"
         " --heights {params.heights} --confidence {params.confidence} --output {output.metrics}"
@@ -62,7 +62,7 @@ rule detection:
         # nothing stale.
         spec=json.dumps(DETECTION_ROWS),
         label=data_label([row["dataset"] for row in DETECTION_ROWS]),
-        code=code_digest("anonbench.stages.detection"),
+        code=lambda w: code_digest("anonbench.stages.detection"),
     shell:
         "anonbench detection --spec {params.spec:q} --label {params.label:q} --output {output.csv}"
         " --stamp {output.stamp} --code {params.code} > {log} 2>&1"

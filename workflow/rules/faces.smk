@@ -19,7 +19,7 @@ rule render_faces:
         runtime=minutes("render_faces"),
     params:
         spec=lambda w: json.dumps(FACE_IMAGES[w.face_images]["render"], sort_keys=True),
-        code=code_digest("anonbench.stages.render_faces"),
+        code=lambda w: code_digest("anonbench.stages.render_faces"),
     shell:
         "anonbench render_faces --spec {params.spec:q} --output {output.folder} --stamp {output.stamp}"
         " --code {params.code} --threads {threads} > {log} 2>&1"
@@ -44,7 +44,7 @@ rule index_faces:
         mem_mb=memory_mb("index_faces"),
         runtime=minutes("index_faces"),
     params:
-        code=code_digest("anonbench.stages.index_faces"),
+        code=lambda w: code_digest("anonbench.stages.index_faces"),
     shell:
         "anonbench index_faces --root {input.root:q} --output {output.manifest} --stamp {output.stamp}"
         " --code {params.code} --threads {threads} > {log} 2>&1"
@@ -76,7 +76,7 @@ rule train_detector:
         seed=lambda w: FACE_TRAININGS[w.face_training]["seed"],
         resume="results/.resume/train_detector/{face_training}",
         device=config["device"],
-        code=code_digest("anonbench.stages.train_detector"),
+        code=lambda w: code_digest("anonbench.stages.train_detector"),
     shell:
         "anonbench train-detector --data {input.data:q} --spec {params.spec:q} --seed {params.seed}"
         " --output {output.weights} --history {output.history} --resume-dir {params.resume} --device {params.device}"

@@ -102,7 +102,7 @@ rule evaluate:
             }
         ),
         device="cpu",  # seconds even at Market-1501's size: no reason to wait for a GPU, and the same on every machine
-        code=code_digest("anonbench.stages.evaluate"),
+        code=lambda w: code_digest("anonbench.stages.evaluate"),
     shell:
         "anonbench evaluate --query {input.query} --gallery {input.gallery} --spec {params.spec:q}"
         " --labels {params.labels:q} --output {output.metrics} --queries {output.queries} --cmc {output.cmc} --device {params.device}"

@@ -26,7 +26,7 @@ rule table:
         published=lambda w, input: " ".join(
             f"--{name} {input[name]}" for name in ("published", "baseline") if input.get(name)
         ),
-        code=code_digest("anonbench.stages.table"),
+        code=lambda w: code_digest("anonbench.stages.table"),
     shell:
         "anonbench table --metrics {input.metrics} --name {wildcards.table} --spec {params.spec:q}"
         " --label {params.label:q} {params.published} --output {output.csv} --stamp {output.stamp}"
@@ -54,7 +54,7 @@ rule reported:
     params:
         spec=lambda w: table_spec(w.reported_table),
         label=lambda w: data_label(table_datasets(w.reported_table)),
-        code=code_digest("anonbench.stages.table"),
+        code=lambda w: code_digest("anonbench.stages.table"),
     shell:
         "anonbench reported --metrics {input.metrics} --name {wildcards.reported_table} --spec {params.spec:q}"
         " --label {params.label:q} --published {input.published} --output {output.csv} --stamp {output.stamp}"
@@ -87,7 +87,7 @@ rule datasets:
     params:
         spec=lambda w: table_spec(w.dataset_table),
         label=lambda w: data_label(table_datasets(w.dataset_table)),
-        code=code_digest("anonbench.stages.table"),
+        code=lambda w: code_digest("anonbench.stages.table"),
     shell:
         "anonbench datasets --manifests {input.manifests} --dropped {input.dropped} --name {wildcards.dataset_table}"
         " --spec {params.spec:q} --label {params.label:q} --published {input.published} --output {output.csv}"
@@ -126,7 +126,7 @@ rule untrained:
             ]
         ),
         label=data_label([config["tables"][table]["dataset"] for table in config["untrained"]]),
-        code=code_digest("anonbench.stages.table"),
+        code=lambda w: code_digest("anonbench.stages.table"),
     shell:
         "anonbench untrained --metrics {input.metrics} --spec {params.spec:q} --label {params.label:q}"
         " --output {output.csv} --stamp {output.stamp} --code {params.code} > {log} 2>&1"
