@@ -127,7 +127,9 @@ def _render_faces(wildcards: Mapping[str, str], config: Mapping[str, Any], _: Da
 
     crowd, validation = read_crowd(config["face_images"][wildcards["face_images"]]["render"])
     images = crowd.images + validation
-    return Work("render_faces", "crowd", {}, crowd.height_px * crowd.width_px, images, 0.0, "crowd", workers=True)
+    return Work(
+        "render_faces", "crowd", {}, float(crowd.height_px * crowd.width_px), images, 0.0, "crowd", workers=True
+    )
 
 
 def _train_detector(

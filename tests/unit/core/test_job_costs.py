@@ -34,6 +34,18 @@ NOTHING = Rate("", "", {}, None, None, "", None, None, None, None, "measured: by
 CONFIG: dict[str, Any] = {
     "device": "auto",
     "datasets": {"people": {"format": "folder", "root": "data/raw/people"}},
+    "face_images": {
+        "crowd": {
+            "root": "data/rendered/crowd",
+            "render": {"images": 30, "validation": 10, "height_px": 64, "width_px": 64},
+        },
+    },
+    "face_trainings": {
+        "small": {
+            "images": "crowd", "seed": 0,
+            "recipe": {"trunk": "resnet18", "epochs": 5, "images_per_epoch": 16, "crops": {"side": 96}},
+        },
+    },
     "detectors": {"faces": {"method": "finder", "threshold": 0.2}},
     "variants": {"blurred": {"method": "blur", "detector": "faces", "box_scale": 1.0, "jpeg_quality": 95}},
     "recipes": {"short": {"epochs": 3}},
@@ -61,6 +73,8 @@ RATES = [
     rate("evaluate", "rank", device="cpu", images_per_s=100.0, start_s=1.0, memory_mb=200.0),
     rate("evaluate", "rerank", device="cpu", images_per_s=50.0, start_s=1.0, memory_mb=250.0),
     rate("detect", "finder", height=20, width=10, device="cpu", images_per_s=5.0, start_s=2.0, memory_mb=100.0),
+    rate("render_faces", "crowd", height=64, width=64, device="cpu", images_per_s=2.0, start_s=2.0, memory_mb=100.0),
+    rate("train_detector", "resnet18", height=96, width=96, device="cpu", images_per_s=8.0, start_s=3.0),
     rate("table", "", device="cpu", start_s=1.5, memory_mb=150.0),
 ]
 
@@ -135,6 +149,13 @@ def test_detection_is_shared_by_processes(estimator: Estimator) -> None:
     assert (alone.seconds, four.seconds) == (pytest.approx(2 + seconds), pytest.approx(2 + seconds / 4))
     rows = 150 * 0.002
     assert (alone.memory_mb, four.memory_mb) == (pytest.approx(100 + rows), pytest.approx(5 * 100 + rows))
+
+
+def test_pictures_for_detectors_are_drawn_learnt_from_and_looked_at(estimator: Estimator) -> None:
+    assert estimator.estimate("render_faces", {"face_images": "crowd"}).seconds == pytest.approx(2 + (30 + 10) / 2)
+    assert estimator.estimate("train_detector", {"face_training": "small"}).seconds == pytest.approx(3 + 5 * 16 / 8)
+    found = estimator.estimate("detect", {"dataset": "crowd", "detector": "faces"})
+    assert found.seconds == pytest.approx(2 + 10 * (64 * 64) / 200 / 5)
 
 
 def test_rules_without_images_take_what_they_took(estimator: Estimator) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from anonbench.detection_metrics.truth import read_face_truth
 from anonbench.errors import ConfigError
 from anonbench.images import read_image
 from anonbench.rendering.crop import Layer
@@ -87,18 +89,21 @@ def test_a_nearer_person_hides_what_lies_behind() -> None:
 
 
 def test_the_layout_is_widers(rendered: Path) -> None:
+    with (rendered / "ground_truth/annotations.csv").open(newline="") as file:
+        truth = list(csv.DictReader(file))
+    assert len({row["path"] for row in truth}) == 2, "the validation images alone"
     for split, count in (("train", 3), ("val", 2)):
         images = sorted((rendered / f"WIDER_{split}" / "images" / EVENT).iterdir())
         assert len(images) == count
         assert all(read_image(path).shape == (96, 128, 3) for path in images)
         lines = (rendered / f"wider_face_split/wider_face_{split}_bbx_gt.txt").read_text().splitlines()
-        with (rendered / f"ground_truth/faces_{split}.csv").open(newline="") as file:
-            truth = list(csv.DictReader(file))
         for path in images:
             name = f"{EVENT}/{path.name}"
-            rows = [row for row in truth if row["path"] == name]
             at = lines.index(name)
-            assert int(lines[at + 1]) == len(rows)
+            if split == "train":
+                continue
+            rows = [row for row in truth if row["path"] == f"WIDER_val/images/{name}"]
+            assert int(lines[at + 1]) == sum(row["x0"] != "" for row in rows)
             for row, line in zip(rows, lines[at + 2 :], strict=False):
                 x, y, w, h, *_, invalid, _occlusion, _pose = map(int, line.split())
                 corners = [round(float(row[key])) for key in ("x0", "y0", "x1", "y1")]
@@ -106,6 +111,13 @@ def test_the_layout_is_widers(rendered: Path) -> None:
                 assert invalid == 1 - int(row["visible"])
                 assert w > 0
                 assert h > 0
+
+
+def test_a_picture_without_a_face_is_listed(tmp_path: Path) -> None:
+    render_crowds(replace(SMALL, images=1, people=(0, 0)), 1, tmp_path / "wider", workers=1)
+    truth = read_face_truth(tmp_path / "wider/ground_truth/annotations.csv")
+    assert list(truth.faces.values()) == [()]
+    assert truth.unclear == frozenset()
 
 
 def test_bytes_do_not_depend_on_the_workers(rendered: Path, tmp_path: Path) -> None:

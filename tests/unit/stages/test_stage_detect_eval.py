@@ -174,6 +174,14 @@ def test_wider_face_by_its_own_protocol(tmp_path: Path, run_command: Callable[..
     assert [Path(path).name for path in stamp["outputs"]] == ["m.json", "g.csv", "c.csv"]
 
 
+def test_our_own_detections_of_wider_name_files_below_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "wider_face_split").mkdir()
+    (tmp_path / "wider_face_split/wider_face_val_bbx_gt.txt").write_text("0--A/a.jpg\n1\n0 0 8 8 0 0 0 0 0 0\n")
+    write_detections(tmp_path / "boxes.csv", {"WIDER_val/images/0--A/a.jpg": [Detection(0, 0, 8, 8, 0.9)]})
+    detect_eval(tmp_path / "boxes.csv", tmp_path, tmp_path / "m.json", tmp_path / "g.csv", tmp_path / "c.csv", LABELS)
+    assert json.loads((tmp_path / "m.json").read_text())["settings"]["all"]["recall"]["value"] == 1
+
+
 # --- the table ---
 
 
