@@ -46,10 +46,20 @@ def atomic_file(path: Path) -> Iterator[Path]:
         with described(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
+            _to_disk(temporary)
             temporary.replace(path)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _to_disk(file: Path) -> None:
+    """Wait until the bytes are on the disk: some file systems keep the new name over a power cut, but not the bytes."""
+    number = os.open(file, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 @contextlib.contextmanager

@@ -11,12 +11,11 @@ import scipy.io
 
 from anonbench.detection_metrics.wider import Faces, Floats
 from anonbench.errors import DataError
+from anonbench.wider_face import INVALID, read_annotations
 
 SETTINGS = ("easy", "medium", "hard")
 TRUTH_MAT, TRUTH_TEXT = "wider_face_val.mat", "wider_face_val_bbx_gt.txt"
 ALL = "all"
-INVALID = 7  # column of a line of the text file: 1 for a face to be ignored
-FIELDS = 10
 EXPECTED = (
     f"Expected a folder with {TRUTH_MAT} and wider_easy_val.mat, wider_medium_val.mat, wider_hard_val.mat (the "
     f"`ground_truth` of WIDER FACE's evaluation tool), or with {TRUTH_TEXT} (its `wider_face_split`)."
@@ -72,22 +71,10 @@ def _load(file: Path) -> Mapping[str, Any]:
 
 
 def _read_text(file: Path) -> dict[str, Faces]:
-    """`path`, number of faces, then a line a face: x y w h blur expression illumination invalid occlusion pose."""
-    lines = iter(enumerate(file.read_text(encoding="utf-8").splitlines(), 1))
     found: dict[str, Faces] = {}
-    for number, line in lines:
-        if not line.strip():
-            continue
-        try:
-            # an image without a face has a line of zeros all the same
-            rows = [next(lines)[1].split() for _ in range(max(1, int(next(lines)[1])))]
-            values = np.array([[float(v) for v in row[:FIELDS]] for row in rows])
-            values = values[(values[:, 2] > 0) & (values[:, 3] > 0)]
-            found[line.strip()] = Faces(_corners(values[:, :4]), values[:, INVALID] == 0)
-        except (ValueError, IndexError, StopIteration) as error:
-            raise DataError(
-                f"{file}:{number}: the entry of {line.strip()!r} is not a count and as many lines of {FIELDS} numbers."
-            ) from error
+    for name, rows in read_annotations(file):
+        rows = rows[(rows[:, 2] > 0) & (rows[:, 3] > 0)]
+        found[name] = Faces(_corners(rows[:, :4]), rows[:, INVALID] == 0)
     return found
 
 

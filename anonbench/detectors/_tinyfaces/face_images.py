@@ -15,15 +15,8 @@ from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
 from anonbench.errors import DataError
+from anonbench.wider_face import COLUMNS, INVALID, LAYOUT, read_annotations
 
-WIDER_LAYOUT = """\
-Expected, as WIDER FACE's archives unpack:
-  wider_face_split/wider_face_train_bbx_gt.txt   (or wider_face_train.mat)
-  WIDER_train/images/0--Parade/0_Parade_….jpg
-Request it from http://shuoyang1213.me/WIDERFACE/ (research use; its images show real people). Without it, train on
-rendered scenes."""
-WIDER_COLUMNS = 10  # x y w h blur expression illumination invalid occlusion pose
-INVALID = 7
 CSV_COLUMNS = ("path", "x0", "y0", "x1", "y1")
 
 
@@ -55,11 +48,11 @@ def read_wider_face(root: Path, split: str = "train") -> list[FaceImage]:
     folder = root / "wider_face_split"
     text, matlab = folder / f"wider_face_{split}_bbx_gt.txt", folder / f"wider_face_{split}.mat"
     if text.is_file():
-        found = _read_text(text)
+        found = read_annotations(text)
     elif matlab.is_file():
         found = _read_matlab(matlab)
     else:
-        raise DataError(f"{text}: missing, and so is {matlab.name}.\n{WIDER_LAYOUT}")
+        raise DataError(f"{text}: missing, and so is {matlab.name}.\n{LAYOUT}")
     images = root / f"WIDER_{split}" / "images"
     faces = [_face_image(images / name, rows) for name, rows in sorted(found, key=lambda item: item[0])]
     _check_images(faces, images)
@@ -116,49 +109,15 @@ def _csv_box(row: dict[str, Any], where: str) -> list[float] | None:
     return box
 
 
-def _read_text(file: Path) -> Iterator[tuple[str, NDArray[np.float64]]]:
-    """(path below images/, rows (n, 10)): a path, the number of faces n, then n lines; one line of zeros for n = 0."""
-    lines = file.read_text(encoding="utf-8").splitlines()
-    at = 0
-    while at < len(lines):
-        name = lines[at].strip()
-        if not name:
-            at += 1
-            continue
-        if not name.endswith(".jpg"):
-            raise DataError(f"{file}:{at + 1}: found '{name[:40]}'; expected the path of an image.\n{WIDER_LAYOUT}")
-        try:
-            count = int(lines[at + 1])
-        except (IndexError, ValueError) as error:
-            raise DataError(f"{file}:{at + 2}: expected the number of faces of {name}.") from error
-        first = at + 2
-        at = first + max(1, count)
-        if at > len(lines):
-            raise DataError(f"{file}: ends within the {count} faces of {name}; unpack the archive again.")
-        yield name, np.array([_text_row(file, n, lines[n]) for n in range(first, first + count)]).reshape(-1, 10)
-
-
-def _text_row(file: Path, index: int, line: str) -> list[float]:
-    try:
-        values = [float(part) for part in line.split()]
-    except ValueError:
-        values = []
-    if len(values) != WIDER_COLUMNS:
-        raise DataError(
-            f"{file}:{index + 1}: found '{line[:60]}'; expected {WIDER_COLUMNS} numbers: x y w h and flags."
-        )
-    return values
-
-
 def _read_matlab(file: Path) -> Iterator[tuple[str, NDArray[np.float64]]]:
-    """As `_read_text`, from event_list, file_list, face_bbx_list and, if there, invalid_label_list."""
+    """As `read_annotations`, from event_list, file_list, face_bbx_list and, if there, invalid_label_list."""
     try:
         content = loadmat(file)
         events, files, boxes = (content[key][:, 0] for key in ("event_list", "file_list", "face_bbx_list"))
         invalid = content["invalid_label_list"][:, 0] if "invalid_label_list" in content else [None] * len(events)
         for event, names, faces, flags in zip(events, files, boxes, invalid, strict=True):
             for n, (name, rows) in enumerate(zip(names[:, 0], faces[:, 0], strict=True)):
-                full = np.zeros((len(rows), WIDER_COLUMNS))
+                full = np.zeros((len(rows), COLUMNS))
                 full[:, :4] = rows.reshape(-1, 4)
                 if flags is not None:
                     full[:, INVALID] = flags[n, 0].ravel()

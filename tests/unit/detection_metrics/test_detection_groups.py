@@ -157,7 +157,7 @@ def test_ground_truth_that_is_not_as_wider_ships_it(mat_folder: Path, tmp_path: 
     with pytest.raises(DataError, match=r"wider_face_val\.mat, wider_hard_val\.mat: not as WIDER FACE ships them"):
         read_wider_truth(mat_folder)
     write(tmp_path / "text/wider_face_val_bbx_gt.txt", "0--Parade/0_a.jpg", "2", "1 2 10 20 0 0 0 0 0 0")
-    with pytest.raises(DataError, match=r"gt\.txt:1: the entry of '0--Parade/0_a\.jpg' is not a count"):
+    with pytest.raises(DataError, match=r"gt\.txt: ends within the 2 faces of 0--Parade/0_a\.jpg"):
         read_wider_truth(tmp_path / "text")
 
 
