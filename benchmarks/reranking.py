@@ -13,8 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
-import re
 import resource
 import subprocess
 import sys
@@ -22,13 +20,14 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-RESULTS = Path(__file__).with_name("RESULTS.md")
+from benchmarks.report import machine, versions, write_block
+
+PACKAGES = ("numpy", "scipy", "torch", "torchreid")
 TASKS = ("ranking", "re-ranking")
 PEERS = ("anonbench", "torchreid")
 N_QUERY, N_GALLERY, N_DISTRACTORS, N_PIDS, N_CAMERAS, DIMENSIONS = 3368, 15_913, 2798, 750, 6, 512
@@ -143,7 +142,7 @@ def run_all(scale: float, runs: int, threads: int) -> str:
     lines = [
         f"{n_query:,} queries, {n_gallery:,} gallery images, {DIMENSIONS}-D random features around {N_PIDS} centres, "
         f"{N_CAMERAS} cameras; {threads} threads; {date.today()}.",
-        f"{_processor()}, {os.cpu_count()} cores; {_versions()}.",
+        f"{machine()}; {versions(*PACKAGES)}.",
         "",
         "| task | | seconds | added peak memory, MiB | mAP | rank-1 |",
         "|---|---|---|---|---|---|",
@@ -167,29 +166,6 @@ def run_all(scale: float, runs: int, threads: int) -> str:
         + "); torchreid: one run.",
     ]
     return "\n".join(lines)
-
-
-def _processor() -> str:
-    try:
-        names = re.findall(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text())
-    except OSError:
-        names = []
-    return names[0] if names else platform.processor() or platform.machine()
-
-
-def _versions() -> str:
-    packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "torch", "torchreid"))
-    return f"Python {platform.python_version()}, {packages}"
-
-
-def write_block(text: str) -> None:
-    """Put the block between its markers in RESULTS.md."""
-    from anonbench.files import write_text
-
-    begin, end = "<!-- reranking: begin -->", "<!-- reranking: end -->"
-    page = RESULTS.read_text(encoding="utf-8")
-    head, rest = page.split(begin, 1)
-    write_text(RESULTS, f"{head}{begin}\n{text}\n{end}{rest.split(end, 1)[1]}")
 
 
 def main() -> None:
