@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from cluster_folder import Folder, Run, wait_until
+from comparison import comparable
 from slurm_sandbox import Sandbox
 
 CONFIG = ("--configfile", "config/test.yaml")
@@ -125,9 +126,9 @@ def test_the_tables_are_those_of_a_local_run(folder: Folder, local: Folder) -> N
     for kind in ("tables", "metrics", "manifests", "detections"):
         ours, theirs = (
             {
-                path.relative_to(copy.root).as_posix(): path.read_bytes()
-                for path in (copy.root / "results" / kind).rglob("*.*")
-                if path.is_file() and not set(path.parts) & {"plain", "broken"}
+                name: content
+                for name, content in comparable(copy.root, (copy.root / "results" / kind).rglob("*.*")).items()
+                if not set(name.split("/")) & {"plain", "broken"}
             }
             for copy in (folder, local)
         )

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from comparison import comparable
 
 from anonbench.dag import Job, workflow_jobs
 from anonbench.journal import RUNNING, Event, Record, process_is_here, read_events, read_record
@@ -123,8 +124,7 @@ class Workplace:
         )
 
     def files(self) -> dict[str, bytes]:
-        found = sorted(path for pattern in COMPARED for path in self.root.glob(pattern))
-        return {path.relative_to(self.root).as_posix(): path.read_bytes() for path in found}
+        return comparable(self.root, (path for pattern in COMPARED for path in self.root.glob(pattern)))
 
 
 def copy_repository(root: Path) -> Workplace:
