@@ -63,7 +63,7 @@ def read_status(configfiles: Sequence[Path | str], targets: Sequence[str], root:
     files = [str(root / file) for file in run["configfiles"]] if run and of_last_run else list(map(str, configfiles))
     targets = run["targets"] if run and of_last_run and not targets else targets
     try:
-        jobs = workflow_jobs(files, targets, root)
+        jobs = workflow_jobs(files, targets, root, params=False)
         config = merge(map(read_layer, [root / DEFAULT_CONFIG, *map(Path, files)]))
     except ConfigError as error:
         hint = "\nThese are the config files of the last run; name others with --configfile." if of_last_run else ""

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(workflow.basedir)))
 
 from anonbench.config import SETTING_ROWS, check_config, resolve_model
 from anonbench.costs.estimate import Estimator, request_memory_mb, request_minutes
-from anonbench.dag import LISTING
+from anonbench.dag import LISTING, NAMES_ONLY
 from anonbench.errors import AnonbenchError
 from anonbench.gpus import gpu_count
 from anonbench.provenance import code_digest
@@ -22,7 +22,7 @@ from anonbench.registry import ANONYMIZERS, DATASETS, DETECTORS, MODELS, load_pl
 shell.prefix(f"set -euo pipefail; export PATH={Path(sys.executable).parent}:$PATH; ")
 
 try:
-    if workflow.is_main_process:
+    if workflow.is_main_process and os.environ.get(LISTING) != NAMES_ONLY:
         sources = [str(file) for file in workflow.configfiles] or ["config"]
         check_config(config, " + ".join(sources))
     load_plugins(config["plugins"])

@@ -257,7 +257,7 @@ def shown(root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., report.S
 
     def read(*configfiles: str, targets: tuple[str, ...] = ()) -> report.Status:
         called = []
-        monkeypatch.setattr(report, "workflow_jobs", lambda *a: called.append(a) or [TRAIN, TRAIN_2, EMBED])
+        monkeypatch.setattr(report, "workflow_jobs", lambda *a, params: called.append(a) or [TRAIN, TRAIN_2, EMBED])
         status = report.read_status(configfiles, targets, root)
         ((files, wanted, folder),) = called
         assert (tuple(files), tuple(wanted), folder) == (status.configfiles, status.targets, root)
