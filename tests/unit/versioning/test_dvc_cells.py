@@ -3,6 +3,7 @@ reading of it, for every configuration that is shipped."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import os
@@ -142,6 +143,13 @@ def test_a_pipeline_of_other_jobs_is_refused(written: Path) -> None:
 @functools.cache
 def jobs_of(overlay: tuple[str, ...]) -> list[Job]:
     return workflow_jobs([ROOT / file for file in overlay], root=ROOT)
+
+
+def test_jobs_without_parameters_are_the_same_jobs() -> None:
+    overlay = ("config/test.yaml",)
+    bare = workflow_jobs([ROOT / file for file in overlay], root=ROOT, params=False)
+    assert all(job.params == {} for job in bare)
+    assert bare == [dataclasses.replace(job, params={}) for job in jobs_of(overlay)]
 
 
 def dvc_stages(root: Path) -> dict[str, tuple[str, set[str], set[str]]]:
