@@ -79,7 +79,8 @@ def estimate(
     """
     plan = Plan(jobs=len(jobs))
     wanted = sorted({job.wildcards["dataset"] for job in jobs if "dataset" in job.wildcards})
-    sizes = {name: dataset_size(name, config["datasets"][name], results, published) for name in wanted}
+    entries = {**config.get("face_images", {}), **config["datasets"]}
+    sizes = {name: dataset_size(name, entries[name], results, published) for name in wanted}
     cells = _Cells(plan, config, rates, sizes, finished_trainings(results))
     for job in jobs:
         if job.rule in COUNTED:
