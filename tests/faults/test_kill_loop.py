@@ -228,9 +228,11 @@ def processes_in(folder: Path) -> list[int]:
 
 def test_enough_kills_met_a_living_run(restless: Workplace, capfd: pytest.CaptureFixture[str]) -> None:
     counts = Counter(restless.kills)
-    events = Counter(event.event for event in read_events(restless.root))
+    journal = read_events(restless.root)
+    events = Counter(event.event for event in journal)
+    failed = [event.stamp for event in journal if event.event == "failed"]
     with capfd.disabled():
-        print(f"\n{len(restless.kills)} kills: {dict(counts)}; events in the journal: {dict(events)}")
+        print(f"\n{len(restless.kills)} kills: {dict(counts)}; events in the journal: {dict(events)}; failed: {failed}")
     assert len(restless.kills) >= 30
     assert set(counts) == set(KINDS)
     assert events["lost"] >= counts[POWER], "what was killed without a word was noticed"
