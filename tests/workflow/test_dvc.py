@@ -26,6 +26,8 @@ REPOSITORY = Path(__file__).parents[2]
 CONFIG = "config/trial.yaml"
 # config/test.yaml cut down to one dataset and one network.
 OVERLAY = """\
+face_images:
+  crowd-rendered: {detectors: []}
 datasets:
   market1501-rendered:
     render: {train_identities: 6, test_identities: 6, cameras: 3, junk: 2, distractors: 3, clothes_group: 2}
