@@ -19,6 +19,7 @@ MEASURED_HERE = "benchmarks/rates.csv"  # below the folder of results: what `ano
 
 # Nobody measured these: a job of a rule without rates, and the memory of the machine that a process on a GPU takes.
 UNKNOWN_START_S, UNKNOWN_MEMORY_MB, CUDA_MEMORY_MB = 60.0, 2000.0, 4000.0
+LOADER_MB = 500.0  # a process that reads images for a training on a GPU
 
 # What a scheduler is asked for, so that a job that takes a third more than expected is not killed.
 MEMORY_MARGIN, TIME_MARGIN = 1.3, 2.0

@@ -3,6 +3,7 @@ import json
 import os
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -11,7 +12,7 @@ from snakemake.resources import Resource
 sys.path.insert(0, str(Path(workflow.basedir)))
 
 from anonbench.config import SETTING_ROWS, check_config, resolve_model
-from anonbench.costs.estimate import Estimator, request_memory_mb, request_minutes
+from anonbench.costs.estimate import CUDA_MEMORY_MB, LOADER_MB, Estimator, request_memory_mb, request_minutes
 from anonbench.dag import LISTING, NAMES_ONLY
 from anonbench.errors import AnonbenchError
 from anonbench.gpus import gpu_count
@@ -272,7 +273,11 @@ resource_scopes:
 
 
 def job_estimate(rule, wildcards, threads):
-    return ESTIMATOR.estimate(rule, dict(wildcards.items()), device_of(rule), threads)
+    found = ESTIMATOR.estimate(rule, dict(wildcards.items()), device_of(rule), threads)
+    if rule == "train_detector" and ON_GPU or rule == "detect" and detector_gpus(wildcards):
+        # Their speed on a GPU has not been measured: the CPU's, which is a generous limit.
+        found = replace(found, memory_mb=max(found.memory_mb, CUDA_MEMORY_MB + LOADER_MB * threads))
+    return found
 
 
 def device_of(rule):
