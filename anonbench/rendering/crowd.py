@@ -31,7 +31,7 @@ from anonbench.rendering.truth import FACE_THRESHOLD, face_extent
 FACE_M = 0.20  # height of a face from chin to hair, which turns a wanted height into a scale
 POINT_DENSITY = 1.2  # surface points per pixel along each axis
 DENSITY_STEP = 1.5  # figures are built for scales that differ by this factor, and kept
-FIGURES_KEPT = 24
+FIGURES_KEPT = 2  # up to 100 MB each, and rarely wanted again
 EYES_ABOVE_M = (-0.15, 0.5)  # of the camera over people's eyes: heads line up along a horizon, near ones lower
 HORIZON = (0.15, 0.5)  # of the picture's height
 HEADS = (0.10, 0.78)  # where noses may be, of the picture's height

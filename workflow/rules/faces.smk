@@ -13,7 +13,7 @@ rule render_faces:
         face_images=any_of(DRAWN_FACES) or "none",
     conda:
         "../../envs/cpu.yaml"
-    threads: min(WORKERS, 4)  # each holds up to 3 GB of figures and places
+    threads: WORKERS
     resources:
         mem_mb=memory_mb("render_faces"),
         runtime=minutes("render_faces"),
