@@ -272,9 +272,14 @@ resource_scopes:
     gpu="local",
 
 
+# Whether a job about detectors has a GPU.
+DETECTORS_ON_GPU = {"train_detector": lambda wildcards: ON_GPU, "detect": lambda wildcards: detector_gpus(wildcards)}
+
+
 def job_estimate(rule, wildcards, threads):
     found = ESTIMATOR.estimate(rule, dict(wildcards.items()), device_of(rule), threads)
-    if rule == "train_detector" and ON_GPU or rule == "detect" and detector_gpus(wildcards):
+    has_gpu = DETECTORS_ON_GPU.get(rule)
+    if has_gpu and has_gpu(wildcards):
         # Their speed on a GPU has not been measured: the CPU's, which is a generous limit.
         found = replace(found, memory_mb=max(found.memory_mb, CUDA_MEMORY_MB + LOADER_MB * threads))
     return found
