@@ -127,12 +127,15 @@ def test_ranks_do_not_outlive_their_parent(tmp_path: Path) -> None:
 
 
 def test_signals_that_are_ignored_stay_ignored() -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # A shell that started the tests in the background, or nohup, may have told them to ignore either.
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGHUP, signal.SIGQUIT)}
     try:
+        assert "SIGHUP" in _heeded()
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         assert _heeded() == ["SIGTERM", "SIGINT", "SIGQUIT"]
     finally:
-        signal.signal(signal.SIGHUP, before)
-    assert "SIGHUP" in _heeded()
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def failure(folder: Path, rank: int, exitcode: int, error: Exception | None = None) -> ProcessFailure:
