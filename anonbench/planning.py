@@ -15,7 +15,16 @@ from typing import Any
 
 from anonbench.costs.finished import Finished, finished_trainings
 from anonbench.costs.rates import Rate, find_quantity, find_speed
-from anonbench.costs.sizes import MANIFEST, PUBLISHED_SIZES, RENDERED, TABLE_2, TABLE_2_TRAIN, DatasetSize, dataset_size
+from anonbench.costs.sizes import (
+    MANIFEST,
+    PUBLISHED_SIZES,
+    RENDERED,
+    TABLE_2,
+    TABLE_2_TRAIN,
+    DatasetSize,
+    dataset_size,
+    entry_of,
+)
 from anonbench.costs.work import FLOAT32_BYTES, NO_IMAGES, Work, epochs_of, method_of, work_of
 
 LINE_WIDTH = 118
@@ -79,8 +88,7 @@ def estimate(
     """
     plan = Plan(jobs=len(jobs))
     wanted = sorted({job.wildcards["dataset"] for job in jobs if "dataset" in job.wildcards})
-    entries = {**config.get("face_images", {}), **config["datasets"]}
-    sizes = {name: dataset_size(name, entries[name], results, published) for name in wanted}
+    sizes = {name: dataset_size(name, entry_of(config, name), results, published) for name in wanted}
     cells = _Cells(plan, config, rates, sizes, finished_trainings(results))
     for job in jobs:
         if job.rule in COUNTED:

@@ -12,7 +12,7 @@ from typing import Any
 
 from anonbench.costs.finished import Finished, finished_trainings
 from anonbench.costs.rates import RATES, Rate, find_memory, find_speed, read_rates
-from anonbench.costs.sizes import DatasetSize, dataset_size
+from anonbench.costs.sizes import DatasetSize, dataset_size, entry_of
 from anonbench.costs.work import Work, epochs_of, work_of
 
 MEASURED_HERE = "benchmarks/rates.csv"  # below the folder of results: what `anonbench fit-costs` writes
@@ -64,8 +64,7 @@ class Estimator:
 
     def size(self, dataset: str) -> DatasetSize | None:
         if dataset not in self._sizes:
-            entry = {**self.config["face_images"], **self.config["datasets"]}[dataset]
-            self._sizes[dataset] = dataset_size(dataset, entry, self.results)
+            self._sizes[dataset] = dataset_size(dataset, entry_of(self.config, dataset), self.results)
         return self._sizes[dataset]
 
     def work(self, rule: str, wildcards: Mapping[str, str]) -> Work:

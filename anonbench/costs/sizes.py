@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 PUBLISHED_SIZES = Path(__file__).parents[2] / "config" / "published" / "table2.csv"
-CROWD_PX = 384  # side of a picture whose settings do not tell
 MANIFEST, TABLE_2, RENDERED, UNKNOWN = "manifest", "Table II", "rendering settings", "unknown"
 TABLE_2_TRAIN = "Table II for training alone"
 
@@ -33,6 +32,12 @@ class DatasetSize:
         return self.train + self.test
 
 
+def entry_of(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The config entry of a dataset, or of pictures for face detectors: no name stands for both."""
+    entry: Mapping[str, Any] = config["datasets"].get(name) or config["face_images"][name]
+    return entry
+
+
 def dataset_size(
     name: str, entry: Mapping[str, Any], results: Path, published: Path = PUBLISHED_SIZES
 ) -> DatasetSize | None:
@@ -47,9 +52,10 @@ def dataset_size(
     if manifest.is_file():
         return _size_of_manifest(manifest)
     if "validation" in entry.get("render", {}):  # pictures for face detectors, of which those for testing are looked at
-        crowd = entry["render"]
-        pixels = float(crowd.get("height_px", CROWD_PX) * crowd.get("width_px", CROWD_PX))
-        return DatasetSize(0, crowd["validation"], pixels, RENDERED)
+        from anonbench.stages.render_faces import read_crowd
+
+        crowd, validation = read_crowd(entry["render"])
+        return DatasetSize(0, validation, float(crowd.height_px * crowd.width_px), RENDERED)
     if "render" in entry:
         return _size_of_rendering(entry["render"])
     if "published_as" in entry and published.is_file():
