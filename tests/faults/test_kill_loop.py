@@ -32,6 +32,8 @@ REPOSITORY = Path(__file__).parents[2]
 CONFIG = "config/test.yaml"
 KILLS = 32
 SEED = 20201130
+LIMIT_S = 3600.0  # for all runs together, after which the test fails
+HELD_S = 60.0  # at most so long is a job held up
 AFTER_S = (0.0, 2.5)  # between the moment when enough is done for the next kill, and that kill
 COMPARED = ("results/tables/*.csv", "results/statistics/*.csv", "results/metrics/**/*.json")
 POWER, ALONE, JOB, SHUTDOWN, POLITE, CTRL_C = KINDS = (
@@ -50,6 +52,7 @@ class Workplace:
     kills: list[str] = field(default_factory=list)
     # At each kill: how many events there were, and the stamps of the jobs that Snakemake had recorded as finished.
     finished: list[tuple[int, set[str]]] = field(default_factory=list)
+    holding: threading.Thread = field(default_factory=threading.Thread)  # alive while jobs are held up
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Snakemake as the leader of a process group of its own, in which its jobs are too."""
@@ -85,19 +88,16 @@ class Workplace:
 
     def hold_up(self, pids: list[int]) -> None:
         """Stop processes until a successor waits for one of them: the next Snakemake is rarely as quick as a job."""
-        before, deadline = self.meetings(), time.monotonic() + 300
+        before, deadline = self.meetings(), time.monotonic() + HELD_S
 
         def go_on() -> None:
             while self.meetings() == before and time.monotonic() < deadline:
                 time.sleep(0.2)
-            for pid in pids:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGCONT)
+            signal_all(pids, signal.SIGCONT)
 
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGSTOP)
-        threading.Thread(target=go_on, daemon=True).start()
+        signal_all(pids, signal.SIGSTOP)
+        self.holding = threading.Thread(target=go_on, daemon=True)
+        self.holding.start()
 
     def output(self) -> str:
         return (self.root / "output.txt").read_text()
@@ -125,6 +125,12 @@ class Workplace:
 
     def files(self) -> dict[str, bytes]:
         return comparable(self.root, (path for pattern in COMPARED for path in self.root.glob(pattern)))
+
+
+def signal_all(pids: list[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def copy_repository(root: Path) -> Workplace:
@@ -165,29 +171,30 @@ def kill_often(place: Workplace, kills: int, chance: random.Random, *arguments: 
     """Run the pipeline to its end through so many kills, spread evenly over its jobs and over the kinds of kills."""
     kinds = [KINDS[number % len(KINDS)] for number in range(kills)]
     chance.shuffle(kinds)
-    locked = False
-    while len(place.kills) < kills:
-        if locked:
-            place.mend()
-        kind = kinds[len(place.kills)]
+    finished, deadline = False, time.monotonic() + LIMIT_S
+    while not finished:
+        assert time.monotonic() < deadline, f"after {LIMIT_S} s: {place.kills}\n{place.output()[-20000:]}"
         # With --keep-going, Snakemake outlives the kill of a job until nothing is left that it can do.
-        process = place.start("--keep-going", *arguments)
-        while kind == JOB and len(place.kills) < kills and wait_for_moment(place, process, kills, chance):
-            kill(place, process, JOB, chance)
-            kind = kinds[len(place.kills)] if len(place.kills) < kills else JOB
-        if len(place.kills) < kills and wait_for_moment(place, process, kills, chance):
-            kill(place, process, kind, chance)
-        locked = process.wait(timeout=1800) == -signal.SIGKILL
+        before, process = len(place.kills), place.start("--keep-going", *arguments)
+        while len(place.kills) < kills and wait_for_moment(place, process, kills, chance):
+            kind = kinds[len(place.kills)]
+            if kill(place, process, kind, chance) and kind != JOB:
+                break
+        status = process.wait(timeout=1800)
         place.finished.append((len(read_events(place.root)), place.recorded()))
-    if locked:
-        place.mend()
-    assert place.run(*arguments) == 0, place.output()
+        finished = status == 0
+        assert finished or len(place.kills) > before, "it failed by itself: " + place.output()[-20000:]
+        if status == -signal.SIGKILL:
+            place.mend()
 
 
 def wait_for_moment(place: Workplace, process: subprocess.Popen[str], kills: int, chance: random.Random) -> bool:
-    """Wait until so much is done that it is time for the next kill, and a job runs; False when Snakemake has ended."""
+    """Wait until so much is done that it is time for the next kill, and a job runs; False when Snakemake has ended.
+
+    What is held up is to meet its successor first.
+    """
     wanted = len(place.jobs) * len(place.kills) // (kills + 2)
-    while process.poll() is None and (place.done() < wanted or not place.running()):
+    while process.poll() is None and (place.done() < wanted or place.holding.is_alive() or not place.running()):
         time.sleep(0.05)
     deadline = time.monotonic() + chance.uniform(*AFTER_S)
     while process.poll() is None and (time.monotonic() < deadline or not place.running()):
@@ -195,11 +202,11 @@ def wait_for_moment(place: Workplace, process: subprocess.Popen[str], kills: int
     return process.poll() is None
 
 
-def kill(place: Workplace, process: subprocess.Popen[str], kind: str, chance: random.Random) -> None:
-    """End something; it counts where it met a living Snakemake with a living job."""
+def kill(place: Workplace, process: subprocess.Popen[str], kind: str, chance: random.Random) -> bool:
+    """End something; False, and nothing done, where there was no living Snakemake with a living job any more."""
     alive = sorted(place.running(), key=lambda record: record.stamp)
     if process.poll() is not None or not alive:
-        return
+        return False
     if kind == JOB:
         os.kill(chance.choice(alive).pid, signal.SIGKILL)
     elif kind in (ALONE, POLITE):
@@ -210,6 +217,7 @@ def kill(place: Workplace, process: subprocess.Popen[str], kind: str, chance: ra
         number = {POWER: signal.SIGKILL, SHUTDOWN: signal.SIGTERM, CTRL_C: signal.SIGINT}[kind]
         os.killpg(process.pid, number)
     place.kills.append(kind)
+    return True
 
 
 def starts_after(events: list[Event], number: int) -> Counter[str]:
