@@ -31,6 +31,7 @@ from anonbench.errors import AnonbenchError
 STATUS_FOLDER = ".status"
 JOURNAL = f"results/{STATUS_FOLDER}/journal.csv"
 LAST_RUN = f"results/{STATUS_FOLDER}/run.json"
+OPTIONS = f"results/{STATUS_FOLDER}/options.yaml"
 HEARTBEAT_S = 30.0  # at most so old is a living process's record
 LOST_AFTER_S = 5 * HEARTBEAT_S  # network file systems show another machine's writes up to a minute late
 PROGRESS_S = 2.0  # between writes of progress
@@ -206,11 +207,24 @@ def log_taken(stage: str, stamp: Path) -> None:
         _append(_journal_of(path), TAKEN, Record(stage, str(stamp), DONE, start=_now(), **_this_process()))
 
 
-def write_last_run(configfiles: Sequence[Path | str], targets: Sequence[str], root: Path = Path()) -> None:
-    """Leave word of a Snakemake run that begins now in this process: `anonbench status` lists its jobs."""
-    process = _this_process()
-    run = {"configfiles": [str(file) for file in configfiles], "targets": sorted(targets), "start": _now(), **process}
+def write_last_run(
+    configfiles: Sequence[Path | str],
+    targets: Sequence[str],
+    root: Path = Path(),
+    options: Mapping[str, Any] | None = None,
+) -> None:
+    """Leave word of a Snakemake run that begins now in this process: `anonbench status` lists its jobs.
+
+    options: what `--config` set. It becomes a config file (`OPTIONS`), the last of the run's.
+    """
+    files, process = [str(file) for file in configfiles], _this_process()
     with contextlib.suppress(OSError):
+        if options:
+            import yaml
+
+            _replace_file(root / OPTIONS, yaml.safe_dump(dict(options)))
+            files.append(str((root / OPTIONS).resolve()))
+        run = {"configfiles": files, "targets": sorted(targets), "start": _now(), **process}
         _replace_file(root / LAST_RUN, json.dumps(run, indent=1) + "\n")
 
 

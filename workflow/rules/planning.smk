@@ -52,4 +52,8 @@ def wait_for_sources():
 
 onstart:
     wait_for_sources()
-    write_last_run([Path(file).resolve() for file in workflow.overwrite_configfiles], workflow.dag_settings.targets)
+    write_last_run(
+        [Path(file).resolve() for file in workflow.overwrite_configfiles],
+        workflow.dag_settings.targets,
+        options=workflow.config_settings.config,
+    )

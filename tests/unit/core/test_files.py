@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 from pathlib import Path
 
 import pytest
 
+from anonbench import files
 from anonbench.errors import DataError
 from anonbench.files import atomic_file, atomic_folder, write_bytes, write_text
 
@@ -50,6 +52,31 @@ def test_a_folder_appears_when_it_is_complete(tmp_path: Path) -> None:
         assert not (tmp_path / "a/out").exists()
     assert [p.name for p in (tmp_path / "a").iterdir()] == ["out"]
     assert (tmp_path / "a/out/x").read_text() == "x"
+
+
+def test_a_folder_has_no_name_before_the_disk_has_its_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(folder: Path) -> None:
+        assert (folder / "x").read_text() == "x"
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(files, "_all_to_disk", full)
+    with pytest.raises(DataError, match="Make room on that disk"), atomic_folder(tmp_path / "out") as folder:
+        (folder / "x").write_text("x")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_refuses_is_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Library:
+        @staticmethod
+        def syncfs(number: int) -> int:
+            assert os.path.samestat(os.fstat(number), tmp_path.stat())
+            ctypes.set_errno(errno.EDQUOT)
+            return -1
+
+    files._all_to_disk(tmp_path)
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: Library)
+    with pytest.raises(OSError, match=os.strerror(errno.EDQUOT)):
+        files._all_to_disk(tmp_path)
 
 
 def test_an_empty_folder_is_replaced_and_one_with_content_kept(tmp_path: Path) -> None:

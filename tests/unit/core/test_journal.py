@@ -17,6 +17,7 @@ import pytest
 from dataset_writers import write_market1501
 
 from anonbench import journal
+from anonbench.config import read_layer
 from anonbench.errors import DataError
 from anonbench.journal import Attempt, Record, read_events, read_record, status_path
 from anonbench.progress import ProgressBar, report_progress
@@ -266,6 +267,18 @@ def test_the_last_run() -> None:
     assert journal.process_is_here(run["pid"], run["born"], run["host"])
     Path(journal.LAST_RUN).write_text("[]")
     assert journal.read_last_run() is None
+
+
+def test_options_of_the_last_run_are_its_last_config_file() -> None:
+    journal.write_last_run(["/a/config/test.yaml"], ["all"], options={"device": "cpu", "plugins": ["mine"]})
+    run = journal.read_last_run()
+    assert run is not None
+    assert run["configfiles"] == ["/a/config/test.yaml", str(Path(journal.OPTIONS).resolve())]
+    assert read_layer(Path(journal.OPTIONS)) == {"device": "cpu", "plugins": ["mine"]}
+    journal.write_last_run([], ["all"], options={})
+    run = journal.read_last_run()
+    assert run is not None
+    assert run["configfiles"] == []
 
 
 def test_commands_keep_their_record(run_command: Callable[..., Any], tmp_path: Path) -> None:
