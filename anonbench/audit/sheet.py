@@ -31,18 +31,26 @@ class Cell:
     boxes: Sequence[Detection]
 
 
-def per_sheet(sizes: Sequence[tuple[int, int]]) -> int:
-    """How many pictures of these sizes (width, height) a sheet holds."""
-    return math.prod(CROP_GRID if _are_crops(sizes) else SCENE_GRID)
+def are_crops(sizes: Sequence[tuple[int, int]]) -> bool:
+    """Whether most pictures of these sizes (width, height) are crops of one person."""
+    return 2 * sum(is_crop(*size) for size in sizes) >= len(sizes)
 
 
-def draw_sheet(cells: Sequence[Cell], title: str, warning: str) -> RGB:
+def per_sheet(crops: bool) -> int:
+    """How many pictures a sheet holds: of crops of one person, or of scenes."""
+    return math.prod(CROP_GRID if crops else SCENE_GRID)
+
+
+def draw_sheet(cells: Sequence[Cell], title: str, warning: str, crops: bool) -> RGB:
     """A sheet of at most `per_sheet` pictures, (h, w, 3) uint8.
 
-    Of a crop of one person the upper part is shown enlarged beside it. Boxes are drawn around, not over, their pixels;
-    those of score 0 (a default box, no find) in grey. warning: printed in red behind the title, "" for none.
+    crops: shown as crops of one person, the upper part enlarged beside the whole, or as scenes; the same for all sheets
+    of a list. Boxes are drawn around, not over, their pixels; those of score 0 (a default box, no find) in grey.
+    warning: printed in red behind the title, "" for none.
+    Raises `ValueError` for more pictures than a sheet holds.
     """
-    crops = _are_crops([(c.image.shape[1], c.image.shape[0]) for c in cells])
+    if len(cells) > per_sheet(crops):
+        raise ValueError(f"{len(cells)} pictures for one sheet; expected at most {per_sheet(crops)}")
     columns, rows = CROP_GRID if crops else SCENE_GRID
     rows = min(rows, math.ceil(len(cells) / columns))
     width, height = (CROP_PX + HEAD_PX + GAP, ROW_PX) if crops else SCENE_PX
@@ -69,11 +77,6 @@ def encode_sheet(sheet: RGB) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(sheet).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
-
-
-def _are_crops(sizes: Sequence[tuple[int, int]]) -> bool:
-    """Whether most pictures are crops of one person."""
-    return 2 * sum(is_crop(*size) for size in sizes) >= len(sizes)
 
 
 def _shown(image: RGB, boxes: Sequence[Detection], room: tuple[int, int]) -> Image.Image:

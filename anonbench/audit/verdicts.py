@@ -56,7 +56,8 @@ class Tally:
 
     images: looked at and judged. right, wrong: boxes. missed: faces without a box. with_face, complete: images that
     show a face, and those of them in which none was missed. with_missed: images with a missed face. skipped, left:
-    images that the reviewer skipped, or has not looked at.
+    images that the reviewer skipped, or has not looked at. recall_effective, precision_effective: how many independent
+    faces, or boxes, tell as much as these, which share images.
     """
 
     images: int
@@ -67,6 +68,8 @@ class Tally:
     complete: int
     skipped: int
     left: int
+    recall_effective: float
+    precision_effective: float
 
     @property
     def with_missed(self) -> int:
@@ -75,12 +78,12 @@ class Tally:
     @property
     def recall(self) -> Proportion:
         """Per face: of the faces that are there, those with a box."""
-        return Proportion(self.right, self.right + self.missed)
+        return Proportion(self.right, self.right + self.missed, self.recall_effective)
 
     @property
     def precision(self) -> Proportion:
         """Of the boxes, those on a face."""
-        return Proportion(self.right, self.right + self.wrong)
+        return Proportion(self.right, self.right + self.wrong, self.precision_effective)
 
     @property
     def image_recall(self) -> Proportion:
@@ -175,6 +178,8 @@ def tally(pairs: Sequence[tuple[Listed, Verdict | None]]) -> Tally:
     """Add up verdicts; images that were skipped or not looked at count for themselves only."""
     judged = [(row.boxes, v) for row, v in pairs if v is not None and not v.skipped]
     with_face = [(boxes, v) for boxes, v in judged if boxes - v.wrong + v.missed]
+    recall = Proportion.of_clusters((boxes - v.wrong, boxes - v.wrong + v.missed) for boxes, v in judged)
+    precision = Proportion.of_clusters((boxes - v.wrong, boxes) for boxes, v in judged)
     return Tally(
         images=len(judged),
         right=sum(boxes - v.wrong for boxes, v in judged),
@@ -184,4 +189,6 @@ def tally(pairs: Sequence[tuple[Listed, Verdict | None]]) -> Tally:
         complete=sum(not v.missed for _, v in with_face),
         skipped=sum(v is not None and v.skipped for _, v in pairs),
         left=sum(v is None for _, v in pairs),
+        recall_effective=recall.cases,
+        precision_effective=precision.cases,
     )

@@ -10,6 +10,7 @@ import numpy as np
 
 from anonbench.detection_metrics.truth import TrueFace
 from anonbench.errors import ConfigError
+from anonbench.statistics.proportion import Proportion
 
 ALL = "all"
 VIEWS = ("front", "three_quarter", "profile", "back")
@@ -17,12 +18,12 @@ VIEWS = ("front", "three_quarter", "profile", "back")
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Faces that are alike, `found` of `faces`. kind: all, height, view, skin tone, occluded; name: such as 8-12 px."""
+    """Faces that are alike, and the share that was found. kind: all, height, view, skin tone, occluded; name: such as
+    8-12 px."""
 
     kind: str
     name: str
-    faces: int
-    found: int
+    found: Proportion
 
 
 def height_classes(bounds_px: Sequence[float]) -> list[tuple[str, float, float]]:
@@ -40,15 +41,14 @@ def height_classes(bounds_px: Sequence[float]) -> list[tuple[str, float, float]]
 def recall_groups(faces: Sequence[TrueFace], found: Sequence[bool], bounds_px: Sequence[float]) -> list[Group]:
     """All faces, then those of each height class, view, skin tone and kind of occlusion that occur.
 
-    found: whether each face was found, in the order of `faces`.
+    found: whether each face was found, in the order of `faces`. Faces of one image are a cluster.
     """
-    hits = np.asarray(found, bool)
-    groups = [Group(ALL, ALL, len(faces), int(hits.sum()))]
+    groups = [Group(ALL, ALL, _share(faces, found, [True] * len(faces)))]
     heights = np.array([face.height for face in faces])
     for name, low, high in height_classes(bounds_px):
         members = (heights >= low) & (heights < high)
         if members.any():
-            groups.append(Group("height", name, int(members.sum()), int(hits[members].sum())))
+            groups.append(Group("height", name, _share(faces, found, members)))
     keys: dict[str, Callable[[TrueFace], str]] = {
         "view": lambda face: face.view,
         "skin tone": lambda face: face.skin_tone,
@@ -58,8 +58,17 @@ def recall_groups(faces: Sequence[TrueFace], found: Sequence[bool], bounds_px: S
         labels = np.array([key(face) for face in faces], dtype=object)
         for label in sorted({str(v) for v in labels if v}, key=_order):
             members = labels == label
-            groups.append(Group(kind, label, int(members.sum()), int(hits[members].sum())))
+            groups.append(Group(kind, label, _share(faces, found, members)))
     return groups
+
+
+def _share(faces: Sequence[TrueFace], found: Sequence[bool], members: Iterable[bool]) -> Proportion:
+    """The share that was found of the faces that are members."""
+    images: dict[str, list[bool]] = {}
+    for face, hit, member in zip(faces, found, members, strict=True):
+        if member:
+            images.setdefault(face.path, []).append(hit)
+    return Proportion.of_clusters((sum(hits), len(hits)) for hits in images.values())
 
 
 def _order(label: str) -> tuple[int, float, str]:

@@ -27,23 +27,19 @@ def read_wider_truth(folder: Path) -> dict[str, dict[str, Faces]]:
 
     With the evaluation tool's MATLAB files the settings are easy, medium and hard, in which faces outside the setting
     are ignored. From the text file alone there is one setting, `all`, in which faces marked invalid are ignored.
-    The files may lie in `folder` or, as in WIDER FACE itself, in `wider_face_split` or `ground_truth` below it.
+    The files may lie in `folder` or, as in WIDER FACE itself, in `wider_face_split` or `ground_truth` below it; the
+    MATLAB files in any of these go before the text.
     Raises `DataError` when none is there, or a file is not as WIDER FACE ships it.
     """
-    for place in (folder, folder / "wider_face_split", folder / "ground_truth"):
-        if found := _read_folder(place):
-            return found
+    places = (folder, folder / "wider_face_split", folder / "ground_truth")
+    for place in places:
+        lists = {setting: place / f"wider_{setting}_val.mat" for setting in SETTINGS}
+        if all(file.is_file() for file in (place / TRUTH_MAT, *lists.values())):
+            return {setting: _read_mat(place / TRUTH_MAT, file) for setting, file in lists.items()}
+    for place in places:
+        if (place / TRUTH_TEXT).is_file():
+            return {ALL: _read_text(place / TRUTH_TEXT)}
     raise DataError(f"{folder}: holds no ground truth of WIDER FACE. {EXPECTED}")
-
-
-def _read_folder(folder: Path) -> dict[str, dict[str, Faces]]:
-    """The settings of a folder; none where it holds no ground truth."""
-    lists = {setting: folder / f"wider_{setting}_val.mat" for setting in SETTINGS}
-    if (folder / TRUTH_MAT).is_file() and all(file.is_file() for file in lists.values()):
-        return {setting: _read_mat(folder / TRUTH_MAT, file) for setting, file in lists.items()}
-    if (folder / TRUTH_TEXT).is_file():
-        return {ALL: _read_text(folder / TRUTH_TEXT)}
-    return {}
 
 
 def _read_mat(file: Path, setting: Path) -> dict[str, Faces]:

@@ -42,7 +42,7 @@ class TinyFaces:
     nms_iou: of two boxes that overlap more than this the lower-scored one is dropped, 0..1. The authors' test: 0.3;
         their demo: 0.1.
     scales: of the image pyramid, each > 0. Default: the authors' test. Faces smaller than 17 pixels are found at scales
-        above 1 alone, by templates of 20 to 36 pixels.
+        above 1 alone, by templates of 20 to 32 pixels.
     device: auto (a GPU where there is one), cpu or cuda.
     batch: images that `detect_batch` is to be given at once, >= 1. Those of equal size go through the network together,
         fewer where they are large.

@@ -18,6 +18,7 @@ from anonbench.files import atomic_folder
 from anonbench.images import encode_image
 from anonbench.parallel import parallel_map
 from anonbench.rendering.crowd import CrowdFace, CrowdSpec, CrowdStudio
+from anonbench.rendering.seeding import generator
 from anonbench.tables import write_csv
 
 EVENT = "0--Crowd"
@@ -33,10 +34,18 @@ def render_crowds(spec: CrowdSpec, validation: int, output: Path, workers: int) 
     """
     with atomic_folder(output) as folder:
         _write_split(folder, "train", spec, workers)
-        # Seeds of their own: nobody and no camera of the training pictures is seen again.
-        drawn = _write_split(folder, "val", replace(spec, seed=spec.seed + 1, images=validation), workers)
+        testing = replace(spec, seed=validation_seed(spec.seed), images=validation)
+        drawn = _write_split(folder, "val", testing, workers)
         rows = [row for name, faces in drawn.items() for row in _truth_rows(f"WIDER_val/images/{name}", faces)]
         write_csv(folder / TRUTH, FACE_COLUMNS, rows)
+
+
+def validation_seed(seed: int) -> int:
+    """The seed of the pictures for testing: nobody and no camera of any other seed's training pictures is seen again.
+
+    A hash and not the next number, which is the seed of somebody's training pictures.
+    """
+    return int(generator(seed, "validation").integers(2**63))
 
 
 def _write_split(folder: Path, split: str, spec: CrowdSpec, workers: int) -> dict[str, tuple[CrowdFace, ...]]:

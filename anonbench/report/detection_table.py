@@ -1,4 +1,4 @@
-"""What detectors found: per dataset and detector counts, speed, and recall and precision where the truth is known."""
+"""What detectors found: counts and speed, and recall and precision where the truth is known, setting by setting."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ class DetectionRow:
     """A dataset and a detector.
 
     seconds, threads: what the detection took; NaN where no stamp tells. truth: annotated (each face is known), audit (a
-    person has looked at a random sample) or "". found: {recall, precision: {value, hits, n, wilson: [low, high]}} and,
-    for annotated faces, average_precision and false_positives_per_image, in 0..1; {} without truth.
+    person has looked at a random sample) or "". setting: of WIDER FACE, easy, medium or hard, for which images and
+    boxes are the same; "" where there is one alone. found: {recall, precision: {value, hits, n, wilson: [low, high]}}
+    and, for annotated faces, average_precision and false_positives_per_image, in 0..1; {} without truth.
     """
 
     dataset: str
@@ -31,11 +32,12 @@ class DetectionRow:
     seconds: float = math.nan
     threads: int | None = None
     truth: str = NONE
+    setting: str = ""
     found: Mapping[str, Any] | None = None
 
 
 def detection_table(rows: Iterable[DetectionRow]) -> pd.DataFrame:
-    """One row a dataset and detector; shares in percent, with Wilson's interval; empty where nothing is known.
+    """One row a dataset, detector and setting; shares in percent, with Wilson's interval; empty where nothing is known.
 
     faces: boxes with a score above 0; a default box stands for a face that was not found. truth_n: faces in the images
     on which recall stands.
@@ -55,6 +57,7 @@ def _row(row: DetectionRow) -> dict[str, Any]:
         "images_per_s": len(faces) / row.seconds if row.seconds > 0 else math.nan,
         "threads": row.threads,
         "truth": row.truth,
+        "setting": row.setting,
         "truth_n": found["recall"]["n"] if found else None,
     }
     for name in SHARES:
@@ -74,7 +77,8 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
         shown[name] = [DASH if math.isnan(v) else f"{v:.1f} ({low:.1f} to {high:.1f})" for v, low, high in ends]
     rate = table["false_positives_per_image"]
     shown["false_positives_per_image"] = [DASH if math.isnan(v) else f"{v:.3f}" for v in rate]
-    shown["truth"] = [truth or DASH for truth in table["truth"]]
+    for column in ("truth", "setting"):
+        shown[column] = [text or DASH for text in table[column]]
     return shown
 
 

@@ -25,13 +25,15 @@ def draw_detection(
     curves: Mapping[str, Curve],
     points: Mapping[str, tuple[float, float]],
     groups: Sequence[tuple[str, str, Proportion]],
+    setting: str,
     iou: float,
     confidence: float,
 ) -> Figure:
     """Left the curve of each setting with its average precision; right the recall of each group with its interval.
 
     curves: setting -> its curve. points: setting -> (recall, precision) of all boxes that the detector gave. groups:
-    (kind, name, share found) of the last setting, all faces first. label: what the data is, in words.
+    (kind, name, share found), all faces first. setting: that of the groups, "" where there is one alone. label: what
+    the data is, in words.
     """
     notes = (
         f"Left: precision and recall at IoU {iou:g} for falling thresholds; the mark: all boxes that it gave. "
@@ -45,6 +47,7 @@ def draw_detection(
     _draw_curves(page.axes(left, top, CURVE_SIZE, CURVE_SIZE), curves, points)
     panel = page.axes(right, top, PAGE_WIDTH - right - 0.55, ROW * len(names))
     _draw_groups(panel, names, [share for _, _, share in groups], confidence)
+    panel.set_xlabel(f"recall, % (setting: {setting})" if setting else "recall, %")
     return page.figure
 
 
@@ -82,7 +85,7 @@ def _draw_groups(axes: Axes, names: Sequence[str], shares: Sequence[Proportion],
             va="center",
             transform=axes.get_yaxis_transform(),
         )
-    axes.set(xlim=(0, 101), ylim=(len(names) - 0.5, -0.5), xlabel="recall, %")
+    axes.set(xlim=(0, 101), ylim=(len(names) - 0.5, -0.5))
     axes.set_yticks(range(len(names)), [name.replace("_", " ") for name in names])
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")

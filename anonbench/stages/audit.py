@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from anonbench.audit.sample import draw_sample
-from anonbench.audit.sheet import Cell, draw_sheet, encode_sheet, per_sheet
+from anonbench.audit.sheet import Cell, are_crops, draw_sheet, encode_sheet, per_sheet
 from anonbench.audit.suspects import Suspect, rank_suspects
 from anonbench.audit.verdicts import Listed, Tally, read_annotations, read_verdicts, tally, write_annotations
 from anonbench.config import merge, read_layer
@@ -102,7 +103,7 @@ def draw_audit(
         + (f"; {kept} verdicts kept" if kept else "")
         + (f"; {lost} verdicts on images that are no longer in the sample: {folder / BEFORE}" if lost else "")
         + f"\nFill in the column `verdict` of {folder / ANNOTATIONS} ({INSTRUCTIONS} says how), then run\n"
-        f"  anonbench audit {audited.dataset} --detector {audited.detector} --filled {folder / ANNOTATIONS}\n"
+        f"  {_report_command(audited, folder)}\n"
         f"Where faces were most likely missed: {folder / REVIEW} ({len(suspects)} images)"
     )
 
@@ -162,7 +163,8 @@ def _draw_sheets(
     """Write the sheets `name`_01.png, … and return path -> the sheet that shows it; older ones of the name go."""
     for old in folder.glob(f"{name}_[0-9]*.png"):
         old.unlink()
-    held = per_sheet([(image.width, image.height) for image in images])
+    crops = are_crops([(image.width, image.height) for image in images])
+    held = per_sheet(crops)
     shown: dict[str, str] = {}
     for start in range(0, len(images), held):
         part = images[start : start + held]
@@ -172,7 +174,7 @@ def _draw_sheets(
         ]
         file = f"{name}_{start // held + 1:02d}.png"
         title = f"{audited.dataset}, {audited.detector}: {what}, {start + 1} to {start + len(part)}"
-        sheet = draw_sheet(cells, title, "" if audited.rendered else WARNING)
+        sheet = draw_sheet(cells, title, "" if audited.rendered else WARNING, crops)
         write_bytes(folder / file, encode_sheet(sheet))
         shown |= {image.path: file for image in part}
     return shown
@@ -229,13 +231,8 @@ def _verdicts_so_far(folder: Path, audited: Audited) -> dict[str, tuple[str, str
 
 def _read_settings(folder: Path, audited: Audited) -> dict[str, Any]:
     """What the sample was drawn by; raises `DataError` when the boxes are others now."""
-    file = folder / SETTINGS
-    try:
-        settings: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        digest = settings["detections_sha256"]
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{file}: cannot be read ({error}). Draw the sample again with `anonbench audit`.") from error
-    if digest != file_sha256(audited.detections):
+    settings = _load_settings(folder)
+    if settings["detections_sha256"] != file_sha256(audited.detections):
         raise DataError(
             f"{audited.detections}: has changed since the sheets in {folder} were drawn; their verdicts are about "
             f"other boxes. Draw a sample into another folder (--output), or restore the detections."
@@ -243,11 +240,27 @@ def _read_settings(folder: Path, audited: Audited) -> dict[str, Any]:
     return settings
 
 
+def _load_settings(folder: Path) -> dict[str, Any]:
+    file = folder / SETTINGS
+    try:
+        settings: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        missing = {"detections_sha256", "sample", "seed", *(f.name for f in fields(Audited))} - settings.keys()
+    except (OSError, ValueError, AttributeError) as error:
+        raise DataError(f"{file}: cannot be read ({error}). Draw the sample again with `anonbench audit`.") from error
+    if missing:
+        raise DataError(f"{file}: {min(missing)} is missing. Draw the sample again with `anonbench audit`.")
+    return settings
+
+
 # --- the report ---
 
 
+def _counts(t: Tally) -> dict[str, Any]:
+    return {key: round(v, 6) if isinstance(v, float) else v for key, v in asdict(t).items()}
+
+
 def _numbers(t: Tally, confidence: float) -> dict[str, Any]:
-    return {**asdict(t), **{name: with_intervals(getattr(t, name), confidence) for name in SHARES}}
+    return {**_counts(t), **{name: with_intervals(getattr(t, name), confidence) for name in SHARES}}
 
 
 def _columns() -> list[str]:
@@ -256,7 +269,7 @@ def _columns() -> list[str]:
 
 
 def _row(camera: str, t: Tally, confidence: float) -> list[object]:
-    values: list[object] = [camera, *asdict(t).values()]
+    values: list[object] = [camera, *_counts(t).values()]
     for name in SHARES:
         share: Proportion = getattr(t, name)
         numbers = (share.value, *share.wilson(confidence), *share.clopper_pearson(confidence))
@@ -267,7 +280,8 @@ def _row(camera: str, t: Tally, confidence: float) -> list[object]:
 def sample_sizes(t: Tally, confidence: float) -> list[dict[str, Any]]:
     """What sample would give which interval of recall: half_width, faces, images (None where no face was seen).
 
-    From the recall and the faces an image that were seen; where no face was missed, from half a miss.
+    From the recall, the faces an image and the design effect (faces for one independent case) that were seen; where no
+    face was missed, from half a miss.
     """
     share = t.recall
     if not share.n:
@@ -276,7 +290,7 @@ def sample_sizes(t: Tally, confidence: float) -> list[dict[str, Any]]:
     per_image = share.n / t.images
     found = []
     for half in HALF_WIDTHS:
-        faces = cases_for(expected, half, confidence)
+        faces = math.ceil(cases_for(expected, half, confidence) * share.n / share.cases)
         found.append({"half_width": half, "faces": faces, "images": math.ceil(faces / per_image)})
     return found
 
@@ -292,7 +306,9 @@ def _page(report: Mapping[str, Any], audited: Audited, tallies: Mapping[str, Tal
         f"{data}{t.images} of {images:,} images were judged, drawn at random, each camera in its proportion"
         + (f"; {t.skipped} skipped" if t.skipped else "")
         + (f"; {t.left} of the sample not looked at yet" if t.left else "")
-        + f". Intervals: Wilson, {100 * confidence:g} %; in brackets Clopper and Pearson's.",
+        + f". Intervals: Wilson, {100 * confidence:g} %; in brackets Clopper and Pearson's. Faces of one image are not "
+        f"counted as independent: the intervals are those of {_some(t.recall.cases)} independent faces for recall and "
+        f"of {_some(t.precision.cases)} boxes for precision.",
         "",
         f"- Recall per face: {_words(t.recall, confidence)}.",
         f"- Precision, boxes on a face: {_words(t.precision, confidence)}.",
@@ -314,7 +330,8 @@ def _page(report: Mapping[str, Any], audited: Audited, tallies: Mapping[str, Tal
         lines += _rows(["interval", "faces", "images"], sizes)
     lines += [
         "",
-        f"To show a recall of 99 % it takes {cases_without_miss(0.99, confidence):,} faces without a single miss.",
+        f"To show a recall of 99 % it takes {cases_without_miss(0.99, confidence):,} images with a face, without a "
+        f"single miss.",
     ]
     return "\n".join([*lines, ""])
 
@@ -332,6 +349,15 @@ def _rows(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return markdown_rows(pd.DataFrame([list(row) for row in rows], dtype=str), headings)
 
 
+def _some(cases: float) -> str:
+    """A number of effective cases: a tenth is enough.
+
+    >>> _some(171.0), _some(170.96)
+    ('171', '171')
+    """
+    return f"{cases:,.1f}".removesuffix(".0")
+
+
 def _words(share: Proportion, confidence: float) -> str:
     if not share.n:
         return f"{DASH} (none)"
@@ -347,6 +373,11 @@ def _short(share: Proportion, confidence: float) -> str:
         return DASH
     low, high = share.wilson(confidence)
     return f"{100 * share.value:.1f} ({100 * low:.1f} to {100 * high:.1f})"
+
+
+def _report_command(audited: Audited, folder: Path) -> str:
+    words = ("audit", audited.dataset, "--detector", audited.detector, "--filled", str(folder / ANNOTATIONS))
+    return shlex.join(["anonbench", *words])
 
 
 def _instructions(audited: Audited, folder: Path) -> str:
@@ -374,7 +405,7 @@ back of a head is no face. A box is right when it covers most of eyes, nose and 
 wrong. A box beside the face is wrong and the face is missed: `m w`. Grey boxes are default boxes, no finds: ignore
 them.
 
-Then: anonbench audit {audited.dataset} --detector {audited.detector} --filled {folder / ANNOTATIONS}
+Then: {_report_command(audited, folder)}
 
 review_01.png and {REVIEW} are no random sample: they show where a missed face is most likely, to look at first when you
 want to find misses rather than count them. Nothing about them is to be filled in.
@@ -400,6 +431,40 @@ def choose(
     if any(named):
         raise ConfigError("audit: --manifest, --root and --detections belong together; name all three or none.")
     return find_audited(dataset, detector, merge(map(read_layer, [DEFAULT_CONFIG, *configfiles])))
+
+
+def choose_filled(
+    dataset: str,
+    detector: str | None,
+    configfiles: Sequence[Path],
+    manifest: Path | None,
+    root: Path | None,
+    detections: Path | None,
+    rendered: bool,
+    output: Path | None,
+    filled: Path,
+) -> tuple[Audited, Path]:
+    """What a filled file is about, and the folder that its sample was drawn into.
+
+    The folder is `output`, or that of the file where it holds what the sample was drawn by, which then tells the files
+    too, unless all three are named. Else both are as `choose` and `default_folder` have them.
+    Raises `ConfigError` when the sample is of another dataset or detector.
+    """
+    folder = output or filled.parent
+    if not (folder / SETTINGS).is_file():
+        audited = choose(dataset, detector, configfiles, manifest, root, detections, rendered)
+        return audited, output or default_folder(audited)
+    drawn = _load_settings(folder)
+    for what, named in (("dataset", dataset), ("detector", detector)):
+        if named not in (None, drawn[what]):
+            raise ConfigError(
+                f"audit: {folder / SETTINGS}: the sample is of the {what} '{drawn[what]}', not of '{named}'. Name that "
+                f"one, or another file with --filled."
+            )
+    if manifest or root or detections:
+        return choose(dataset, drawn["detector"], configfiles, manifest, root, detections, rendered), folder
+    manifest, root, detections = (Path(drawn[key]) for key in ("manifest", "root", "detections"))
+    return Audited(dataset, drawn["detector"], manifest, root, detections, drawn["rendered"]), folder
 
 
 def default_folder(audited: Audited) -> Path:

@@ -49,11 +49,13 @@ WIDER_IMAGES = "WIDER_val/images/"
 class Evaluation:
     """A detector on one setting: faces to be found and what became of every detection.
 
-    limits: the scores that are 0 and 1 on the curve. images: that were evaluated.
+    marks, faces: of each image, its detections and the number of its faces to be found. limits: the scores that are 0
+    and 1 on the curve. images: that were evaluated.
     """
 
     curve: Curve
     marks: Mapping[str, Marks]
+    faces: Mapping[str, int]
     groups: Sequence[Group]
     limits: tuple[float, float]
     images: int
@@ -61,7 +63,7 @@ class Evaluation:
 
     @property
     def recall(self) -> Proportion:
-        return Proportion(sum(int(m.hit.sum()) for m in self.marks.values()), self.curve.faces)
+        return Proportion.of_clusters((int(m.hit.sum()), self.faces[path]) for path, m in self.marks.items())
 
     @property
     def false_positives(self) -> int:
@@ -69,8 +71,13 @@ class Evaluation:
 
     @property
     def precision(self) -> Proportion:
-        hits = self.recall.hits
-        return Proportion(hits, hits + self.false_positives)
+        marks = self.marks.values()
+        return Proportion.of_clusters((int(m.hit.sum()), int((m.hit | m.false_positive).sum())) for m in marks)
+
+    @property
+    def lowest_score(self) -> float | None:
+        """Of all boxes that the detector gave; None without one."""
+        return self.limits[0] if any(len(m.scores) for m in self.marks.values()) else None
 
 
 def detect_eval(
@@ -112,8 +119,11 @@ def detect_eval(
         curves = {name: e.curve for name, e in settings.items()}
         points = {name: (e.recall.value, e.precision.value) for name, e in settings.items()}
         title = f"{labels['detector']} on {labels['dataset']}"
-        shown = [(g.kind, g.name, Proportion(g.found, g.faces)) for g in list(settings.values())[-1].groups]
-        write_figure(draw_detection(title, labels["data"], curves, points, shown, iou, confidence), figure, png)
+        last, evaluation = list(settings.items())[-1]
+        shown = [(g.kind, g.name, g.found) for g in evaluation.groups]
+        setting = last if len(settings) > 1 else ""
+        page = draw_detection(title, labels["data"], curves, points, shown, setting, iou, confidence)
+        write_figure(page, figure, png)
     for name, e in settings.items():
         recall, precision = found[name]["recall"], found[name]["precision"]
         print(
@@ -141,6 +151,7 @@ def _on_annotations(detections: Path, file: Path, heights_px: Sequence[float], i
     return Evaluation(
         curve=precision_recall(list(marks.values()), len(listed), limits),
         marks=marks,
+        faces={path: int(faces[path].counted.sum()) for path in paths},
         groups=recall_groups(listed, [hit for path in paths for hit in hits[path]], heights_px),
         limits=limits,
         images=len(paths),
@@ -169,7 +180,8 @@ def _on_wider(detections: Path, folder: Path, heights_px: Sequence[float], iou: 
             hits += _found(marks[path], image) if path in marks else []
         groups = recall_groups(listed, hits, heights_px)
         limits = normalised(mark(found[path], faces, iou, closed=True) for path, faces in truth.items())
-        evaluations[name] = Evaluation(curve, marks, groups, limits, len(truth), {})
+        counts = {path: int(truth[path].counted.sum()) for path in marks}
+        evaluations[name] = Evaluation(curve, marks, counts, groups, limits, len(truth), {})
     return evaluations
 
 
@@ -216,6 +228,7 @@ def _summary(e: Evaluation, confidence: float) -> dict[str, Any]:
         "ignored_detections": ignored,
         "false_positives": e.false_positives,
         "false_positives_per_image": _number(e.false_positives / len(e.marks)) if e.marks else None,
+        "lowest_score": None if e.lowest_score is None else _number(e.lowest_score),
         "average_precision": _number(e.curve.average_precision),
         "recall": with_intervals(e.recall, confidence),
         "precision": with_intervals(e.precision, confidence),
@@ -224,21 +237,25 @@ def _summary(e: Evaluation, confidence: float) -> dict[str, Any]:
 
 
 def with_intervals(share: Proportion, confidence: float) -> dict[str, Any]:
-    """`{value, hits, n, wilson: [low, high], clopper_pearson: [low, high]}`, in 0..1; value None without a case."""
+    """`{value, hits, n, effective, wilson: [low, high], clopper_pearson: [low, high]}`; None for no value.
+
+    Shares in 0..1. effective: how many of the n cases the intervals stand on.
+    """
     wilson, exact = share.wilson(confidence), share.clopper_pearson(confidence)
     return {
         "value": _number(share.value),
         "hits": share.hits,
         "n": share.n,
+        "effective": _number(share.cases),
         "wilson": [_number(v) for v in wilson],
         "clopper_pearson": [_number(v) for v in exact],
     }
 
 
 def _group_row(labels: Mapping[str, str], setting: str, group: Group, confidence: float) -> list[object]:
-    share = Proportion(group.found, group.faces)
+    share = group.found
     numbers = (share.value, *share.wilson(confidence), *share.clopper_pearson(confidence))
-    names = (labels["dataset"], labels["detector"], setting, group.kind, group.name, group.faces, group.found)
+    names = (labels["dataset"], labels["detector"], setting, group.kind, group.name, share.n, share.hits)
     return [*names, *(_number(v) for v in numbers)]
 
 

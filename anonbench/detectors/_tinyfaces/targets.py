@@ -13,8 +13,10 @@ from anonbench.detectors._tinyfaces.templates import HEIGHTS, NUM_TEMPLATES, WID
 
 Floats = NDArray[np.float64]
 TIE = 1e-6  # overlaps closer than this are equal; one of them is drawn (the authors add noise of this size)
-# A template that lies in an ignored box by this share of its area is no background.
+# A template that lies in an ignored box by this share of its area is no background; nor is one that overlaps it as a
+# template must overlap a face to be none.
 IGNORED_SHARE = 0.5
+AREAS = (WIDTHS * HEIGHTS)[:, None, None]
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ def assign(
     labels = np.full((NUM_TEMPLATES, side, side), -1, np.int8)
     fitting: list[int] = []  # flat indices of each face's best template
     for number, face in enumerate(faces):
-        window, iou = _overlap(face, side)
+        window, common = _common(face, side)
+        iou = _iou(face, common)
         better = iou > best[window]
         best[window][better] = iou[better]
         owner[window][better] = number
@@ -72,9 +75,10 @@ def assign(
     labels[best >= settings.positive_iou] = 1
     labels.reshape(-1)[fitting] = 1
     for box in ignored:
-        window, share = _share_inside(box, side)
+        window, common = _common(box, side)
+        near = (common / AREAS >= IGNORED_SHARE) | (_iou(box, common) >= settings.negative_iou)
         part = labels[window]
-        part[(share >= IGNORED_SHARE) & (part == -1)] = 0
+        part[near & (part == -1)] = 0
     if settings.ignore_border:
         labels[_over_edge(side, inside) & (labels == 1)] = 0
     return labels, _regression(labels, owner, faces, side)
@@ -107,16 +111,9 @@ def _common(box: Floats, side: int) -> tuple[Window, Floats]:
     return (slice(None), down, across), height[:, down, None] * width[:, None, across]
 
 
-def _overlap(box: Floats, side: int) -> tuple[Window, Floats]:
-    """Intersection over union of every template with a box, in the window where there is any."""
-    window, common = _common(box, side)
-    union = (WIDTHS * HEIGHTS)[:, None, None] + (box[2] - box[0]) * (box[3] - box[1]) - common
-    return window, common / union
-
-
-def _share_inside(box: Floats, side: int) -> tuple[Window, Floats]:
-    window, common = _common(box, side)
-    return window, common / (WIDTHS * HEIGHTS)[:, None, None]
+def _iou(box: Floats, common: Floats) -> Floats:
+    """Intersection over union of templates with a box, from the areas in common (25, rows, columns)."""
+    return common / (AREAS + (box[2] - box[0]) * (box[3] - box[1]) - common)
 
 
 def _draw_best(window: Window, iou: Floats, side: int, rng: np.random.Generator) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from anonbench.audit.sheet import BOX, DEFAULT, PAPER, Cell, draw_sheet, per_sheet
+from anonbench.audit.sheet import BOX, DEFAULT, PAPER, Cell, are_crops, draw_sheet, per_sheet
 from anonbench.audit.suspects import ELSEWHERE, LOW, NONE, OTHER, in_head_region, is_crop, rank_suspects
 from anonbench.records import Detection, IndexedImage
 
@@ -101,14 +101,14 @@ def count(sheet: np.ndarray, colour: tuple[int, int, int]) -> int:
 
 def test_a_sheet_shows_crops_with_their_heads_and_boxes_around_their_pixels() -> None:
     cells = [Cell(f"{n}", picture(128, 64, 40), [box(0.9)] if n else [box(0.0)]) for n in range(8)]
-    sheet = draw_sheet(cells, "title", "")
+    sheet = draw_sheet(cells, "title", "", crops=True)
     assert sheet.dtype == np.uint8
     assert count(sheet, BOX) > 7 * 100  # an outline on the crop and one on the head
     assert count(sheet, DEFAULT) > 100
-    plain = draw_sheet([Cell("1", picture(128, 64, 40), [])], "title", "")
+    plain = draw_sheet([Cell("1", picture(128, 64, 40), [])], "title", "", crops=True)
     assert count(plain, BOX) == 0
     assert plain.shape[0] < sheet.shape[0]  # one row of pictures instead of two
-    inside = draw_sheet([Cell("1", picture(128, 64, 40), [box(0.9)])], "title", "")
+    inside = draw_sheet([Cell("1", picture(128, 64, 40), [box(0.9)])], "title", "", crops=True)
     shown = np.argwhere((inside == np.array(BOX, np.uint8)).all(axis=2))
     top, left = shown.min(axis=0)
     assert inside[top + 3, left + 6].tolist() == [40, 40, 40]  # the face itself stays free
@@ -116,7 +116,7 @@ def test_a_sheet_shows_crops_with_their_heads_and_boxes_around_their_pixels() ->
 
 def test_a_warning_is_printed_in_red() -> None:
     cells = [Cell("1", picture(128, 64, 40), [])]
-    quiet, loud = draw_sheet(cells, "title", ""), draw_sheet(cells, "title", "REAL PEOPLE")
+    quiet, loud = (draw_sheet(cells, "title", warning, crops=True) for warning in ("", "REAL PEOPLE"))
 
     def red(sheet: np.ndarray) -> int:
         return int(((sheet[..., 0].astype(int) - sheet[..., 1]) > 100).sum())
@@ -126,8 +126,16 @@ def test_a_warning_is_printed_in_red() -> None:
 
 
 def test_scenes_are_shown_larger() -> None:
-    assert per_sheet([(64, 128)] * 5) == 36
-    assert per_sheet([(640, 480)] * 5 + [(64, 128)]) == 9
-    sheet = draw_sheet([Cell("1", picture(480, 640, 90), [box(0.9, (300, 200, 340, 250))])], "title", "")
+    assert are_crops([(64, 128)] * 5)
+    assert not are_crops([(640, 480)] * 5 + [(64, 128)])
+    assert (per_sheet(crops=True), per_sheet(crops=False)) == (36, 9)
+    sheet = draw_sheet([Cell("1", picture(480, 640, 90), [box(0.9, (300, 200, 340, 250))])], "title", "", crops=False)
     assert count(sheet, (90, 90, 90)) > 200_000
     assert count(sheet, PAPER) > 0
+
+
+def test_a_sheet_takes_no_more_pictures_than_it_has_places_for() -> None:
+    cells = [Cell("1", picture(12, 16, 40), [])] * 10
+    with pytest.raises(ValueError, match="10 pictures for one sheet; expected at most 9"):
+        draw_sheet(cells, "title", "", crops=False)
+    assert draw_sheet(cells, "title", "", crops=True).shape[0] > 0

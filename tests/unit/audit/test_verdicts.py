@@ -8,6 +8,7 @@ import pytest
 
 from anonbench.audit.verdicts import Listed, Tally, Verdict, parse_verdict, read_verdicts, tally, write_annotations
 from anonbench.errors import DataError
+from anonbench.statistics.proportion import Proportion
 
 
 @pytest.mark.parametrize(
@@ -63,12 +64,28 @@ def test_a_tally_by_hand() -> None:
         (listed("not looked at", 2), None),
     ]
     found = tally(pairs)
-    assert found == Tally(images=7, right=4, wrong=3, missed=4, with_face=5, complete=2, skipped=1, left=1)
+    # Recall .5: the images differ from it by (.5, 0, -1, -.5, 1), squared 2.5, of 8 / 4 expected; precision 4/7 by
+    # (3/7, 3/7, -4/7, -4/7, 2/7), squared 54/49, of 12/7 expected.
+    assert found == Tally(
+        images=7, right=4, wrong=3, missed=4, with_face=5, complete=2, skipped=1, left=1, recall_effective=8 / 1.25,
+        precision_effective=7.0,
+    )  # fmt: skip
     assert (found.recall.hits, found.recall.n) == (4, 8)
     assert (found.precision.hits, found.precision.n) == (4, 7)
     assert (found.image_recall.hits, found.image_recall.n) == (2, 5)
     assert (found.leaks.hits, found.leaks.n) == (3, 7)
-    assert tally([]).recall.n == 0
+    assert tally([]).recall.n == tally([]).recall_effective == 0
+
+
+def test_a_miss_of_a_whole_image_counts_as_one() -> None:
+    """Three images with all four faces found, one with none: p = 3/4, sum 3 x 1 + 9 = 12 of 16 x 3/16 = 3 expected."""
+    images = [(listed("a", 4), Verdict())] * 3
+    found = tally([*images, (listed("b", 0), Verdict(missed=4))])
+    assert (found.recall.n, found.recall_effective) == (16, 4)
+    assert found.recall.wilson() == Proportion(3, 4).wilson()
+    assert (found.precision.n, found.precision_effective) == (12, 3)  # no box is wrong: an image is a case
+    single = tally([(listed("a", 1), Verdict())] * 9 + [(listed("b", 0), Verdict(missed=1))])
+    assert single.recall.wilson() == Proportion(9, 10).wilson()
 
 
 SAMPLE = {path: listed(path, boxes) for path, boxes in (("a.jpg", 1), ("b, b.jpg", 0), ("c.jpg", 2))}

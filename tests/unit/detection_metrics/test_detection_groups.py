@@ -12,6 +12,7 @@ from anonbench.detection_metrics.groups import Group, height_classes, recall_gro
 from anonbench.detection_metrics.truth import TrueFace, read_face_truth
 from anonbench.detection_metrics.wider_files import read_wider_detections, read_wider_truth
 from anonbench.errors import ConfigError, DataError
+from anonbench.statistics.proportion import Proportion
 
 HEADER = "path,pid,view,x0,y0,x1,y1,face_fraction,skin_tone,face_occluded"
 
@@ -58,25 +59,34 @@ def test_malformed_truth(lines: list[str], message: str, tmp_path: Path) -> None
         read_face_truth(tmp_path / "gone.csv")
 
 
-def face(height: float, view: str = "", tone: str = "", hidden: str = "") -> TrueFace:
-    return TrueFace("a", 0, 0, 5, height, view, tone, hidden)
+def face(height: float, view: str = "", tone: str = "", hidden: str = "", path: str = "a") -> TrueFace:
+    return TrueFace(path, 0, 0, 5, height, view, tone, hidden)
 
 
 def test_groups_by_hand() -> None:
     faces = [face(7.9, "profile", "10", "1"), face(8, "front", "2", "0"), face(30, "front", "2", "0"), face(12)]
-    assert recall_groups(faces, [False, True, False, True], [8, 12]) == [
-        Group("all", "all", 4, 2),
-        Group("height", "0-8 px", 1, 0),
-        Group("height", "8-12 px", 1, 1),
-        Group("height", "12+ px", 2, 1),
-        Group("view", "front", 2, 1),
-        Group("view", "profile", 1, 0),
-        Group("skin tone", "2", 2, 1),
-        Group("skin tone", "10", 1, 0),
-        Group("occluded", "no", 2, 1),
-        Group("occluded", "yes", 1, 0),
+    groups = recall_groups(faces, [False, True, False, True], [8, 12])
+    assert [(g.kind, g.name, g.found.n, g.found.hits) for g in groups] == [
+        ("all", "all", 4, 2),
+        ("height", "0-8 px", 1, 0),
+        ("height", "8-12 px", 1, 1),
+        ("height", "12+ px", 2, 1),
+        ("view", "front", 2, 1),
+        ("view", "profile", 1, 0),
+        ("skin tone", "2", 2, 1),
+        ("skin tone", "10", 1, 0),
+        ("occluded", "no", 2, 1),
+        ("occluded", "yes", 1, 0),
     ]
-    assert recall_groups([], [], [8]) == [Group("all", "all", 0, 0)]
+    assert recall_groups([], [], [8]) == [Group("all", "all", Proportion(0, 0, 0.0))]
+
+
+def test_faces_of_one_image_are_a_cluster_in_each_group() -> None:
+    """Two images of four faces, all found in one and none in the other: two cases; of two each in the group."""
+    faces = [face(10 + 10 * (n % 2), path="ab"[n // 4]) for n in range(8)]
+    everything, low, high = recall_groups(faces, [True] * 4 + [False] * 4, [12])
+    assert (everything.found.n, everything.found.effective) == (8, 2)
+    assert (low.found.n, low.found.effective) == (high.found.n, high.found.effective) == (4, 2)
 
 
 def test_bounds_of_heights_must_rise() -> None:
@@ -145,6 +155,18 @@ def test_the_text_file(tmp_path: Path) -> None:
     assert truth["0--Parade/0_a.jpg"].counted.tolist() == [True, False]
     assert len(truth["0--Parade/0_b.jpg"].boxes) == 0
     assert truth["1--Run/1_c.jpg"].boxes.tolist() == [[5, 6, 12, 14]]
+
+
+def test_the_matlab_files_go_before_the_text(mat_folder: Path, tmp_path: Path) -> None:
+    """As the archives of WIDER FACE and of its tool lie in one folder."""
+    text = ("0--Parade/0_a.jpg", "1", "1 2 10 20 0 0 0 0 0 0")
+    write(tmp_path / "wider_face_split/wider_face_val_bbx_gt.txt", *text)
+    assert mat_folder == tmp_path / "ground_truth"
+    assert list(read_wider_truth(tmp_path)) == ["easy", "medium", "hard"]
+    write(tmp_path / "wider_face_val_bbx_gt.txt", *text)
+    assert list(read_wider_truth(tmp_path)) == ["easy", "medium", "hard"]
+    (mat_folder / "wider_hard_val.mat").unlink()
+    assert list(read_wider_truth(tmp_path)) == ["all"]
 
 
 def test_ground_truth_that_is_not_as_wider_ships_it(mat_folder: Path, tmp_path: Path) -> None:

@@ -100,6 +100,21 @@ def test_ignored_boxes_are_neither_face_nor_background() -> None:
     assert labels[9, 12, 10] == 1  # a face inside an ignored region still counts
 
 
+@pytest.mark.parametrize("settings", [ANYWHERE, TargetSettings(0.5, 0.35, ignore_border=False)])
+@pytest.mark.parametrize("size", [(12, 13), (16, 20), (40, 12), (150, 190)])
+def test_what_a_face_would_teach_an_ignored_one_leaves_alone(size: tuple[int, int], settings: TargetSettings) -> None:
+    """A face of 12 x 13 fills 35 % of template 24 at best: none lies in it by half, but one would learn it."""
+    face = [100.0, 100, 100 + size[0], 100 + size[1]]
+    taught, _ = labelled(face, settings=settings)
+    labels, targets = labelled(face, ignore=(True,), settings=settings)
+    assert (labels[taught != -1] == 0).all()
+    assert not (labels == 1).any()
+    assert not targets.any()
+    if size == (12, 13) and settings is ANYWHERE:
+        assert taught[24, 13, 13] == 1
+        assert labels[24, 13, 13] == 0
+
+
 Place = tuple[int, int, int]
 
 

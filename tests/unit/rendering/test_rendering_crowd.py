@@ -130,6 +130,18 @@ def test_no_picture_is_drawn_twice(rendered: Path) -> None:
     assert len(set(found.values())) == len(found)
 
 
+def test_pictures_for_testing_are_no_other_seeds_training_pictures(tmp_path: Path) -> None:
+    spec = replace(SMALL, images=2, height_px=64, width_px=64, people=(1, 1), population=2)
+    found = []
+    for seed in (0, 1):
+        render_crowds(replace(spec, seed=seed), 2, tmp_path / f"{seed}", workers=1)
+        found.append(hashes(tmp_path / f"{seed}"))
+    testing = {digest for path, digest in found[0].items() if path.startswith("WIDER_val/")}
+    training = {digest for path, digest in found[1].items() if path.startswith("WIDER_train/")}
+    assert len(testing) == len(training) == 2
+    assert not testing & training
+
+
 @pytest.mark.parametrize(
     ("key", "value", "text"),
     [

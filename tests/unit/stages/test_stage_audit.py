@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +25,15 @@ from anonbench.records import Detection, IndexedImage
 from anonbench.registry import DETECTORS
 from anonbench.rendering import RenderSpec, Studio
 from anonbench.rendering.plan import plan_crops
-from anonbench.stages.audit import WARNING, Audited, draw_audit, find_audited, refuse_public_folder, report_audit
+from anonbench.stages.audit import (
+    WARNING,
+    Audited,
+    _draw_sheets,
+    draw_audit,
+    find_audited,
+    refuse_public_folder,
+    report_audit,
+)
 from anonbench.tables import write_detections, write_manifest
 
 Fill = Callable[[dict[str, str]], str]
@@ -107,6 +117,24 @@ def test_pictures_of_real_people_do_not_go_where_git_takes_them(tmp_path: Path) 
     refuse_public_folder(tmp_path.parent / "outside", rendered=False)
 
 
+def test_a_list_of_scenes_and_crops_loses_no_picture(tmp_path: Path) -> None:
+    """Of 72 pictures 37 are crops, the last 35 scenes: a sheet of 36 that judged for itself would hold 9 of them."""
+    sizes = [(8, 16)] * 37 + [(16, 12)] * 35
+    images = []
+    for number, (width, height) in enumerate(sizes):
+        path = f"{number:03d}.png"
+        Image.new("RGB", (width, height), (number, 90, 40)).save(tmp_path / path)
+        images.append(IndexedImage(path, 1, 1, "query", width, height, ""))
+    audited = Audited("mine", "finder", tmp_path / "m.csv", tmp_path, tmp_path / "d.csv", True)
+    shown = _draw_sheets(audited, images, {i.path: [] for i in images}, tmp_path / "sheets", "sheet", "all")
+    assert len(shown) == 72
+    heights = [Image.open(tmp_path / "sheets" / name).size for name in ("sheet_01.png", "sheet_02.png")]
+    assert heights[0] == heights[1]
+    second = np.asarray(Image.open(tmp_path / "sheets/sheet_02.png"))
+    for number in range(36, 72):
+        assert (second == (number, 90, 40)).all(axis=2).sum() > 1000, number
+
+
 def test_an_image_without_detections_stops(audited: Audited, tmp_path: Path) -> None:
     lines = audited.detections.read_text().splitlines()
     audited.detections.write_text("\n".join(lines[:-1]) + "\n")
@@ -139,7 +167,8 @@ def test_a_report_by_hand(audited: Audited, tmp_path: Path, capsys: pytest.Captu
     page = capsys.readouterr().out
     assert page.strip() == (tmp_path / "report.md").read_text().strip()
     for words in ("9 of 9 images were judged", "**66.7 %**, 35.4 to 87.9 (29.9 to 92.5); 6 of 9", "± 5 points",
-                  "of all 9 images about 3 (1 to 6)", "368 faces without a single miss"):  # fmt: skip
+                  "of all 9 images about 3 (1 to 6)", "368 images with a face, without a single miss",
+                  "Faces of one image are not counted as independent", "9 independent faces"):  # fmt: skip
         assert words in page
     assert "rendered" not in page.lower()
 
@@ -150,7 +179,13 @@ def test_sample_sizes_follow_from_what_was_seen(audited: Audited, tmp_path: Path
     sizes = {entry["half_width"]: entry for entry in report["sample_sizes"]}
     recall = report["cameras"]["all"]["recall"]
     assert recall["n"] == 12  # in nine images
-    half = 1.959964**2 * recall["value"] * (1 - recall["value"]) / 0.05**2
+    # p = 3/4; three images each of 2 of 2, 1 of 1 and 0 of 1 faces: (.5, .25, .75) squared, 2.625 of 2.25 expected
+    assert recall["effective"] == pytest.approx(12 * 2.25 / 2.625, abs=1e-6)
+    with (tmp_path / "report.csv").open(newline="") as stream:
+        row = next(csv.DictReader(stream))
+    assert float(row["recall_effective"]) == pytest.approx(recall["effective"])
+    assert float(row["precision_effective"]) == 6  # all nine boxes are right: each of their six images counts as one
+    half = 2.625 / 2.25 * 1.959964**2 * recall["value"] * (1 - recall["value"]) / 0.05**2
     assert sizes[0.05]["faces"] == pytest.approx(half, rel=0.05)
     assert sizes[0.05]["images"] == pytest.approx(sizes[0.05]["faces"] * 9 / 12, abs=1)
 
@@ -250,6 +285,77 @@ def test_the_command(audited: Audited, tmp_path: Path, monkeypatch: Any, run_com
     outcome = run_command("audit", "street")
     assert outcome.status == 2
     assert "street has no detections yet" in outcome.errors
+
+
+@pytest.fixture
+def workflow(audited: Audited, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a workflow whose overlay, not its default configuration, knows the dataset; its working folder."""
+    folder = tmp_path / "workflow"
+    config = config_with(folder, "one", "two")
+    overlay = {"datasets": {"mine": {"format": "folder", "root": str(audited.root)}}}
+    for path, content in (("config/default.yaml", config), ("mine.yaml", overlay)):
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_text(yaml.safe_dump(content))
+    for source, path in (
+        (audited.manifest, "manifests/mine/original.csv"),
+        (audited.detections, "detections/mine/two.csv"),
+    ):
+        (folder / "results" / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, folder / "results" / path)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.mark.parametrize("way", ["configfile", "output", "files"])
+def test_the_printed_command_reports_what_was_drawn(
+    way: str, audited: Audited, workflow: Path, run_command: Callable[..., Any]
+) -> None:
+    named = ("--manifest", audited.manifest, "--root", audited.root, "--detections", audited.detections)
+    options: dict[str, tuple[object, ...]] = {
+        "configfile": ("--configfile", "mine.yaml"),
+        "output": ("--configfile", "mine.yaml", "--output", "results/my sheets"),
+        "files": (*named, "--detector", "finder", "--rendered"),
+    }
+    drawn = run_command("audit", "mine", *options[way], "--sample", 4)
+    assert drawn.status == 0, drawn.errors
+    (command,) = (line.strip() for line in drawn.output.splitlines() if line.startswith("  anonbench audit"))
+    folder = Path(shlex.split(command)[-1]).parent
+    assert f"Then: {command}\n" in (folder / "README.txt").read_text()
+    fill(folder, lambda row: "f").replace(folder / "annotations.csv")
+    reported = run_command(*shlex.split(command)[1:])
+    assert reported.status == 0, reported.errors
+    report = json.loads((folder / "report.json").read_text())
+    assert (report["dataset"], report["detector"]) == ("mine", "finder" if way == "files" else "two")
+    assert report["rendered"] == (way == "files")
+    assert not list(workflow.glob("results/audit/mine/*/report.json")) or way != "output"
+
+
+def test_a_filled_file_of_another_sample_or_elsewhere(
+    audited: Audited, workflow: Path, run_command: Callable[..., Any]
+) -> None:
+    named = ("--manifest", audited.manifest, "--root", audited.root, "--detections", audited.detections)
+    assert run_command("audit", "mine", *named, "--sample", 4, "--output", "results/a").status == 0
+    filled = fill(Path("results/a"), lambda row: "f")
+    outcome = run_command("audit", "street", "--filled", filled)
+    assert outcome.status == 2
+    assert "results/a/audit.json: the sample is of the dataset 'mine', not of 'street'" in outcome.errors
+    outcome = run_command("audit", "mine", "--detector", "two", "--filled", filled)
+    assert outcome.status == 2
+    assert "the sample is of the detector 'detections', not of 'two'" in outcome.errors
+    outcome = run_command("audit", "mine", "--root", audited.root, "--filled", filled)
+    assert "belong together" in outcome.errors
+    assert run_command("audit", "mine", "--filled", filled, *named).status == 0
+    Path("elsewhere.csv").write_bytes(filled.read_bytes())
+    outcome = run_command("audit", "mine", "--filled", "elsewhere.csv", "--output", "results/a")
+    assert outcome.status == 0, outcome.errors
+    outcome = run_command("audit", "mine", "--filled", "elsewhere.csv")
+    assert outcome.status == 2
+    assert "unknown dataset 'mine'" in outcome.errors
+    for text, message in (("{}", "audit.json: dataset is missing"), ("[", "audit.json: cannot be read")):
+        Path("results/a/audit.json").write_text(text)
+        outcome = run_command("audit", "mine", "--filled", filled)
+        assert message in outcome.errors
+        assert "Draw the sample again" in outcome.errors
 
 
 # --- once as a reviewer would ---

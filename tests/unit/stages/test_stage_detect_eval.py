@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import math
@@ -9,10 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from scipy.stats import binomtest
+from scipy.io import savemat
+from statsmodels.stats.proportion import proportion_confint
 
 from anonbench.errors import ConfigError, DataError
+from anonbench.journal import Attempt
 from anonbench.provenance import file_sha256, write_stamp
 from anonbench.records import Detection
 from anonbench.stages.detect_eval import detect_eval
@@ -72,11 +76,14 @@ def test_by_hand(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert found["false_positives_per_image"] == 3 / 4
     assert found["recall_at_iou"] == {"0.3": 0.75, "0.5": 0.75, "0.7": 0.5}
     assert found["mean_share_covered"] == 0.75
-    interval = binomtest(3, 4).proportion_ci(0.95, "exact")
-    assert found["recall"]["clopper_pearson"] == pytest.approx([interval.low, interval.high], abs=1e-6)
+    assert found["lowest_score"] == 0.3
+    # Images with 2 of 2, 0 of 1 and 1 of 1: (.5, -.75, .25), squared .875, of 4 x 3 / 16 = .75 expected: d = 7 / 6
+    assert found["recall"]["effective"] == pytest.approx(24 / 7, abs=1e-6)
+    interval = proportion_confint(18 / 7, 24 / 7, 0.05, "beta")
+    assert found["recall"]["clopper_pearson"] == pytest.approx(interval, abs=1e-6)
     # best scores first: hit, hit, mistake, mistake, hit, mistake; precision 1, 1 at recall 1/4, 2/4; 3/5 at 3/4
     assert found["average_precision"] == pytest.approx(0.5 + 0.25 * 3 / 5, abs=1e-6)
-    assert "detect-eval: all: 4 faces in 4 images: AP 65.0 %, recall 75.0 % (30.1 to 95.4)" in capsys.readouterr().out
+    assert "detect-eval: all: 4 faces in 4 images: AP 65.0 %, recall 75.0 % (27.7 to 95.9)" in capsys.readouterr().out
 
 
 def test_groups_and_curve(folder: Path) -> None:
@@ -124,6 +131,7 @@ def test_default_boxes_are_no_finds(folder: Path) -> None:
     found = run(folder)["settings"]["all"]
     assert (found["detections"], found["recall"]["hits"], found["average_precision"]) == (0, 0, 0)
     assert found["precision"]["value"] is None
+    assert found["lowest_score"] is None
 
 
 def test_the_figure_names_detector_data_and_groups(folder: Path) -> None:
@@ -132,6 +140,7 @@ def test_the_figure_names_detector_data_and_groups(folder: Path) -> None:
     for words in ("finder on made-up", "drawn by hand", "all: AP 65.0 %", "view: profile", "skin tone: 4"):
         assert words in text
     assert text.count('id="group') >= 10
+    assert "setting:" not in text
     assert (folder / "f.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -182,6 +191,48 @@ def test_our_own_detections_of_wider_name_files_below_its_folder(tmp_path: Path)
     assert json.loads((tmp_path / "m.json").read_text())["settings"]["all"]["recall"]["value"] == 1
 
 
+def cell(*values: Any) -> np.ndarray:
+    """A MATLAB cell array of one column."""
+    array = np.empty((len(values), 1), object)
+    array[:, 0] = values
+    return array
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Path:
+    """One image of WIDER FACE with a large face and a small one, which only the setting hard asks for."""
+    (tmp_path / "gt").mkdir()
+    faces = np.empty(1, object)
+    faces[0] = np.array([[0, 0, 40, 40], [60, 0, 8, 8]], np.float64)
+    truth = {"event_list": cell("0--A"), "file_list": cell(cell("a")), "face_bbx_list": cell(cell(faces[0]))}
+    savemat(tmp_path / "gt/wider_face_val.mat", truth)
+    for name, numbers in (("easy", [1]), ("medium", [1]), ("hard", [1, 2])):
+        kept = cell(cell(np.array(numbers, np.int32).reshape(-1, 1)))
+        savemat(tmp_path / f"gt/wider_{name}_val.mat", {**truth, "gt_list": kept})
+    write_detections(
+        tmp_path / "boxes.csv", {"0--A/a.jpg": [Detection(0, 0, 40, 40, 0.9), Detection(0, 90, 5, 95, 0.4)]}
+    )
+    return tmp_path
+
+
+def test_settings_of_wider_face_in_figure_and_table(settings: Path) -> None:
+    metrics = run(settings, "gt", figure=settings / "f.svg", png=settings / "f.png")
+    assert {name: found["recall"]["value"] for name, found in metrics["settings"].items()} == {
+        "easy": 1, "medium": 1, "hard": 0.5,
+    }  # fmt: skip
+    assert metrics["settings"]["hard"]["lowest_score"] == 0.4
+    assert "(setting: hard)" in (settings / "f.svg").read_text()
+    detection([entry(settings, metrics=str(settings / "m.json")), entry(settings)], "x", settings / "t.csv")
+    rows = read(settings / "t.csv")
+    assert list(rows[0])[7:10] == ["truth", "setting", "truth_n"]
+    assert [(row["setting"], row["truth_n"], row["recall"]) for row in rows] == [
+        ("easy", "1", "100.0"), ("medium", "1", "100.0"), ("hard", "2", "50.0"), ("", "", ""),
+    ]  # fmt: skip
+    text = (settings / "t.md").read_text()
+    assert "| hard |" in text
+    assert "Average precision is over the given boxes alone: it is at most the recall" in text
+
+
 # --- the table ---
 
 
@@ -213,7 +264,8 @@ def test_the_table_by_hand(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert (evaluated["images"], evaluated["faces"], evaluated["images_without_face"]) == ("6", "8", "0")
     assert float(evaluated["images_per_s"]) == 4.0
     assert (evaluated["threads"], evaluated["truth"], evaluated["truth_n"]) == ("2", "annotated", "4")
-    low, high = binomtest(3, 4).proportion_ci(0.95, "wilson")
+    assert [row["setting"] for row in (evaluated, audited, unknown)] == ["", "", ""]
+    low, high = proportion_confint(18 / 7, 24 / 7, 0.05, "wilson")
     numbers = [float(evaluated[f"recall{end}"]) for end in ("", "_low", "_high")]
     assert numbers == pytest.approx([75, 100 * low, 100 * high], abs=1e-3)
     assert float(evaluated["average_precision"]) == 65
@@ -221,10 +273,23 @@ def test_the_table_by_hand(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert (unknown["truth"], unknown["recall"], unknown["images_per_s"]) == ("", "", "")
     text = (folder / "t.md").read_text()
     assert text == capsys.readouterr().out[-len(text) - 1 : -1]
-    for words in ("| 75.0 (30.1 to 95.4) |", "| 80.0 (49.0 to 94.0) |", "| 0.750 |", "Data: drawn by hand.", "| – |"):
+    for words in ("| 75.0 (27.7 to 95.9) |", "| 80.0 (49.0 to 94.0) |", "| 0.750 |", "Data: drawn by hand.", "| – |"):
         assert words in text
     assert "nan" not in text.lower()
     assert math.isnan(float(unknown["recall"] or "nan"))
+
+
+def test_a_detection_that_went_on_after_a_kill_has_no_speed(folder: Path) -> None:
+    stamp = folder / "stamps/detect/finder.json"
+    write_stamp(stamp, "detect", {}, [], [], "0", 1.5, threads=2)
+    speeds = []
+    for failure in (None, KeyboardInterrupt, None):
+        with contextlib.suppress(KeyboardInterrupt), Attempt("detect", stamp):
+            if failure:
+                raise failure
+        detection([entry(folder, stamp=str(stamp))], "x", folder / "t.csv")
+        speeds.append(read(folder / "t.csv")[0]["images_per_s"])
+    assert speeds == ["4.0", "4.0", ""]
 
 
 def test_an_audit_of_other_boxes_is_refused(folder: Path) -> None:
