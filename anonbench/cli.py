@@ -100,9 +100,10 @@ def _train(a: argparse.Namespace) -> None:
     from anonbench.stages.train import train
 
     load_plugins(a.plugins)
+    code = _code_of(a, "anonbench.stages.train", "MODELS")
     train(
         a.manifest, a.root, a.spec, a.seed, a.output, a.history, a.resume_dir, a.device, a.threads, a.splits, a.split,
-        a.gpus, a.plugins,
+        a.gpus, a.plugins, code,
     )  # fmt: skip
 
 
@@ -264,11 +265,13 @@ def _figure_ranked(a: argparse.Namespace) -> None:
 def _audit(a: argparse.Namespace) -> None:
     from anonbench.stages import audit
 
-    audited = audit.choose(a.dataset, a.detector, a.configfile, a.manifest, a.root, a.detections, a.rendered)
-    folder = a.output or audit.default_folder(audited)
+    chosen = (a.dataset, a.detector, a.configfile, a.manifest, a.root, a.detections, a.rendered)
     if a.filled:
+        audited, folder = audit.choose_filled(*chosen, a.output, a.filled)
         audit.report_audit(audited, folder, a.filled, a.confidence)
     else:
+        audited = audit.choose(*chosen)
+        folder = a.output or audit.default_folder(audited)
         audit.draw_audit(audited, folder, a.sample, a.seed, a.review, a.second)
 
 

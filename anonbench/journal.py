@@ -212,12 +212,15 @@ def write_last_run(
     targets: Sequence[str],
     root: Path = Path(),
     options: Mapping[str, Any] | None = None,
+    slurm_job: str | None = None,
 ) -> None:
     """Leave word of a Snakemake run that begins now in this process: `anonbench status` lists its jobs.
 
-    options: what `--config` set. It becomes a config file (`OPTIONS`), the last of the run's.
+    options: what `--config` set. It becomes a config file (`OPTIONS`), the last of the run's. slurm_job: in which
+    Snakemake itself runs; its SLURM plug-in removes SLURM_JOB_ID from the environment.
     """
     files, process = [str(file) for file in configfiles], _this_process()
+    process |= {"slurm_job": slurm_job} if slurm_job else {}
     with contextlib.suppress(OSError):
         if options:
             import yaml
@@ -302,6 +305,13 @@ def read_record(path: Path) -> Record | None:
         return Record(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
+
+
+def went_on(stamp: Path) -> bool:
+    """Whether a finished job had been begun before by a process that did not finish it: its time is that of a part."""
+    path = status_path(stamp)
+    record = read_record(path) if path else None
+    return record is not None and record.attempts > 1
 
 
 def read_events(root: Path = Path()) -> list[Event]:

@@ -165,15 +165,18 @@ def leftovers(root: Path) -> Iterator[Leftover]:
             f"{root}: {len(numbers)} jobs were given to a cluster (numbers {', '.join(sorted(numbers)[:5])} …), and "
             f"`squeue` does not answer here. Try again where and when it does."
         )
+    listed = set()
     for number, (folder, comment) in (queue or {}).items():
         ours = Path(folder).resolve() == root.resolve() and comment.startswith(SLURM_COMMENT)
         if ours or number in numbers:
+            listed.add(number)
             yield Leftover(comment.removeprefix(SLURM_COMMENT), slurm=number)
     for file in sorted((root / "results" / STATUS_FOLDER).rglob("*.json")):
         record = read_record(file)
-        if record is None or record.state != RUNNING or record.slurm_job:  # one within SLURM is in the queue above
+        if record is None or record.state != RUNNING:
             continue
-        if process_is_here(record.pid, record.born, record.host):
+        # A record with another number is of a Snakemake that ran on this machine within an allocation (salloc, srun).
+        if record.slurm_job not in listed and process_is_here(record.pid, record.born, record.host):
             yield Leftover(Path(record.stamp).relative_to(STAMPS).with_suffix("").as_posix(), pid=record.pid)
 
 

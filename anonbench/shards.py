@@ -109,7 +109,9 @@ def open_shards(folder: Path | None, key: str, label: str, seconds: float | None
         except BaseException:
             shards.keep()
             raise
-        shutil.rmtree(folder)
+    # With its lock closed: NFS keeps a file that is open under another name, and then the folder is not empty. What
+    # stays behind all the same is of no use and does no harm.
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

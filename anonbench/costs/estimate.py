@@ -13,7 +13,7 @@ from typing import Any
 from anonbench.costs.finished import Finished, finished_trainings
 from anonbench.costs.rates import RATES, Rate, find_memory, find_speed, read_rates
 from anonbench.costs.sizes import DatasetSize, dataset_size, entry_of
-from anonbench.costs.work import Work, epochs_of, work_of
+from anonbench.costs.work import MANY_IMAGES, Work, epochs_of, work_of
 
 MEASURED_HERE = "benchmarks/rates.csv"  # below the folder of results: what `anonbench fit-costs` writes
 
@@ -49,7 +49,7 @@ class Estimator:
         self, config: Mapping[str, Any], results: Path = Path("results"), rates: Path = RATES, learn: bool = True
     ) -> None:
         self.config, self.results, self.rates_file, self.learn = config, results, rates, learn
-        self._sizes: dict[str, DatasetSize | None] = {}
+        self._sizes: dict[str, DatasetSize] = {}
 
     @cached_property
     def rates(self) -> list[Rate]:
@@ -62,10 +62,13 @@ class Estimator:
     def finished(self) -> dict[tuple[str, str], Finished]:
         return finished_trainings(self.results) if self.learn else {}
 
-    def size(self, dataset: str) -> DatasetSize | None:
-        if dataset not in self._sizes:
-            self._sizes[dataset] = dataset_size(dataset, entry_of(self.config, dataset), self.results)
-        return self._sizes[dataset]
+    def size(self, dataset: str) -> DatasetSize:
+        """How many images a dataset has; many, where nothing tells yet: its manifest may be made in this run."""
+        found = self._sizes.get(dataset) or dataset_size(dataset, entry_of(self.config, dataset), self.results)
+        if found is None:
+            return MANY_IMAGES
+        self._sizes[dataset] = found
+        return found
 
     def work(self, rule: str, wildcards: Mapping[str, str]) -> Work:
         return work_of(rule, wildcards, self.config, self.size, self.rates)

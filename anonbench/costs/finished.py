@@ -7,6 +7,8 @@ import statistics
 from dataclasses import dataclass
 from pathlib import Path
 
+HISTORY = "history.csv"  # beside a model
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -19,18 +21,24 @@ class Finished:
 def finished_trainings(results: Path) -> dict[tuple[str, str], Finished]:
     """(dataset, model) -> its finished trainings, from Snakemake's benchmark files and the histories beside the models.
 
-    The median, since a training that was killed and went on shows only the seconds of its last part.
+    A training that was killed and went on has a benchmark of its last part, but every epoch's seconds in its history.
     """
     seconds: dict[tuple[str, str], list[float]] = {}
     for file in sorted((results / "benchmarks" / "train").glob("*/*/*/*.tsv")):
         dataset, model, variant, run = file.relative_to(results / "benchmarks" / "train").with_suffix("").parts
-        history = results / "models" / dataset / model / variant / run / "history.csv"
-        if not history.is_file():
-            continue
-        epochs = len(history.read_text(encoding="utf-8").splitlines()) - 1
-        if epochs < 1:  # an untrained network
+        history = results / "models" / dataset / model / variant / run / HISTORY
+        epochs = epoch_seconds(history)
+        if not epochs:  # an untrained network, or none any more
             continue
         with file.open(encoding="utf-8", newline="") as stream:
-            rows = list(csv.DictReader(stream, delimiter="\t"))
-        seconds.setdefault((dataset, model), []).append(statistics.fmean(float(r["s"]) for r in rows) / epochs)
+            taken = statistics.fmean(float(row["s"]) for row in csv.DictReader(stream, delimiter="\t"))
+        seconds.setdefault((dataset, model), []).append(max(taken, sum(epochs)) / len(epochs))
     return {cell: Finished(len(values), statistics.median(values)) for cell, values in seconds.items()}
+
+
+def epoch_seconds(history: Path) -> list[float]:
+    """The seconds of each epoch of a training, whichever process trained it; [] for what is no training's history."""
+    if history.name != HISTORY or not history.is_file():
+        return []
+    with history.open(encoding="utf-8", newline="") as stream:
+        return [float(row["seconds"]) for row in csv.DictReader(stream)]

@@ -13,10 +13,12 @@ from scipy.optimize import least_squares
 
 from anonbench.config import merge, read_layer
 from anonbench.costs.estimate import MEASURED_HERE, Estimator
+from anonbench.costs.finished import epoch_seconds
 from anonbench.costs.rates import Rate, write_rates
 from anonbench.costs.work import Work
 from anonbench.dag import Job, workflow_jobs
 from anonbench.errors import DataError
+from anonbench.journal import went_on
 from anonbench.provenance import read_stamp
 from anonbench.verify import asked_settings
 
@@ -93,7 +95,7 @@ class Measurement:
 def measured_jobs(jobs: Iterable[Job], config: Mapping[str, Any], results: Path = Path("results")) -> list[Measurement]:
     """The jobs that were finished here with the settings that they have now; others say nothing of them.
 
-    A training that went on after a kill shows only its last part, and is left out.
+    A job that went on after a kill shows only its last part, and is left out.
     """
     estimator = Estimator(config, results)
     found = []
@@ -104,6 +106,8 @@ def measured_jobs(jobs: Iterable[Job], config: Mapping[str, Any], results: Path 
         try:
             stamp = read_stamp(stamp_path)
         except DataError:
+            continue
+        if went_on(stamp_path) or stamp.seconds < sum(s for o in job.artifacts for s in epoch_seconds(Path(o))):
             continue
         if not stamp.memory_mb or any(stamp.settings.get(name) != value for name, value in asked_settings(job).items()):
             continue

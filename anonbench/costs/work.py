@@ -19,6 +19,8 @@ EMBED_CHUNK = 4096  # images that embedding decodes at a time
 ROW_MB = 0.002  # of a manifest with its boxes, in memory
 WIDER_IMAGES = 12_880  # of WIDER FACE for training
 NO_IMAGES = DatasetSize(0, 0, None, UNKNOWN)
+# What a scheduler is asked for while nothing tells how large a dataset is: as for the largest of re-identification.
+MANY_IMAGES = DatasetSize(33_000, 94_000, None, UNKNOWN)  # MSMT17
 
 
 @dataclass(frozen=True)

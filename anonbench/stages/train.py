@@ -14,8 +14,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-import anonbench.models
-import anonbench.training
 from anonbench.errors import ConfigError, DataError
 from anonbench.models._network import create_model, read_input_size
 from anonbench.records import JUNK_PID, IndexedImage
@@ -49,6 +47,7 @@ def train(
     split: int | None = None,
     gpus: int = 1,
     plugins: Sequence[str] = (),
+    code: str = "",
 ) -> None:
     """Train the network of a model's config entry and write its checkpoint and its history.
 
@@ -59,12 +58,13 @@ def train(
     gpus: processes that train together, each on a GPU of its own (with device `cpu`, each on its share of the threads).
         Where `auto` finds no GPU at all, one process does it.
     plugins: modules that such processes must import, too.
+    code: digest of the modules that train this model; a state that was kept by others is not used.
     """
     recipe = Recipe.from_config(model.get("training"))
     create_model(model)
     where = select_device(device, threads)
     ranks = _number_of_ranks(gpus, device, where) if recipe.epochs else 1
-    task = _Task(manifest, root, model, seed, checkpoint, history, resume_dir, splits, split)
+    task = _Task(manifest, root, model, seed, checkpoint, history, resume_dir, splits, split, code)
     if ranks == 1:
         _train(task, where, threads)
         return
@@ -101,6 +101,7 @@ class _Task:
     resume_dir: Path
     splits: Path | None
     split: int | None
+    code: str
 
 
 def _train_as_rank(task: _Task, device: str, threads: int, plugins: Sequence[str]) -> None:
@@ -120,7 +121,7 @@ def _train(task: _Task, device: torch.device, threads: int, ranks: Ranks = ALONE
         # The other ranks are handed the weights of rank 0: one download is enough.
         network = plugin.build(num_identities, pretrained=bool(task.model.get("pretrained", False)) and ranks.main)
     rows: list[EpochSummary] = []
-    resume = Resume(task.resume_dir, key=_key(task.model, task.seed, images))
+    resume = Resume(task.resume_dir, key=_key(task.model, task.seed, images, task.code))
     if recipe.epochs:
         size = read_input_size(task.model, plugin)
         pixels = load_images(task.root, [i.path for i in images], size, threads, task.resume_dir, ranks)
@@ -149,11 +150,9 @@ def _training_set(manifest: Path, splits: Path | None, split: int | None) -> tup
     return images, torch.tensor([number[i.pid] for i in images]), len(pids)
 
 
-def _key(model: Mapping[str, Any], seed: int, images: Sequence[IndexedImage]) -> str:
+def _key(model: Mapping[str, Any], seed: int, images: Sequence[IndexedImage], code: str) -> str:
     """What a saved state must have in common with this training: model and recipe, seed, data, code."""
     entry = {k: v for k, v in model.items() if k != "evaluation"}
     data = [(i.path, i.pid, i.sha256) for i in images]
-    packages = [Path(p) for package in (anonbench.models, anonbench.training) for p in package.__path__]
-    code = [p.read_text(encoding="utf-8") for package in packages for p in sorted(package.glob("*.py"))]
     text = json.dumps([entry, seed, data, code, torch.__version__], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import shutil
 import time
@@ -120,6 +119,9 @@ class Resume:
         return time.perf_counter() - started
 
     def remove(self) -> None:
-        """Forget the state of a training that has ended."""
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(self.folder)
+        """Forget the state of a training that has ended.
+
+        The folder may outlive it for a while: NFS keeps a file that is open, such as mapped images, under another name.
+        """
+        self.file.unlink(missing_ok=True)
+        shutil.rmtree(self.folder, ignore_errors=True)

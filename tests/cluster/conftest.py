@@ -91,7 +91,8 @@ def trials(local: Folder) -> Run:
         "--set-resources",
         "train:mem_mb=1400 * attempt if wildcards.model == 'hungry' else 2500",
         "train:runtime=1 if wildcards.model == 'patient' and attempt == 1 else 10",
-        "train:gpu=int(wildcards.model.startswith('gpu'))",
+        "train:gpu=int(wildcards.model in ('gpu_a', 'gpu_b'))",
+        "train:gres='gpu:1' if wildcards.model == 'gpu_c' else ''",  # the other way to ask (docs/cluster.md)
         "--", *(RESULT.format(name) for name in TRIALS if name not in ("broken", "plain")),
         METRICS.format("broken"), METRICS.format("plain"),
     )  # fmt: skip

@@ -10,6 +10,7 @@ import signal
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cluster_folder import Folder, Run, wait_until
@@ -52,7 +53,7 @@ def test_ctrl_c_cancels_the_jobs_and_unlocks(folder: Folder) -> None:
     run = start(folder)
     wait_until(lambda: at_work(folder, FIRST), "the first jobs done", of=run)
     run.process.send_signal(signal.SIGINT)
-    assert run.end(90) != 0
+    assert run.end(300) != 0
     wait_until(lambda: not folder.queue(), "an empty queue", 30)
     assert locks(folder) == []
 
@@ -62,7 +63,7 @@ def test_sigterm_lets_running_jobs_end_and_unlocks(folder: Folder) -> None:
     run = start(folder)
     wait_until(lambda: at_work(folder, len(before) + MORE), "more jobs done", of=run)
     run.process.send_signal(signal.SIGTERM)
-    assert run.end(120) != 0
+    assert run.end(300) != 0
     assert folder.queue() == []
     assert locks(folder) == []
     assert {event.stamp for event in folder.events("start")} <= folder.done() | cancelled(folder)
@@ -77,8 +78,22 @@ def test_recover_refuses_while_snakemake_lives(folder: Folder) -> None:
     run = start(folder)
     wait_until(lambda: at_work(folder, len(before) + MORE), "more jobs done", of=run)
     assert f"process {run.process.pid}" in folder.anonbench("recover", status=2)
+    wait_until(lambda: slurm_jobs(status(folder)), "a status that tells of a running job", 120, of=run)
+    assert status(folder)["run"]["pid"] == run.process.pid
+    assert status(folder)["run"]["running"]
     run.process.kill()
     run.end()
+
+
+def status(folder: Folder) -> dict[str, Any]:
+    """What `anonbench status` says; it ends with 1 where jobs have been killed."""
+    found: dict[str, Any] = json.loads(folder.anonbench("status", "--json", status=None))
+    return found
+
+
+def slurm_jobs(told: dict[str, Any]) -> list[str]:
+    """The numbers of the SLURM jobs that a status tells of as running."""
+    return [job["attempt"]["slurm_job"] for job in told["jobs"] if job["state"] == "running"]
 
 
 def test_after_sigkill_the_folder_stays_locked_until_it_is_recovered(folder: Folder) -> None:
@@ -99,8 +114,9 @@ def test_after_sigkill_the_folder_stays_locked_until_it_is_recovered(folder: Fol
 
 def test_the_rest_is_made(folder: Folder, tell: list[str]) -> None:
     run = start(folder)
-    status = run.end()
-    assert status == 0, run.text()[-4000:]
+    assert run.end() == 0, run.text()[-4000:]
+    states = Counter(job["state"] for job in status(folder)["jobs"])
+    assert states == {"done": len(folder.done())}
     starts = Counter(event.stamp for event in folder.events("start"))
     done = Counter(event.stamp for event in folder.events("done"))
     tell.append(

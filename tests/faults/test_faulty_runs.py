@@ -102,7 +102,8 @@ def test_a_damaged_checkpoint_is_found_and_what_stands_on_it_made_again(made: An
 
 def test_of_two_controllers_the_second_is_refused_and_the_first_is_undisturbed(made: Any) -> None:
     output = f"results/images/{DATASET}/patient"
-    with made.start_snakemake(output) as first:
+    first = made.start_snakemake(output)
+    try:
         deadline = time.monotonic() + 60
         while not list((made.root / ".snakemake/locks").glob("*")) and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -111,7 +112,8 @@ def test_of_two_controllers_the_second_is_refused_and_the_first_is_undisturbed(m
         assert "Directory cannot be locked. Please make sure that no other Snakemake process" in text
         assert "--unlock" in text
         assert first.poll() is None
-        (made.root / "go on").touch()
+    finally:
+        (made.root / "go on").touch()  # what the job of the first waits for
         text = first.communicate(timeout=120)[0]
     assert first.returncode == 0, text
     assert tree(made.root / output) == tree(made.root / IMAGES), "black boxes, both"

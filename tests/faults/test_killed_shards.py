@@ -154,7 +154,11 @@ def test_the_same_job_started_twice_is_refused_and_the_first_is_undisturbed(stag
     deadline = time.monotonic() + 120
     while not (tmp_path / "resume/key").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
-    status, text = command.run(*arguments)
+    first.send_signal(signal.SIGSTOP)  # or it might be done before the second has begun
+    try:
+        status, text = command.run(*arguments)
+    finally:
+        first.send_signal(signal.SIGCONT)
     assert status == 2
     assert f"another run of the same job is at work (process {first.pid} on " in text
     assert first.communicate(timeout=120)[0]

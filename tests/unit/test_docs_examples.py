@@ -88,7 +88,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             for camera in (1, 2)
             for image in (1, 2)
         ):
-            write_image(folder / "data/my_people" / path, number, width=16, height=32)
+            write_image(folder / "data/raw/my_people" / path, number, width=16, height=32)
         written[name] = folder
     return written
 
@@ -183,7 +183,7 @@ def test_the_stages_run_with_them(at: Callable[[str], None], run_command: Callab
         done = run_command(name, *arguments)
         assert done.status == 0, done.errors
 
-    raw, hidden = Path("data/my_people"), tmp_path / "smiley"
+    raw, hidden = Path("data/raw/my_people"), tmp_path / "smiley"
     manifest, sidecars = tmp_path / "original.csv", tmp_path / "sidecars.csv"
     stage(
         "index", "camera_folders", root=raw, spec=config["datasets"]["my_people"], output=manifest,

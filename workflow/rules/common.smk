@@ -18,6 +18,7 @@ from anonbench.errors import AnonbenchError
 from anonbench.gpus import gpu_count
 from anonbench.provenance import code_digest
 from anonbench.registry import ANONYMIZERS, DATASETS, DETECTORS, MODELS, load_plugins
+from anonbench.training.memory import granted_memory
 
 # `anonbench` is the one installed beside the interpreter that runs Snakemake: no activated environment is needed.
 shell.prefix(f"set -euo pipefail; export PATH={Path(sys.executable).parent}:$PATH; ")
@@ -265,7 +266,7 @@ def limit_here(resource, amount):
 
 
 limit_here("gpu", GPUS_HERE)  # two GPUs: two trainings side by side; one GPU: one after the other
-limit_here("mem_mb", os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 10**6)
+limit_here("mem_mb", granted_memory() // 10**6)
 
 
 resource_scopes:
@@ -309,6 +310,11 @@ def training_threads(wildcards):
 def gpus_of(wildcards):
     """GPUs of a training."""
     return training_gpus(wildcards) if ON_GPU else 0
+
+
+def ranks_of(wildcards):
+    """Processes of a training: one for each of its GPUs, one where it is to do without."""
+    return 1 if config["device"] == "cpu" else training_gpus(wildcards)
 
 
 def detector_entry(detector):

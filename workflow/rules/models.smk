@@ -29,7 +29,7 @@ rule train:
         # Outside the outputs, which Snakemake deletes when a job fails: a killed training goes on from its last epoch.
         resume="results/.resume/{dataset}/{model}/{train_variant}/{run}",
         device=config["device"],
-        gpus=training_gpus,
+        gpus=ranks_of,
         code=lambda w: code_digest("anonbench.stages.train", plugin_module(MODELS, config["models"][w.model]["method"])),
         plugins=lambda w: needed_plugins(MODELS, config["models"][w.model]["method"]),
     shell:

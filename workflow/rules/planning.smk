@@ -7,6 +7,8 @@ from anonbench.costs.rates import read_rates
 from anonbench.journal import write_last_run
 from anonbench.planning import PlannedJob, describe, describe_missing, estimate
 
+SLURM_JOB = os.environ.get("SLURM_JOB_ID")  # that this Snakemake runs in; the SLURM plug-in forgets it soon
+
 
 def quiet_about_all():
     return any(quiet.name == "ALL" for quiet in workflow.output_settings.quiet or ())
@@ -56,4 +58,5 @@ onstart:
         [Path(file).resolve() for file in workflow.overwrite_configfiles],
         workflow.dag_settings.targets,
         options=workflow.config_settings.config,
+        slurm_job=SLURM_JOB,
     )

@@ -166,7 +166,7 @@ def test_rules_without_images_take_what_they_took(estimator: Estimator) -> None:
 def test_finished_trainings_come_before_the_rates_unless_told_otherwise(estimator: Estimator, results: Path) -> None:
     (results / "benchmarks/train/people/small/original").mkdir(parents=True)
     (results / "benchmarks/train/people/small/original/seed1.tsv").write_text("s\th:m:s\n60\t0:01:00\n")
-    write_csv(results / "models/people/small/original/seed1/history.csv", ("epoch",), [[1], [2]])
+    write_csv(results / "models/people/small/original/seed1/history.csv", ("epoch", "seconds"), [[1, 28], [2, 29]])
     assert estimator.estimate("train", TRAIN).seconds == 90.0  # 30 s an epoch
     blind = Estimator(CONFIG, results, estimator.rates_file, learn=False)
     assert blind.estimate("train", TRAIN).seconds == pytest.approx(34)
@@ -176,6 +176,16 @@ def test_without_any_rates_a_job_asks_for_what_unknown_ones_get(results: Path, t
     found = Estimator(CONFIG, results, tmp_path / "missing.csv").estimate("embed", {**TRAIN, "any_variant": "original"})
     assert found.seconds == UNKNOWN_START_S
     assert found.memory_mb >= UNKNOWN_MEMORY_MB
+
+
+def test_a_dataset_of_unknown_size_asks_for_much_until_its_manifest_is_there(results: Path, tmp_path: Path) -> None:
+    manifest = results / "manifests/people/original.csv"
+    manifest.rename(tmp_path / "later.csv")
+    write_rates(tmp_path / "rates.csv", RATES)
+    estimator = Estimator(CONFIG, results, tmp_path / "rates.csv")
+    assert estimator.estimate("train", TRAIN).seconds > 3600
+    (tmp_path / "later.csv").rename(manifest)  # `index` has made it, in the same run
+    assert estimator.estimate("train", TRAIN).seconds == pytest.approx(34)
 
 
 def test_memory_grows_with_the_pixels_and_does_not_shrink_below_what_was_measured() -> None:
@@ -287,6 +297,13 @@ def test_only_jobs_with_the_present_settings_are_learnt_from(
     (found,) = measured_jobs(jobs, CONFIG, results)
     assert (found.seconds, found.memory_mb, found.device, found.size) == (9.0, 700.0, "cpu", (10, 10))
     assert found.work.units == 300
+
+    history = results / "models/history.csv"
+    (went_on,) = [dataclasses.replace(jobs[0], outputs=(str(history), str(stamps)))]
+    write_csv(history, ("epoch", "seconds"), [[1, 4.0], [2, 4.5]])
+    assert len(measured_jobs([went_on], CONFIG, results)) == 1
+    write_csv(history, ("epoch", "seconds"), [[1, 4.0], [2, 400.0]])
+    assert measured_jobs([went_on], CONFIG, results) == [], "nine seconds were its last part"
 
 
 def test_the_shipped_rates_have_the_documented_columns() -> None:

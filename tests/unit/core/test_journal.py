@@ -96,6 +96,11 @@ def test_attempts_are_counted_until_one_succeeds() -> None:
         except DataError:
             pass
     assert counts == [1, 2, 3, 1]
+    assert not journal.went_on(STAMP)
+    with Attempt("train", STAMP):
+        pass
+    assert journal.went_on(STAMP), "after the one that failed"
+    assert not journal.went_on(Path("results/stamps/unknown.json"))
 
 
 def test_progress_is_in_the_record(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,6 +284,14 @@ def test_options_of_the_last_run_are_its_last_config_file() -> None:
     run = journal.read_last_run()
     assert run is not None
     assert run["configfiles"] == []
+
+
+def test_the_slurm_job_of_the_last_run_is_known_when_the_environment_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    journal.write_last_run([], ["all"], slurm_job="12")
+    run = journal.read_last_run()
+    assert run is not None
+    assert run["slurm_job"] == "12"
 
 
 def test_commands_keep_their_record(run_command: Callable[..., Any], tmp_path: Path) -> None:

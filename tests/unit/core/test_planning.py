@@ -199,18 +199,19 @@ def test_only_the_configured_device_is_counted(
     assert ("core" in describe(plan)) == (cpu_s > 0)
 
 
-def finish(results: Path, variant: str, run: str, seconds: float, epochs: int) -> None:
+def finish(results: Path, variant: str, run: str, seconds: float, epochs: int, epoch_s: float = 1.0) -> None:
     cell = f"people/small/{variant}/{run}"
     (results / f"benchmarks/train/{cell}.tsv").parent.mkdir(parents=True, exist_ok=True)
     (results / f"benchmarks/train/{cell}.tsv").write_text(f"s\th:m:s\n{seconds}\t0:00:01\n")
     (results / f"models/{cell}").mkdir(parents=True)
-    (results / f"models/{cell}/history.csv").write_text("epoch\n" + "1\n" * epochs)
+    (results / f"models/{cell}/history.csv").write_text("epoch,seconds\n" + f"1,{epoch_s}\n" * epochs)
 
 
 def test_trainings_finished_here_win_over_the_rates(tmp_path: Path, published: Path) -> None:
     results = tmp_path / "results"
-    for run, seconds, epochs in (("seed0", 40.0, 4), ("seed1", 22.0, 2), ("split3-seed0", 2.0, 4)):
-        finish(results, "blurred", run, seconds, epochs)  # 10, 11 and 0.5 (one that went on after a crash) an epoch
+    finish(results, "blurred", "seed0", 40.0, 4)
+    finish(results, "blurred", "seed1", 22.0, 2)
+    finish(results, "blurred", "split3-seed0", 2.0, 4, epoch_s=9.0)  # went on after a crash: the benchmark's last part
     finish(results, "untrained", "seed0", 5.0, 0)
     (found,) = finished_trainings(results).items()
     assert found[0] == ("people", "small")

@@ -235,6 +235,16 @@ def test_local_processes_are_waited_for_or_ended(
     assert brief.wait(0.1) == 0, "it ended by itself"
 
 
+def test_processes_within_an_allocation_are_seen_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "77")
+    monkeypatch.chdir(place.root)
+    with Attempt("first", Path("results/stamps/first.json")):
+        place.queue(("77", "/home", "interactive"))  # salloc, and Snakemake within it
+        assert [str(job) for job in recover.leftovers(place.root)] == [f"process {os.getpid()} (first)"]
+        place.queue(("77", place.root, "rule_first"))  # submitted by the plug-in, and on this very machine
+        assert [str(job) for job in recover.leftovers(place.root)] == ["SLURM job 77 (first)"]
+
+
 def test_a_record_of_a_process_that_is_no_more_is_nothing_to_wait_for(place: Place) -> None:
     stamp = place.root / "results/stamps/first.json"
     with Attempt("first", stamp):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import logging
+import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,6 +66,36 @@ def test_a_kill_leaves_what_the_last_shard_holds(tmp_path: Path) -> None:
     shards.add("b", 2)  # killed here
     (tmp_path / "key").write_text("k")
     assert found(tmp_path) == {"a": 1}
+
+
+def refuse_to_remove_folders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As NFS does while a file in them is open: it gets another name instead of being removed."""
+
+    def busy(path: object, **options: object) -> None:
+        raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), str(path))
+
+    monkeypatch.setattr(os, "rmdir", busy)
+
+
+def test_work_that_is_done_does_not_fail_over_what_it_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_to_remove_folders(monkeypatch)
+    with open_shards(tmp_path / "r", "k", "detect", 0) as shards:
+        shards.add("a", 1)
+    assert found(tmp_path / "r") == {}
+
+
+def test_the_lock_is_closed_before_its_folder_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    remove = shutil.rmtree
+
+    def watched(folder: Path, **options: bool) -> None:
+        links = Path("/proc/self/fd").iterdir()
+        assert [link for link in links if folder in Path(os.path.realpath(link)).parents] == []
+        remove(folder, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", watched)
+    with open_shards(tmp_path / "r", "k", "detect", 0) as shards:
+        shards.add("a", 1)
+    assert not (tmp_path / "r").exists()
 
 
 def test_a_state_of_other_settings_is_removed_with_a_message(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,6 +1,7 @@
 """The training loop: learning, repeatability, errors, and going on after a kill."""
 
 import dataclasses
+import errno
 import logging
 import os
 import signal
@@ -204,6 +205,21 @@ def test_a_finished_training_is_not_repeated(tmp_path: Path) -> None:
     second, again = trained(PLAIN, resume)
     assert again == history  # timings included: nothing was run
     assert identical(first, second)
+
+
+def test_a_state_is_forgotten_even_where_its_folder_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NFS keeps a mapped file under another name, and then the folder is not empty."""
+
+    def busy(path: object, **options: object) -> None:
+        raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), str(path))
+
+    resume = Resume(tmp_path / "r", key="k", share=ALWAYS)
+    resume.remove()  # nothing there
+    resume.save({})
+    monkeypatch.setattr(os, "rmdir", busy)
+    resume.remove()
+    assert resume.load(CPU) is None
+    assert list((tmp_path / "r").iterdir()) == []
 
 
 def test_a_state_of_another_training_is_not_used(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

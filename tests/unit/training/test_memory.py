@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from anonbench.training.memory import available_memory
+from anonbench.training.memory import available_memory, granted_memory
 
 GB = 10**9
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -108,5 +108,16 @@ def test_nothing_left_is_not_less_than_nothing(root: Path) -> None:
     assert available_memory(root, {"SLURM_MEM_PER_NODE": "10"}) == 0
 
 
+def test_what_is_granted_in_all_is_the_least_bound(root: Path) -> None:
+    machine = PAGE * os.sysconf("SC_PHYS_PAGES")
+    assert granted_memory(root, NOWHERE) == machine
+    assert granted_memory(root, {"SLURM_MEM_PER_NODE": "1000"}) == 1000 * 2**20
+    assert granted_memory(root, {"SLURM_MEM_PER_NODE": "0"}) == machine
+    write(root, {"proc/self/cgroup": "0::/job", "sys/fs/cgroup/memory.max": "max", "sys/fs/cgroup/job/memory.max": GB})
+    assert granted_memory(root, NOWHERE) == GB
+    assert granted_memory(root, {"SLURM_MEM_PER_CPU": "100", "SLURM_CPUS_ON_NODE": "2"}) == 200 * 2**20
+
+
 def test_here() -> None:
+    assert granted_memory() >= available_memory()
     assert 0 < available_memory() <= PAGE * os.sysconf("SC_PHYS_PAGES")

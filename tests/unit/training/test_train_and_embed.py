@@ -11,8 +11,8 @@ from anonbench.errors import ConfigError, DataError, TrainingError
 from anonbench.images import encode_image, sha256
 from anonbench.records import IndexedImage
 from anonbench.stages.embed import embed
-from anonbench.stages.train import train
-from anonbench.tables import write_manifest
+from anonbench.stages.train import _key, train
+from anonbench.tables import read_manifest, write_manifest
 from anonbench.training.checkpoint import load_network, save_network
 from anonbench.training.data import load_images
 
@@ -113,6 +113,14 @@ def test_embedding_takes_little_memory_where_there_is_little(
     features = [np.load(tmp_path / name)["features"] for name in ("all", "some", "none")]
     assert np.array_equal(features[0], features[1])
     assert np.array_equal(features[0], features[2])
+
+
+def test_a_kept_state_belongs_to_one_version_of_the_code(root: Path) -> None:
+    images = read_manifest(root / "manifest.csv")
+    keys = {_key(MODEL, 7, images, code) for code in ("one", "other")}
+    assert len(keys) == 2
+    other_evaluation = {**MODEL, "evaluation": {"metric": "cosine"}}
+    assert _key(other_evaluation, 7, images, "one") in keys, "how features are compared is no concern of the training"
 
 
 def test_no_epochs_give_the_untrained_network(root: Path) -> None:
