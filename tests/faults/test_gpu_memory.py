@@ -19,7 +19,7 @@ def test_a_gpu_without_enough_memory(run_command: Callable, monkeypatch: pytest.
 
     monkeypatch.setattr("anonbench.stages.train.train", refuse)
     paths = [f"--{name}={tmp_path / name}" for name in ("manifest", "root", "output", "history", "resume-dir")]
-    done = run_command("train", "--spec", "{}", "--seed", 0, *paths)
+    done = run_command("train", "--spec", '{"method": "bot"}', "--seed", 0, *paths)
     assert done.status == 2
     assert done.errors.startswith(f"anonbench train: the GPU has too little memory ({TORCHS_WORDS}). `nvidia-smi`")
     assert "Traceback" not in done.errors
@@ -29,4 +29,4 @@ def test_a_bug_keeps_its_traceback(run_command: Callable, monkeypatch: pytest.Mo
     monkeypatch.setattr("anonbench.stages.train.train", lambda *_: 1 / 0)
     paths = [f"--{name}={tmp_path / name}" for name in ("manifest", "root", "output", "history", "resume-dir")]
     with pytest.raises(ZeroDivisionError):
-        run_command("train", "--spec", "{}", "--seed", 0, *paths)
+        run_command("train", "--spec", '{"method": "bot"}', "--seed", 0, *paths)
