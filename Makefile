@@ -1,7 +1,7 @@
 # make demo    rendered people -> tables 3 and 8, statistics, figures: nothing else needs to be there before
 # make test    linters, types, tests
-# make test-faults     kills at random moments, full disks, damaged files, two runs at once: 9 minutes
-# make test-cluster    the workflow on a SLURM of its own (Debian: apt-get install slurm-wlm munge): 13 minutes
+# make test-faults     kills at random moments, full disks, damaged files, two runs at once: 12 minutes
+# make test-cluster    the workflow on a SLURM of its own (Debian: apt-get install slurm-wlm munge): 15 minutes
 # All set up .venv by themselves. Faster on more cores: `make demo CORES=8`.
 
 PYTHON ?= python3.11
