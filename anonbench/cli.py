@@ -17,8 +17,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from anonbench import __version__
-from anonbench.errors import AnonbenchError
-from anonbench.parallel import THREAD_SETTINGS
+from anonbench.core.errors import AnonbenchError
+from anonbench.core.parallel import THREAD_SETTINGS
 
 # Stages are imported by the functions below: `anonbench detect` need not wait for torch.
 
@@ -55,7 +55,7 @@ def _index_faces(a: argparse.Namespace) -> None:
 
 def _detect(a: argparse.Namespace) -> None:
     if a.device == "cpu":
-        from anonbench.gpus import VISIBLE
+        from anonbench.core.gpus import VISIBLE
 
         os.environ[VISIBLE] = "-1"
     elif a.device:
@@ -85,8 +85,8 @@ def _anonymize(a: argparse.Namespace) -> None:
 
 def _code_of(a: argparse.Namespace, stage: str, kind: str) -> str:
     """The digest of a stage and its plug-in, as the workflow gives it, or computed where a state is to be kept."""
-    from anonbench import registry
-    from anonbench.provenance import code_digest
+    from anonbench.core import registry
+    from anonbench.ops.provenance import code_digest
 
     if a.code or a.resume_dir is None:
         return str(a.code)
@@ -96,7 +96,7 @@ def _code_of(a: argparse.Namespace, stage: str, kind: str) -> str:
 
 def _train(a: argparse.Namespace) -> None:
     _claim_gpus(a)
-    from anonbench.registry import load_plugins
+    from anonbench.core.registry import load_plugins
     from anonbench.stages.train import train
 
     load_plugins(a.plugins)
@@ -116,7 +116,7 @@ def _train_detector(a: argparse.Namespace) -> None:
 
 def _embed(a: argparse.Namespace) -> None:
     _claim_gpus(a)
-    from anonbench.registry import load_plugins
+    from anonbench.core.registry import load_plugins
     from anonbench.stages.embed import embed
 
     load_plugins(a.plugins)
@@ -263,7 +263,7 @@ def _figure_ranked(a: argparse.Namespace) -> None:
 
 
 def _audit(a: argparse.Namespace) -> None:
-    from anonbench.stages import audit
+    from anonbench.ops import audit
 
     chosen = (a.dataset, a.detector, a.configfile, a.manifest, a.root, a.detections, a.rendered)
     if a.filled:
@@ -276,7 +276,7 @@ def _audit(a: argparse.Namespace) -> None:
 
 
 def _list(a: argparse.Namespace) -> None:
-    from anonbench import registry
+    from anonbench.core import registry
 
     kinds = {
         "anonymizers": registry.ANONYMIZERS,
@@ -289,27 +289,27 @@ def _list(a: argparse.Namespace) -> None:
 
 
 def _check(a: argparse.Namespace) -> None:
-    from anonbench.stages.check import check
+    from anonbench.ops.check import check
 
     check(a.kind, a.name, a.spec, a.plugins, a.root)
 
 
 def _add_data(a: argparse.Namespace) -> None:
-    from anonbench.stages.add_data import add_data
+    from anonbench.ops.add_data import add_data
 
     add_data(a.format, a.folder, a.spec, a.name, copy=a.copy, cache=a.cache, plugins=a.plugins)
 
 
 def _explain(a: argparse.Namespace) -> None:
-    from anonbench import explain
+    from anonbench.ops import explain
 
     found = explain.explain(a.table, a.row, a.column, a.configfile, a.query)
     print(explain.as_json(found) if a.json else explain.as_text(found))
 
 
 def _verify(a: argparse.Namespace) -> int:
-    from anonbench import verify
-    from anonbench.dag import workflow_jobs
+    from anonbench.ops import verify
+    from anonbench.ops.dag import workflow_jobs
 
     root = Path.cwd()
     jobs = workflow_jobs(a.configfile, a.targets, root)
@@ -321,13 +321,13 @@ def _verify(a: argparse.Namespace) -> int:
 
 
 def _fit_costs(a: argparse.Namespace) -> None:
-    from anonbench.costs.fit import fit_costs
+    from anonbench.ops.costs.fit import fit_costs
 
     print(fit_costs(a.configfile, Path.cwd(), a.check))
 
 
 def _status(a: argparse.Namespace) -> int:
-    from anonbench.status.report import as_json, as_text, read_status
+    from anonbench.ops.status.report import as_json, as_text, read_status
 
     status = read_status(a.configfile, a.targets, Path.cwd())
     print(as_json(status) if a.json else as_text(status))
@@ -335,20 +335,20 @@ def _status(a: argparse.Namespace) -> int:
 
 
 def _dvc_cells(a: argparse.Namespace) -> None:
-    from anonbench.versioning.cells import configfiles_in_force, write_pipeline
+    from anonbench.ops.dvc.cells import configfiles_in_force, write_pipeline
 
     jobs = write_pipeline(a.configfile, Path.cwd())
     print(f"dvc.yaml: {len(jobs)} stages for {' + '.join(['config/default.yaml', *configfiles_in_force(Path.cwd())])}")
 
 
 def _dvc_settings(a: argparse.Namespace) -> None:
-    from anonbench.versioning.cells import write_settings
+    from anonbench.ops.dvc.cells import write_settings
 
     write_settings(Path.cwd())
 
 
 def _record(a: argparse.Namespace) -> None:
-    from anonbench.versioning.record import record
+    from anonbench.ops.dvc.record import record
 
     done = record(Path.cwd(), a.configfile, a.targets)
     print(f"dvc.lock: {len(done.stages)} stages recorded; {len(done.left_out)} files are not there or not up to date")
@@ -356,7 +356,7 @@ def _record(a: argparse.Namespace) -> None:
 
 
 def _adopt(a: argparse.Namespace) -> None:
-    from anonbench.versioning.adopt import adopt
+    from anonbench.ops.dvc.adopt import adopt
 
     found = adopt(Path.cwd())
     print(f"{len(found.current)} stages are as dvc.lock says: done for Snakemake too")
@@ -365,7 +365,7 @@ def _adopt(a: argparse.Namespace) -> None:
 
 
 def _recover(a: argparse.Namespace) -> None:
-    from anonbench import recover
+    from anonbench.ops import recover
 
     found = recover.recover(Path.cwd(), a.configfile, a.cancel, a.gone)
     print(recover.as_text(found, Path.cwd()))
@@ -667,8 +667,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _make(a: argparse.Namespace, start: float) -> None:
     """Run a stage as the only process on its job, keep record of it, and stamp what it made."""
-    from anonbench import job_lock
-    from anonbench.journal import Attempt, log_taken
+    from anonbench.ops import job_lock
+    from anonbench.ops.journal import Attempt, log_taken
 
     with job_lock.sole_process(a.stamp) as waited:
         if job_lock.was_made_meanwhile(a.stage, vars(a)):
@@ -684,8 +684,8 @@ def _make(a: argparse.Namespace, start: float) -> None:
 
 
 def _wait_for_inputs(a: argparse.Namespace) -> None:
-    from anonbench.clock import wait_for_inputs
-    from anonbench.provenance import footprint
+    from anonbench.ops.clock import wait_for_inputs
+    from anonbench.ops.provenance import footprint
 
     if not a.code:  # by hand: nobody compares times
         return
@@ -694,7 +694,7 @@ def _wait_for_inputs(a: argparse.Namespace) -> None:
 
 
 def _stamp(a: argparse.Namespace, seconds: float) -> None:
-    from anonbench.provenance import footprint, write_stamp
+    from anonbench.ops.provenance import footprint, write_stamp
 
     found = footprint(a.stage, vars(a))
     write_stamp(a.stamp, a.stage, found.settings, found.inputs, found.outputs, a.code, seconds, a.threads)
@@ -702,7 +702,7 @@ def _stamp(a: argparse.Namespace, seconds: float) -> None:
 
 def _claim_gpus(a: argparse.Namespace) -> None:
     """Settle which GPUs a stage sees before it loads torch."""
-    from anonbench.gpus import claim_gpus
+    from anonbench.core.gpus import claim_gpus
 
     claim_gpus(a.device, getattr(a, "gpus", 1))
 

@@ -13,8 +13,11 @@ from typing import Any
 import jsonschema
 import yaml
 
-from anonbench.errors import ConfigError, nearest
-from anonbench.registry import ANONYMIZERS, DATASETS, DETECTORS, load_plugins
+from anonbench.anonymizers import ANONYMIZERS
+from anonbench.core.errors import ConfigError, nearest
+from anonbench.core.registry import load_plugins
+from anonbench.datasets import DATASETS
+from anonbench.detectors import DETECTORS
 from anonbench.stages.anonymize import ENTRY_KEYS as VARIANT_KEYS
 from anonbench.stages.detect import ENTRY_KEYS as DETECTOR_KEYS
 from anonbench.stages.detect import read_default_box
@@ -130,22 +133,24 @@ def _check_dataset(entry: Mapping[str, Any]) -> None:
 
 
 def _check_model(entry: Mapping[str, Any]) -> None:
-    from anonbench.models._network import create_model  # torch takes a second to load: only when it is needed
     from anonbench.stages.evaluate import read_settings
+    from anonbench.tasks.reid.models._network import (
+        create_model,  # torch takes a second to load: only when it is needed
+    )
 
     create_model(entry)
     read_settings(entry["evaluation"])
 
 
 def _check_recipe(name: str, entry: Mapping[str, Any]) -> None:
-    from anonbench.training.recipe import Recipe
+    from anonbench.tasks.reid.recipe import Recipe
 
     Recipe.from_config(entry, name)
 
 
 def _check_gpus(recipe: Mapping[str, Any], gpus: int) -> None:
+    from anonbench.tasks.reid.recipe import Recipe
     from anonbench.training.engine import check_ranks
-    from anonbench.training.recipe import Recipe
 
     check_ranks(Recipe.from_config(recipe), gpus)
 

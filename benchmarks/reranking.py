@@ -66,8 +66,8 @@ Run = tuple[Callable[[], tuple[float, Any]], Callable[[Any], dict[str, float]]]
 
 
 def _ours(task: str, q: np.ndarray, g: np.ndarray, labels: list[np.ndarray], distances_file: Path) -> Run:
-    from anonbench.evaluation.ranking import evaluate_ranking
-    from anonbench.evaluation.reranking import Reranking, reranked_distance_blocks
+    from anonbench.tasks.reid.ranking import evaluate_ranking
+    from anonbench.tasks.reid.reranking import Reranking, reranked_distance_blocks
 
     rerank = Reranking() if task == "re-ranking" else None
     few = (q[:200], g[:200], np.ones(200, int), np.zeros(200, int), np.ones(200, int), np.ones(200, int))
@@ -87,7 +87,7 @@ def _ours(task: str, q: np.ndarray, g: np.ndarray, labels: list[np.ndarray], dis
 
 
 def _torchreid(task: str, q: np.ndarray, g: np.ndarray, labels: list[np.ndarray], distances_file: Path) -> Run:
-    from anonbench.evaluation.distance import distance_matrix
+    from anonbench.tasks.reid.distance import distance_matrix
     from benchmarks.peers import load_torchreid_file
 
     evaluate = load_torchreid_file("metrics/rank.py").evaluate_rank

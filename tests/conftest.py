@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from anonbench.anonymizers import ANONYMIZERS
 from anonbench.cli import main
-from anonbench.images import RGB
-from anonbench.registry import ANONYMIZERS, DATASETS, DETECTORS, MODELS
-from anonbench.rendering import CropPlan, RenderSpec, Studio
+from anonbench.data.images import RGB
+from anonbench.datasets import DATASETS
+from anonbench.detectors import DETECTORS
+from anonbench.rendered import CropPlan, RenderSpec, Studio
+from anonbench.tasks.reid.models import MODELS
 
 
 @pytest.fixture(scope="session")

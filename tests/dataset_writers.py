@@ -19,8 +19,8 @@ import scipy.io
 from PIL import Image
 
 from anonbench.datasets import airport, msmt17
-from anonbench.rendering import CropPlan, RenderSpec, plan_crops
-from anonbench.rendering.plan import MARKET_FOLDERS, sidecars
+from anonbench.rendered import CropPlan, RenderSpec, plan_crops
+from anonbench.rendered.plan import MARKET_FOLDERS, sidecars
 
 TRAIN_PIDS, TEST_PIDS, CAMERAS = (2, 7, 11), (1, 3), (1, 2)
 CUHK03_PERSONS = {1: (1, 2, 3), 2: (1, 2)}  # camera pair: persons; identities are numbered through

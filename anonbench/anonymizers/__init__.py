@@ -10,7 +10,10 @@ from typing import Protocol
 
 import numpy as np
 
-from anonbench.images import RGB
+from anonbench.core.registry import Registry
+from anonbench.data.images import RGB
+
+ANONYMIZERS = Registry("anonymizer", __name__)
 
 Box = tuple[int, int, int, int]
 """`x0, y0, x1, y1` in whole pixels, half-open, inside the image and not empty (see `images.clip_box`)."""

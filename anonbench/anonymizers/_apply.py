@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from anonbench.anonymizers import Anonymizer, Box
-from anonbench.images import RGB
+from anonbench.data.images import RGB
 
 
 def anonymize_image(image: RGB, boxes: Iterable[Box], anonymizer: Anonymizer, rng: np.random.Generator) -> RGB:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from anonbench.anonymizers import Box
-from anonbench.images import RGB
-from anonbench.registry import ANONYMIZERS
+from anonbench.anonymizers import ANONYMIZERS, Box
+from anonbench.data.images import RGB
 
 
 @ANONYMIZERS.register("blank")

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from anonbench.anonymizers import Box
-from anonbench.images import RGB
-from anonbench.registry import ANONYMIZERS
+from anonbench.anonymizers import ANONYMIZERS, Box
+from anonbench.data.images import RGB
 
 KERNEL_REACH = 4  # in standard deviations; what is cut off weighs 6e-5, below one grey level
 

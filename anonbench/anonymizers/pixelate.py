@@ -8,9 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from anonbench.anonymizers import Box
-from anonbench.images import RGB
-from anonbench.registry import ANONYMIZERS
+from anonbench.anonymizers import ANONYMIZERS, Box
+from anonbench.data.images import RGB
 
 
 @ANONYMIZERS.register("pixelate")

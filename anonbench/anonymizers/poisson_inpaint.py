@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh_tridiagonal
 
-from anonbench.anonymizers import Box
-from anonbench.images import RGB
-from anonbench.registry import ANONYMIZERS
+from anonbench.anonymizers import ANONYMIZERS, Box
+from anonbench.data.images import RGB
 
 
 @ANONYMIZERS.register("poisson_inpaint")

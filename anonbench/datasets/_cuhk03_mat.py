@@ -14,13 +14,13 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from anonbench.core.errors import DataError
+from anonbench.core.files import atomic_folder, write_bytes
+from anonbench.core.parallel import end_with_parent
+from anonbench.core.progress import ProgressBar
+from anonbench.data.images import RGB, encode_image, read_bytes
 from anonbench.datasets._listing import check_choice
 from anonbench.datasets.cuhk03 import BOXES, INFO, find_protocol, protocol_name
-from anonbench.errors import DataError
-from anonbench.files import atomic_folder, write_bytes
-from anonbench.images import RGB, encode_image, read_bytes
-from anonbench.parallel import end_with_parent
-from anonbench.progress import ProgressBar
 
 IMAGES_PER_VIEW = 5
 PERSONS_PER_TASK = 50

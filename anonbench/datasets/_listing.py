@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from anonbench.errors import ConfigError, DataError, nearest
-from anonbench.images import IMAGE_SUFFIXES
-from anonbench.records import DISTRACTOR_PID, JUNK_PID, SPLITS, DroppedImage, ImageRecord
+from anonbench.core.errors import ConfigError, DataError, nearest
+from anonbench.data.images import IMAGE_SUFFIXES
+from anonbench.data.records import DISTRACTOR_PID, JUNK_PID, SPLITS, DroppedImage, ImageRecord
 
 SIDECAR_SUFFIXES = (".txt", ".md", ".csv", ".json", ".yaml", ".yml")  # text cannot show a face
 EXPECT = ("published", "any")

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from anonbench.core.errors import ConfigError, DataError
+from anonbench.data.records import SPLITS
 from anonbench.datasets._listing import some
-from anonbench.errors import ConfigError, DataError
-from anonbench.records import SPLITS
 
 
 def find_split_file(root: Path, name: object, default: str | None = None) -> Path | None:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from anonbench.core.errors import DataError
+from anonbench.data.records import ImageRecord
 from anonbench.datasets._listing import check_twins, is_hidden, is_image
-from anonbench.errors import DataError
-from anonbench.records import ImageRecord
 
 SPLIT_OF_FOLDER = {"bounding_box_train": "train", "query": "query", "bounding_box_test": "gallery"}
 

@@ -12,6 +12,9 @@ import numpy as np
 import scipy.io
 from numpy.typing import NDArray
 
+from anonbench.core.errors import ConfigError, DataError
+from anonbench.data.records import DISTRACTOR_PID, ImageRecord
+from anonbench.datasets import DATASETS
 from anonbench.datasets._listing import (
     EXPECT,
     DatasetInfo,
@@ -25,9 +28,6 @@ from anonbench.datasets._listing import (
     some,
 )
 from anonbench.datasets._split_file import find_split_file, read_split_file
-from anonbench.errors import ConfigError, DataError
-from anonbench.records import DISTRACTOR_PID, ImageRecord
-from anonbench.registry import DATASETS
 
 INFO = DatasetInfo(
     title="Airport (ALERT)",

@@ -13,6 +13,9 @@ import numpy as np
 import scipy.io
 from numpy.typing import NDArray
 
+from anonbench.core.errors import DataError
+from anonbench.data.records import ImageRecord
+from anonbench.datasets import DATASETS
 from anonbench.datasets._listing import (
     DatasetInfo,
     DatasetListing,
@@ -29,9 +32,6 @@ from anonbench.datasets._listing import (
     list_files,
     some,
 )
-from anonbench.errors import DataError
-from anonbench.records import ImageRecord
-from anonbench.registry import DATASETS
 
 INFO = DatasetInfo(
     title="CUHK03, 767/700 protocol",

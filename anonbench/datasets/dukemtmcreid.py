@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from anonbench.datasets import DATASETS
 from anonbench.datasets._listing import (
     DatasetInfo,
     DatasetListing,
@@ -15,7 +16,6 @@ from anonbench.datasets._listing import (
     list_files,
 )
 from anonbench.datasets._three_folders import named_images, why_outside
-from anonbench.registry import DATASETS
 
 INFO = DatasetInfo(
     title="DukeMTMC-reID",

@@ -8,6 +8,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from anonbench.core.errors import ConfigError, DataError
+from anonbench.data.images import IMAGE_SUFFIXES
+from anonbench.data.records import JUNK_PID, SPLITS, ImageRecord
+from anonbench.datasets import DATASETS
 from anonbench.datasets._listing import (
     DatasetInfo,
     DatasetListing,
@@ -17,10 +21,6 @@ from anonbench.datasets._listing import (
     is_text,
     list_files,
 )
-from anonbench.errors import ConfigError, DataError
-from anonbench.images import IMAGE_SUFFIXES
-from anonbench.records import JUNK_PID, SPLITS, ImageRecord
-from anonbench.registry import DATASETS
 
 INFO = DatasetInfo(
     title="your own data",

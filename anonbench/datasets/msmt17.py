@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from anonbench.core.errors import DataError
+from anonbench.data.records import ImageRecord
+from anonbench.datasets import DATASETS
 from anonbench.datasets._listing import (
     DatasetInfo,
     DatasetListing,
@@ -16,9 +19,6 @@ from anonbench.datasets._listing import (
     list_files,
     some,
 )
-from anonbench.errors import DataError
-from anonbench.records import ImageRecord
-from anonbench.registry import DATASETS
 
 INFO = DatasetInfo(
     title="MSMT17",

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from anonbench.core.errors import ConfigError, DataError
+from anonbench.data.records import ImageRecord
+from anonbench.datasets import DATASETS
 from anonbench.datasets._listing import (
     DatasetInfo,
     DatasetListing,
@@ -23,9 +26,6 @@ from anonbench.datasets._listing import (
     some,
 )
 from anonbench.datasets._split_file import check_complete, find_split_file, read_split_file
-from anonbench.errors import ConfigError, DataError
-from anonbench.records import ImageRecord
-from anonbench.registry import DATASETS
 
 INFO = DatasetInfo(
     title="VIPeR",

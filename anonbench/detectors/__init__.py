@@ -11,8 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from anonbench.images import RGB
-from anonbench.records import Detection
+from anonbench.core.registry import Registry
+from anonbench.data.images import RGB
+from anonbench.data.records import Detection
+
+DETECTORS = Registry("detector", __name__)
 
 Detect = Callable[[RGB, str], list[Detection]]
 """(image, its path relative to the dataset root) -> boxes, best first."""

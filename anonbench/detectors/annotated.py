@@ -7,10 +7,9 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from anonbench.detectors import Detect
-from anonbench.errors import DataError
-from anonbench.records import Detection
-from anonbench.registry import DETECTORS
+from anonbench.core.errors import DataError
+from anonbench.data.records import Detection
+from anonbench.detectors import DETECTORS, Detect
 
 COLUMNS = ("path", "x0", "y0", "x1", "y1")
 

@@ -13,11 +13,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from anonbench.detectors import Detect
-from anonbench.errors import MissingDependencyError
-from anonbench.images import RGB
-from anonbench.records import Detection
-from anonbench.registry import DETECTORS
+from anonbench.core.errors import MissingDependencyError
+from anonbench.data.images import RGB
+from anonbench.data.records import Detection
+from anonbench.detectors import DETECTORS, Detect
 
 STRIDE = 4  # heat-map cells are 4 x 4 input pixels
 MULTIPLE = 32  # the network halves its input five times

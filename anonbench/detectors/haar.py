@@ -10,11 +10,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from anonbench.detectors import Detect
-from anonbench.errors import MissingDependencyError
-from anonbench.images import RGB
-from anonbench.records import Detection
-from anonbench.registry import DETECTORS
+from anonbench.core.errors import MissingDependencyError
+from anonbench.data.images import RGB
+from anonbench.data.records import Detection
+from anonbench.detectors import DETECTORS, Detect
 
 CASCADE = "haarcascade_frontalface_default.xml"
 WHAT_TO_DO = (

@@ -12,17 +12,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from anonbench.detectors import Detect
+from anonbench.core.errors import ConfigError, MissingDependencyError
+from anonbench.data.images import RGB
+from anonbench.data.records import Detection
+from anonbench.detectors import DETECTORS, Detect
 from anonbench.detectors._tinyfaces.decode import decode
 from anonbench.detectors._tinyfaces.network import TinyFacesNetwork
 from anonbench.detectors._tinyfaces.pyramid import level_size, pad_small, resize, to_original
 from anonbench.detectors._tinyfaces.templates import active_templates
 from anonbench.detectors._tinyfaces.weights import WHERE, check_trunk, load_network
 from anonbench.detectors.centerface import non_maximum_suppression
-from anonbench.errors import ConfigError, MissingDependencyError
-from anonbench.images import RGB
-from anonbench.records import Detection
-from anonbench.registry import DETECTORS
 
 DEVICES = ("auto", "cpu", "cuda")
 # Pixels in the network at once, beyond which a batch is cut: the first maps take 256 bytes a pixel, all together 1 kB.

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from anonbench.report.setting_tables import STANDARD_ERROR
-from anonbench.report.settings import METRICS, SETTINGS
+from anonbench.studies.reid_faces.setting_tables import STANDARD_ERROR
+from anonbench.studies.reid_faces.settings import METRICS, SETTINGS
 
 METRIC_HEADINGS = {"map": "mAP", "rank1": "Rank-1"}
 SETTING_HEADINGS = {

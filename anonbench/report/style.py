@@ -24,8 +24,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.textpath import text_to_path
 
-from anonbench.files import write_bytes
-from anonbench.images import RGB
+from anonbench.core.files import write_bytes
+from anonbench.data.images import RGB
 
 OKABE_ITO = {
     "black": "#000000",

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 
+from anonbench.anonymizers import ANONYMIZERS
 from anonbench.anonymizers._apply import anonymize_image
-from anonbench.errors import DataError
-from anonbench.files import atomic_folder
-from anonbench.images import clip_box, decode_image, encode_image, read_bytes, sha256
-from anonbench.parallel import parallel_map
-from anonbench.records import Detection, IndexedImage
-from anonbench.registry import ANONYMIZERS, load_plugins
-from anonbench.shards import open_shards, shard_key
-from anonbench.tables import read_detections, read_manifest, read_sidecars, write_manifest
+from anonbench.core.errors import DataError
+from anonbench.core.files import atomic_folder
+from anonbench.core.parallel import parallel_map
+from anonbench.core.registry import load_plugins
+from anonbench.core.shards import open_shards, shard_key
+from anonbench.data.images import clip_box, decode_image, encode_image, read_bytes, sha256
+from anonbench.data.records import Detection, IndexedImage
+from anonbench.data.seeding import image_generator
+from anonbench.data.tables import read_detections, read_manifest, read_sidecars, write_manifest
 
 # Keys of a variant's config entry that are not parameters of its anonymizer.
 ENTRY_KEYS = ("detector", "box_scale", "jpeg_quality")
@@ -107,8 +107,3 @@ def open_anonymizer(
         return sha256(data)
 
     return write
-
-
-def image_generator(path: str) -> np.random.Generator:
-    """Random numbers that depend on the image alone, not on the order or the number of workers."""
-    return np.random.default_rng(list(hashlib.sha256(path.encode()).digest()[:16]))

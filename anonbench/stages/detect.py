@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from anonbench.errors import ConfigError
-from anonbench.images import read_image
-from anonbench.parallel import parallel_map
-from anonbench.records import Detection
-from anonbench.registry import DETECTORS, load_plugins
-from anonbench.shards import open_shards, shard_key
-from anonbench.tables import read_manifest, write_detections
+from anonbench.core.errors import ConfigError
+from anonbench.core.parallel import parallel_map
+from anonbench.core.registry import load_plugins
+from anonbench.core.shards import open_shards, shard_key
+from anonbench.data.images import read_image
+from anonbench.data.records import Detection
+from anonbench.data.tables import read_manifest, write_detections
+from anonbench.detectors import DETECTORS
 
 # Keys of a detector's config entry that are not parameters of the detector.
 ENTRY_KEYS = ("default_box", "gpu")

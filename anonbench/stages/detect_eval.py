@@ -11,9 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from anonbench.detection_metrics.groups import ALL, Group, missing_from, recall_groups
-from anonbench.detection_metrics.truth import FILE, TrueFace, read_face_truth
-from anonbench.detection_metrics.wider import (
+from anonbench.core.errors import ConfigError, DataError
+from anonbench.core.files import write_text
+from anonbench.data.records import Detection
+from anonbench.data.tables import read_detections, write_csv
+from anonbench.report.style import write_figure
+from anonbench.statistics.proportion import CONFIDENCE, Proportion
+from anonbench.tasks.detection.figure import draw_detection
+from anonbench.tasks.detection.groups import ALL, Group, missing_from, recall_groups
+from anonbench.tasks.detection.truth import FILE, TrueFace, read_face_truth
+from anonbench.tasks.detection.wider import (
     IOU,
     Curve,
     Faces,
@@ -25,14 +32,7 @@ from anonbench.detection_metrics.wider import (
     normalised,
     precision_recall,
 )
-from anonbench.detection_metrics.wider_files import read_wider_detections, read_wider_truth
-from anonbench.errors import ConfigError, DataError
-from anonbench.files import write_text
-from anonbench.records import Detection
-from anonbench.report.figures_detection import draw_detection
-from anonbench.report.style import write_figure
-from anonbench.statistics.proportion import CONFIDENCE, Proportion
-from anonbench.tables import read_detections, write_csv
+from anonbench.tasks.detection.wider_files import read_wider_detections, read_wider_truth
 
 HEIGHTS_PX = (8.0, 12.0, 16.0, 24.0)
 OTHER_IOUS = (0.3, 0.5, 0.7)

@@ -7,15 +7,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from anonbench.detection_metrics.groups import ALL
-from anonbench.errors import DataError
-from anonbench.files import write_text
-from anonbench.frames import read_metrics
-from anonbench.journal import went_on
-from anonbench.provenance import file_sha256, read_stamp
-from anonbench.report.detection_table import ANNOTATED, AUDITED, NONE, DetectionRow, detection_table, readable
+from anonbench.core.errors import DataError
+from anonbench.core.files import write_text
+from anonbench.core.hashing import file_sha256
+from anonbench.data.results import read_metrics
+from anonbench.data.tables import read_detections
+from anonbench.ops.journal import went_on
+from anonbench.ops.provenance import read_stamp
 from anonbench.report.layout import markdown
-from anonbench.tables import read_detections
+from anonbench.tasks.detection.groups import ALL
+from anonbench.tasks.detection.table import (
+    ANNOTATED,
+    AUDITED,
+    NONE,
+    DetectionRow,
+    detection_table,
+    readable,
+)
 
 NOTES = (
     "Recall: of the faces that are there, those with a box (annotated: IoU at least .5); precision: of the boxes, "

@@ -9,16 +9,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from anonbench.errors import DataError
-from anonbench.files import atomic_file
-from anonbench.models._network import ReidNetwork, create_model, read_input_size
-from anonbench.progress import ProgressBar
-from anonbench.tables import read_manifest
-from anonbench.training.augmentation import normalize
+from anonbench.core.errors import DataError
+from anonbench.core.files import atomic_file
+from anonbench.core.progress import ProgressBar
+from anonbench.data.tables import read_manifest
+from anonbench.tasks.reid.augmentation import normalize
+from anonbench.tasks.reid.models._network import ReidNetwork, create_model, read_input_size
+from anonbench.tasks.reid.recipe import Recipe
 from anonbench.training.checkpoint import load_network
-from anonbench.training.data import images_that_fit, load_images
 from anonbench.training.device import autocast, place, reproducible, select_device
-from anonbench.training.recipe import Recipe
+from anonbench.training.loading import images_that_fit, load_images
 
 CHUNK = 4096  # images decoded at a time, if memory has room: 0.1 GB at 128 x 64, 0.4 GB at 256 x 128
 

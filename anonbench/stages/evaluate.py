@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anonbench.errors import ConfigError, DataError, nearest
-from anonbench.evaluation.ranking import evaluate_ranking
-from anonbench.evaluation.reranking import Reranking
-from anonbench.files import write_text
-from anonbench.tables import write_csv
+from anonbench.core.errors import ConfigError, DataError, nearest
+from anonbench.core.files import write_text
+from anonbench.data.tables import write_csv
+from anonbench.tasks.reid.ranking import evaluate_ranking
+from anonbench.tasks.reid.reranking import Reranking
 from anonbench.training.device import select_device
 
 METRICS = ("euclidean", "cosine")

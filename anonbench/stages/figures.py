@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from anonbench.errors import ConfigError, nearest
-from anonbench.frames import read_frame, read_metrics
-from anonbench.report.figures_cmc import draw_cmc
-from anonbench.report.figures_dose import Family, draw_dose_response
-from anonbench.report.figures_faces import draw_faces_cost, read_face_groups
-from anonbench.report.figures_settings import draw_differences, draw_settings, read_differences
-from anonbench.report.runs import Case
+from anonbench.core.errors import ConfigError, nearest
+from anonbench.data.results import read_frame, read_metrics
 from anonbench.report.style import write_figure
-from anonbench.statistics.faces import CONTRAST, SLOPE
+from anonbench.studies.reid_faces.face_groups import CONTRAST, SLOPE
+from anonbench.studies.reid_faces.figures_cmc import draw_cmc
+from anonbench.studies.reid_faces.figures_dose import Family, draw_dose_response
+from anonbench.studies.reid_faces.figures_faces import draw_faces_cost, read_face_groups
+from anonbench.studies.reid_faces.figures_settings import draw_differences, draw_settings, read_differences
+from anonbench.studies.reid_faces.runs import Case
 
 CASE_KEYS = ("dataset", "model", "variant")
 FAMILY_KEYS = ("title", "axis", "values", "more_hides")

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from anonbench.images import decode_image, read_bytes, sha256
-from anonbench.parallel import parallel_map
-from anonbench.records import ImageRecord, IndexedImage
-from anonbench.registry import DATASETS, load_plugins
-from anonbench.tables import write_dropped, write_manifest, write_sidecars, write_splits
+from anonbench.core.parallel import parallel_map
+from anonbench.core.registry import load_plugins
+from anonbench.data.images import decode_image, read_bytes, sha256
+from anonbench.data.records import ImageRecord, IndexedImage
+from anonbench.data.tables import write_dropped, write_manifest, write_sidecars, write_splits
+from anonbench.datasets import DATASETS
 
 # Keys of a dataset's config entry that are not options of its adapter.
 ENTRY_KEYS = ("format", "root", "render", "unpack", "splits", "published_as")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from anonbench.core.parallel import parallel_map
+from anonbench.data.records import DISTRACTOR_PID, ImageRecord
+from anonbench.data.tables import write_manifest
 from anonbench.detectors._tinyfaces.face_images import read_wider_face
-from anonbench.parallel import parallel_map
-from anonbench.records import DISTRACTOR_PID, ImageRecord
 from anonbench.stages.index import describe_images
-from anonbench.tables import write_manifest
 
 
 def index_faces(root: Path, manifest: Path, workers: int) -> None:

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anonbench.errors import ConfigError, DataError
-from anonbench.evaluation.distance import distance_matrix
-from anonbench.evaluation.reranking import reranked_distance_blocks
-from anonbench.images import read_image
-from anonbench.records import JUNK_PID
-from anonbench.report.figures_ranked import RankedImage, RankedQuery, RankedStrip, draw_ranked
+from anonbench.core.errors import ConfigError, DataError
+from anonbench.data.images import read_image
+from anonbench.data.records import JUNK_PID
+from anonbench.data.tables import read_csv
 from anonbench.report.style import write_figure
 from anonbench.stages.evaluate import QUERY_COLUMNS, read_features, read_settings
-from anonbench.tables import read_csv
+from anonbench.studies.reid_faces.figures_ranked import RankedImage, RankedQuery, RankedStrip, draw_ranked
+from anonbench.tasks.reid.distance import distance_matrix
+from anonbench.tasks.reid.reranking import reranked_distance_blocks
 
 SETTING_KEYS = ("setting", "features", "queries", "root")
 

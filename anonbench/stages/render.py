@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from anonbench.errors import ConfigError, nearest
-from anonbench.rendering import RenderSpec, render_dataset
+from anonbench.core.errors import ConfigError, nearest
+from anonbench.rendered import RenderSpec, render_dataset
 
 
 def render(spec: Mapping[str, Any], output: Path, workers: int) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from anonbench.errors import ConfigError, nearest
-from anonbench.rendering.crowd import CrowdSpec
-from anonbench.rendering.wider import render_crowds
+from anonbench.core.errors import ConfigError, nearest
+from anonbench.rendered.crowd import CrowdSpec
+from anonbench.rendered.wider import render_crowds
 
 
 def render_faces(spec: Mapping[str, Any], output: Path, workers: int) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from anonbench.errors import ConfigError, DataError
-from anonbench.files import write_bytes
-from anonbench.images import read_image
-from anonbench.report.samples import (
+from anonbench.core.errors import ConfigError, DataError
+from anonbench.core.files import write_bytes
+from anonbench.data.images import read_image
+from anonbench.data.tables import read_detections, read_manifest
+from anonbench.report.style import render, write_figure
+from anonbench.studies.reid_faces.samples import (
     SampleFace,
     best_faces,
     draw_before_after,
@@ -16,8 +18,6 @@ from anonbench.report.samples import (
     draw_variants,
     upper_half,
 )
-from anonbench.report.style import render, write_figure
-from anonbench.tables import read_detections, read_manifest
 
 
 def samples(manifest: Path, detections: Path, roots: Mapping[str, Path], count: int, output: Path) -> None:

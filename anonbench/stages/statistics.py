@@ -11,25 +11,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from anonbench.core.errors import DataError
+from anonbench.core.files import write_text
+from anonbench.data.results import read_frame, read_metrics
+from anonbench.data.tables import read_detections
 from anonbench.datasets import cuhk03, dukemtmcreid, market1501, viper
-from anonbench.errors import DataError
-from anonbench.files import write_text
-from anonbench.frames import read_frame, read_metrics
-from anonbench.report.statistics_page import published_page, statistics_page
 from anonbench.stages.evaluate import QUERY_COLUMNS
 from anonbench.statistics.bootstrap import RESAMPLES, bootstrap_mean_difference
-from anonbench.statistics.cells import COLUMNS as CELL_COLUMNS
-from anonbench.statistics.cells import cell_table, training_scores
-from anonbench.statistics.contradictions import Sizes, contradictions
-from anonbench.statistics.faces import BINS_PX, face_height, face_table
-from anonbench.statistics.faces import COLUMNS as FACE_COLUMNS
 from anonbench.statistics.multiple import holm
 from anonbench.statistics.noise import noise_floor as pooled_noise
-from anonbench.statistics.overall import COLUMNS as EFFECT_COLUMNS
-from anonbench.statistics.overall import effect_table
-from anonbench.statistics.paired import COLUMNS as SCORE_COLUMNS
-from anonbench.statistics.pairing import METRICS, Run, Setting, contrast_settings, pair_runs
-from anonbench.tables import read_detections
+from anonbench.studies.reid_faces.cells import COLUMNS as CELL_COLUMNS
+from anonbench.studies.reid_faces.cells import cell_table, training_scores
+from anonbench.studies.reid_faces.contradictions import Sizes, contradictions
+from anonbench.studies.reid_faces.face_groups import BINS_PX, face_height, face_table
+from anonbench.studies.reid_faces.face_groups import COLUMNS as FACE_COLUMNS
+from anonbench.studies.reid_faces.overall import COLUMNS as EFFECT_COLUMNS
+from anonbench.studies.reid_faces.overall import effect_table
+from anonbench.studies.reid_faces.paired import COLUMNS as SCORE_COLUMNS
+from anonbench.studies.reid_faces.pairing import METRICS, Run, Setting, contrast_settings, pair_runs
+from anonbench.studies.reid_faces.statistics_page import published_page, statistics_page
 
 Scores = dict[Setting, dict[Run, pd.DataFrame]]
 

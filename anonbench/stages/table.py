@@ -8,15 +8,21 @@ from typing import Any
 
 import pandas as pd
 
-from anonbench.files import write_text
-from anonbench.frames import read_frame, read_metrics
-from anonbench.report.compare import compare_counts, compare_reported, compare_settings, published_baselines
-from anonbench.report.dataset_table import count_dataset, dataset_table, readable
+from anonbench.core.files import write_text
+from anonbench.data.results import read_frame, read_metrics
+from anonbench.data.tables import read_csv, read_manifest
 from anonbench.report.layout import latex, markdown
-from anonbench.report.reported_table import reported_table
-from anonbench.report.setting_tables import anonymizer_table, cells, model_table, runs_table, untrained_table
-from anonbench.report.settings import BASELINE, METRICS
-from anonbench.tables import read_csv, read_manifest
+from anonbench.studies.reid_faces.compare import compare_counts, compare_reported, compare_settings, published_baselines
+from anonbench.studies.reid_faces.dataset_table import count_dataset, dataset_table, readable
+from anonbench.studies.reid_faces.reported_table import reported_table
+from anonbench.studies.reid_faces.setting_tables import (
+    anonymizer_table,
+    cells,
+    model_table,
+    runs_table,
+    untrained_table,
+)
+from anonbench.studies.reid_faces.settings import BASELINE, METRICS
 
 NOTE = "Values in percent, means over {runs}. Data: {label}."
 COMPARED = "Beside the published numbers: {file}."

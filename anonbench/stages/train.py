@@ -14,20 +14,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from anonbench.errors import ConfigError, DataError
-from anonbench.models._network import create_model, read_input_size
-from anonbench.records import JUNK_PID, IndexedImage
-from anonbench.registry import load_plugins
-from anonbench.tables import read_manifest, write_csv
+from anonbench.core.errors import ConfigError, DataError
+from anonbench.core.registry import load_plugins
+from anonbench.data.records import JUNK_PID, IndexedImage
+from anonbench.data.seeding import derive_seed
+from anonbench.data.tables import read_manifest, write_csv
+from anonbench.tasks.reid.models._network import create_model, read_input_size
+from anonbench.tasks.reid.recipe import Recipe
 from anonbench.training.checkpoint import Resume, save_network
-from anonbench.training.data import load_images
 from anonbench.training.device import select_device
 from anonbench.training.distributed import ALONE, Ranks, joined
 from anonbench.training.engine import check_ranks, train_network
 from anonbench.training.launch import launch
+from anonbench.training.loading import load_images
 from anonbench.training.progress import EpochSummary
-from anonbench.training.recipe import Recipe
-from anonbench.training.seeding import derive_seed
 
 logger = logging.getLogger(__name__)
 HISTORY_COLUMNS = tuple(f.name for f in dataclasses.fields(EpochSummary))

@@ -12,10 +12,10 @@ from typing import Any
 import torch
 
 import anonbench.detectors._tinyfaces
+from anonbench.data.tables import write_csv
 from anonbench.detectors._tinyfaces.face_images import FaceImage, read_face_csv, read_wider_face
 from anonbench.detectors._tinyfaces.train import TrainingEpoch, TrainingRecipe, train_tinyfaces
 from anonbench.detectors._tinyfaces.weights import save_network
-from anonbench.tables import write_csv
 from anonbench.training.checkpoint import Resume
 from anonbench.training.device import select_device
 

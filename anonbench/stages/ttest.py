@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from anonbench.files import write_text
-from anonbench.frames import read_frame
-from anonbench.statistics.paired import COLUMNS, paired_tests
+from anonbench.core.files import write_text
+from anonbench.data.results import read_frame
+from anonbench.studies.reid_faces.paired import COLUMNS, paired_tests
 
 
 def ttest(tables: Sequence[Path], output: Path) -> None:

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
-from anonbench.errors import ConfigError, DataError
+from anonbench.core.errors import ConfigError, DataError
 from anonbench.statistics.effect import check_level
 
 Floats = NDArray[np.float64]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, special, stats
 
-from anonbench.errors import ConfigError, DataError
+from anonbench.core.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from anonbench.errors import ConfigError
+from anonbench.core.errors import ConfigError
 from anonbench.statistics.bootstrap import ClusterBootstrap
 from anonbench.statistics.effect import all_equal, check_level, paired_differences
 

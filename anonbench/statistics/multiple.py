@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from anonbench.errors import DataError
+from anonbench.core.errors import DataError
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:

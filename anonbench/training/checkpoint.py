@@ -13,9 +13,9 @@ from typing import Any
 
 import torch
 
-from anonbench.errors import TrainingError
-from anonbench.files import atomic_file
-from anonbench.models._network import ReidNetwork, create_model
+from anonbench.core.errors import TrainingError
+from anonbench.core.files import atomic_file
+from anonbench.tasks.reid.models._network import ReidNetwork, create_model
 
 logger = logging.getLogger(__name__)
 FORMAT = 1  # of network files; raise it when their keys change

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from anonbench.errors import ConfigError
+from anonbench.core.errors import ConfigError
 
 DEVICES = ("auto", "cpu", "cuda")
 

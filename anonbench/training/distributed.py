@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
-from anonbench.models._network import ReidNetwork, TrainingOutput
+from anonbench.tasks.reid.models._network import ReidNetwork, TrainingOutput
 
 CPU = torch.device("cpu")
 # A rank that dies is noticed by its launcher, not by a timeout: this one must outlast the decoding of a large data set.

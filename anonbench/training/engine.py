@@ -13,16 +13,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anonbench.errors import ConfigError, DataError, TrainingError
-from anonbench.models._network import ReidNetwork, TrainingOutput
+from anonbench.core.errors import ConfigError, DataError, TrainingError
+from anonbench.data.seeding import derive_seed
+from anonbench.tasks.reid.losses import CenterLoss, batch_hard_triplet, cross_entropy
+from anonbench.tasks.reid.models._network import ReidNetwork, TrainingOutput
+from anonbench.tasks.reid.recipe import Recipe
 from anonbench.training.checkpoint import Resume
-from anonbench.training.data import DeviceImages
 from anonbench.training.device import autocast, place, reproducible
 from anonbench.training.distributed import ALONE, Ranks, parallel
-from anonbench.training.losses import CenterLoss, batch_hard_triplet, cross_entropy
+from anonbench.training.loading import DeviceImages
 from anonbench.training.progress import EpochSummary, Progress
-from anonbench.training.recipe import Recipe
-from anonbench.training.seeding import derive_seed
 
 logger = logging.getLogger(__name__)
 CHECK_EVERY = 10  # steps between looks at the loss; each one waits for the GPU

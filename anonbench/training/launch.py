@@ -22,9 +22,9 @@ from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure, get_error_handler
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-from anonbench.errors import AnonbenchError, TrainingError
-from anonbench.parallel import THREAD_SETTINGS
-from anonbench.progress import listen, report_progress
+from anonbench.core.errors import AnonbenchError, TrainingError
+from anonbench.core.parallel import THREAD_SETTINGS
+from anonbench.core.progress import listen, report_progress
 
 HERE = "127.0.0.1"  # all ranks are on one machine, whose name need not resolve to an address
 GRACE_SECONDS = 10  # from the request to end until a rank is killed; SLURM kills the whole job after 30

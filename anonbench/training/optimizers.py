@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from anonbench.training import _checks
+from anonbench.core import checks as _checks
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tqdm import tqdm
 
-from anonbench.progress import report_progress
+from anonbench.core.progress import report_progress
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import math
 from bisect import bisect_right
 from dataclasses import dataclass
 
-from anonbench.training import _checks
+from anonbench.core import checks as _checks
 
 
 @dataclass(frozen=True)

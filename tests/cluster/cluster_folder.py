@@ -14,7 +14,7 @@ from pathlib import Path
 
 from slurm_sandbox import Sandbox
 
-from anonbench.journal import Event, read_events
+from anonbench.ops.journal import Event, read_events
 
 REPOSITORY = Path(__file__).parents[2]
 PROFILE = "workflow/profiles/slurm"

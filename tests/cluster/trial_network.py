@@ -12,8 +12,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from anonbench.models._network import InputSize, ReidNetwork, TrainingOutput
-from anonbench.registry import MODELS
+from anonbench.tasks.reid.models import MODELS
+from anonbench.tasks.reid.models._network import InputSize, ReidNetwork, TrainingOutput
 
 NOTES = "trial.jsonl"
 

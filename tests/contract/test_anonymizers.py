@@ -7,13 +7,19 @@ import dataclasses
 import numpy as np
 import pytest
 
-from anonbench.anonymizers import Anonymizer, Box
+from anonbench.anonymizers import ANONYMIZERS, Anonymizer, Box
 from anonbench.anonymizers._apply import anonymize_image
-from anonbench.contracts._contract import Promise
-from anonbench.contracts.anonymizer import BOXES, CONTRACT, HEIGHT, WIDTH, AnonymizerSubject, noise
-from anonbench.errors import ConfigError
-from anonbench.images import RGB
-from anonbench.registry import ANONYMIZERS
+from anonbench.anonymizers._contract import (
+    BOXES,
+    CONTRACT,
+    HEIGHT,
+    WIDTH,
+    AnonymizerSubject,
+    noise,
+)
+from anonbench.core.contract import Promise
+from anonbench.core.errors import ConfigError
+from anonbench.data.images import RGB
 
 
 @pytest.fixture(params=ANONYMIZERS.names())

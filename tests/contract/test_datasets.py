@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from dataset_writers import FORMATS, Format, write_image
 
+from anonbench.core.errors import ConfigError, DataError
+from anonbench.data.images import IMAGE_SUFFIXES
+from anonbench.data.records import SPLITS
+from anonbench.datasets import DATASETS
 from anonbench.datasets._listing import DatasetInfo, DatasetListing
-from anonbench.errors import ConfigError, DataError
-from anonbench.images import IMAGE_SUFFIXES
-from anonbench.records import SPLITS
-from anonbench.registry import DATASETS
 
 DOCS = Path(__file__).parents[2] / "docs" / "datasets.md"
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from tinyfaces_weights import save_random_weights
 
-from anonbench.contracts._contract import Promise
-from anonbench.contracts.detector import CONTRACT, DetectorSubject, write_samples
-from anonbench.errors import ConfigError, MissingDependencyError
-from anonbench.images import RGB
-from anonbench.registry import DETECTORS
+from anonbench.core.contract import Promise
+from anonbench.core.errors import ConfigError, MissingDependencyError
+from anonbench.data.images import RGB
+from anonbench.detectors import DETECTORS
+from anonbench.detectors._contract import CONTRACT, DetectorSubject, write_samples
 
 # Values that a parameter must refuse. A new detector adds its own.
 BAD_PARAMETERS: dict[str, list[tuple[str, Any]]] = {

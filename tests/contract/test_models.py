@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from anonbench.contracts._contract import Promise
-from anonbench.contracts.model import (
+from anonbench.core.contract import Promise
+from anonbench.core.errors import ConfigError
+from anonbench.tasks.reid.models import MODELS
+from anonbench.tasks.reid.models._contract import (
     CONTRACT,
     IDENTITIES,
     STEPS,
@@ -15,9 +17,7 @@ from anonbench.contracts.model import (
     survives_saving,
     the_seed_decides,
 )
-from anonbench.errors import ConfigError
-from anonbench.models._network import create_model
-from anonbench.registry import MODELS
+from anonbench.tasks.reid.models._network import create_model
 
 FIXED_SIZES = {"hacnn": (160, 64), "mudeep": (256, 128)}
 PUBLISHED_DIMS = {"bot": 2048, "pcb": 12288, "mlfn": 1024, "resnet50mid": 3072, "hacnn": 1024, "mudeep": 4096}

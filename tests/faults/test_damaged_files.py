@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from anonbench.records import Detection
-from anonbench.tables import read_manifest, write_detections
+from anonbench.data.records import Detection
+from anonbench.data.tables import read_manifest, write_detections
 
 MODEL = {
     "method": "hacnn",

@@ -36,7 +36,7 @@ import os, time
 from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
-from anonbench.registry import ANONYMIZERS
+from anonbench.anonymizers import ANONYMIZERS
 
 @ANONYMIZERS.register("patient")
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from anonbench.records import Detection
-from anonbench.tables import read_manifest, write_detections
+from anonbench.data.records import Detection
+from anonbench.data.tables import read_manifest, write_detections
 
 ZERO = '{"method": "zero", "detector": "d", "box_scale": 1.0, "jpeg_quality": 95}'
 MODEL = {
@@ -46,7 +46,7 @@ def test_anonymize(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr("anonbench.shards.SECONDS", 0.02)
+    monkeypatch.setattr("anonbench.core.shards.SECONDS", 0.02)
     data = make_indexed(300)
     write_detections(data.detections, {i.path: [Detection(1, 1, 9, 9, 0.5)] for i in read_manifest(data.manifest)})
     disk = small_disk(0.9)

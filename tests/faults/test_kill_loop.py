@@ -25,8 +25,15 @@ from pathlib import Path
 import pytest
 from comparison import comparable
 
-from anonbench.dag import Job, workflow_jobs
-from anonbench.journal import RUNNING, Event, Record, process_is_here, read_events, read_record
+from anonbench.ops.dag import Job, workflow_jobs
+from anonbench.ops.journal import (
+    RUNNING,
+    Event,
+    Record,
+    process_is_here,
+    read_events,
+    read_record,
+)
 
 REPOSITORY = Path(__file__).parents[2]
 CONFIG = "config/test.yaml"

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from anonbench.records import Detection
-from anonbench.tables import read_manifest, write_detections
+from anonbench.data.records import Detection
+from anonbench.data.tables import read_manifest, write_detections
 
 COUNT = 240
 # Ten milliseconds an image, a shard every tenth of a second: kills hit every part of the work.
@@ -23,11 +23,12 @@ import os, time
 from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
-import anonbench.shards
-from anonbench.records import Detection
-from anonbench.registry import ANONYMIZERS, DETECTORS
+import anonbench.core.shards
+from anonbench.data.records import Detection
+from anonbench.anonymizers import ANONYMIZERS
+from anonbench.detectors import DETECTORS
 
-anonbench.shards.SECONDS = 0.1
+anonbench.core.shards.SECONDS = 0.1
 if (log := os.environ.get("SEEN")):
     stream = open(log, "a", buffering=1)
 

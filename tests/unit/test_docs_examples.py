@@ -19,15 +19,21 @@ import pytest
 import yaml
 from dataset_writers import write_image
 
+from anonbench.anonymizers import ANONYMIZERS
+from anonbench.anonymizers import _contract as anonymizer
 from anonbench.config import merge
-from anonbench.contracts import anonymizer, dataset, detector, model
-from anonbench.contracts._contract import Contract
-from anonbench.images import read_image
-from anonbench.records import Detection
-from anonbench.registry import ANONYMIZERS, DATASETS, DETECTORS, MODELS
-from anonbench.tables import read_detections, read_manifest
+from anonbench.core.contract import Contract
+from anonbench.data.images import read_image
+from anonbench.data.records import Detection
+from anonbench.data.tables import read_detections, read_manifest
+from anonbench.datasets import DATASETS
+from anonbench.datasets import _contract as dataset
+from anonbench.detectors import DETECTORS
+from anonbench.detectors import _contract as detector
+from anonbench.tasks.reid.models import MODELS
+from anonbench.tasks.reid.models import _contract as model
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 KINDS = {"anonymizer": ANONYMIZERS, "detector": DETECTORS, "model": MODELS, "dataset": DATASETS}
 CONTRACTS: dict[str, Contract] = {
     "anonymizer": anonymizer.CONTRACT,

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import pytest
 
-from anonbench.dag import workflow_jobs
-from anonbench.versioning.cells import stage_name
+from anonbench.ops.dag import workflow_jobs
+from anonbench.ops.dvc.cells import stage_name
 
 REPOSITORY = Path(__file__).parents[2]
 CONFIG = "config/trial.yaml"

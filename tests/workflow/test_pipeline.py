@@ -368,7 +368,7 @@ def test_a_comment_and_a_docstring_re_run_nothing(finished: Workplace) -> None:
 
 
 def test_an_edited_ranking_re_runs_no_training(finished: Workplace) -> None:
-    with finished.edited("anonbench/evaluation/ranking.py", "\nNEW = 1\n"):
+    with finished.edited("anonbench/tasks/reid/ranking.py", "\nNEW = 1\n"):
         plan = finished.plan()
     assert {p.split("/")[1] for p in plan} == {"metrics", "tables", "statistics", "figures"}
 
@@ -381,7 +381,7 @@ def test_a_changed_parameter_re_runs_its_variant_only(finished: Workplace, overl
 MOSAIC = """
 from dataclasses import dataclass
 import numpy as np
-from anonbench.registry import ANONYMIZERS
+from anonbench.anonymizers import ANONYMIZERS
 
 @ANONYMIZERS.register("mosaic")
 @dataclass(frozen=True)
@@ -427,8 +427,8 @@ def test_an_anonymizer_from_outside_adds_its_row_and_re_runs_nothing_else(
 TWO_HALVES = """
 from pathlib import Path
 from anonbench.datasets._listing import DatasetInfo, adapter, complete, list_files
-from anonbench.records import ImageRecord
-from anonbench.registry import DATASETS
+from anonbench.data.records import ImageRecord
+from anonbench.datasets import DATASETS
 
 INFO = DatasetInfo("Two halves", "two_halves", "  1_2_3.jpg  (person, camera, number)", "none", "ours", "Make it.")
 

@@ -12,13 +12,17 @@ from snakemake.resources import Resource
 sys.path.insert(0, str(Path(workflow.basedir)))
 
 from anonbench.config import SETTING_ROWS, check_config, resolve_model
-from anonbench.costs.estimate import CUDA_MEMORY_MB, LOADER_MB, Estimator, request_memory_mb, request_minutes
-from anonbench.dag import LISTING, NAMES_ONLY
-from anonbench.errors import AnonbenchError
-from anonbench.gpus import gpu_count
-from anonbench.provenance import code_digest
-from anonbench.registry import ANONYMIZERS, DATASETS, DETECTORS, MODELS, load_plugins
-from anonbench.training.memory import granted_memory
+from anonbench.ops.costs.estimate import CUDA_MEMORY_MB, LOADER_MB, Estimator, request_memory_mb, request_minutes
+from anonbench.ops.dag import LISTING, NAMES_ONLY
+from anonbench.core.errors import AnonbenchError
+from anonbench.core.gpus import gpu_count
+from anonbench.ops.provenance import code_digest
+from anonbench.anonymizers import ANONYMIZERS
+from anonbench.datasets import DATASETS
+from anonbench.detectors import DETECTORS
+from anonbench.tasks.reid.models import MODELS
+from anonbench.core.registry import load_plugins
+from anonbench.core.memory import granted_memory
 
 # `anonbench` is the one installed beside the interpreter that runs Snakemake: no activated environment is needed.
 shell.prefix(f"set -euo pipefail; export PATH={Path(sys.executable).parent}:$PATH; ")

@@ -1,5 +1,5 @@
 # Helpers of detection.smk: which detections are evaluated, and what a row of their table stands on. No rule here.
-from anonbench.detection_metrics.truth import FILE as FACE_TRUTH
+from anonbench.tasks.detection.truth import FILE as FACE_TRUTH
 
 
 def has_truth(dataset):

@@ -1,11 +1,11 @@
 # At the end of a dry run: what the planned jobs will cost; at the start of a run: word for `anonbench status`. No rule.
 import atexit
 
-from anonbench.clock import wait_for_inputs
-from anonbench.costs.estimate import MEASURED_HERE
-from anonbench.costs.rates import read_rates
-from anonbench.journal import write_last_run
-from anonbench.planning import PlannedJob, describe, describe_missing, estimate
+from anonbench.ops.clock import wait_for_inputs
+from anonbench.ops.costs.estimate import MEASURED_HERE
+from anonbench.ops.costs.rates import read_rates
+from anonbench.ops.journal import write_last_run
+from anonbench.ops.planning import PlannedJob, describe, describe_missing, estimate
 
 SLURM_JOB = os.environ.get("SLURM_JOB_ID")  # that this Snakemake runs in; the SLURM plug-in forgets it soon
 

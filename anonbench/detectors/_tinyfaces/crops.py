@@ -12,11 +12,11 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from anonbench.data.images import RGB, read_image
+from anonbench.data.seeding import derive_seed
 from anonbench.detectors._tinyfaces.face_images import FaceImages
 from anonbench.detectors._tinyfaces.network import IMAGENET_MEAN
 from anonbench.detectors._tinyfaces.targets import TargetSettings, assign, heatmap_side
-from anonbench.images import RGB, read_image
-from anonbench.training.seeding import derive_seed
 
 Floats = NDArray[np.float64]
 MEAN_COLOUR = np.array(IMAGENET_MEAN).round().astype(np.uint8)

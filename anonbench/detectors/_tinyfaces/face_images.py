@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
-from anonbench.errors import DataError
-from anonbench.wider_face import COLUMNS, INVALID, LAYOUT, read_annotations
+from anonbench.core.errors import DataError
+from anonbench.data.wider_face import COLUMNS, INVALID, LAYOUT, read_annotations
 
 CSV_COLUMNS = ("path", "x0", "y0", "x1", "y1")
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from anonbench.images import RGB
+from anonbench.data.images import RGB
 
 # Images enlarged beyond this are left out. Source: the authors' cnn_widerface_test_AB.m.
 MAX_ENLARGED_SIDE = 5000

@@ -17,6 +17,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from anonbench.core import checks as _checks
+from anonbench.core.errors import ConfigError, DataError, MissingDependencyError, TrainingError, nearest
+from anonbench.core.progress import ProgressBar
+from anonbench.data.seeding import derive_seed
 from anonbench.detectors._tinyfaces.crops import CropSettings, TrainingCrops
 from anonbench.detectors._tinyfaces.face_images import FaceImages
 from anonbench.detectors._tinyfaces.losses import SamplingSettings, detection_loss, select
@@ -24,12 +28,8 @@ from anonbench.detectors._tinyfaces.network import TRUNKS, TinyFacesNetwork
 from anonbench.detectors._tinyfaces.targets import TargetSettings
 from anonbench.detectors._tinyfaces.templates import NUM_TEMPLATES
 from anonbench.detectors._tinyfaces.weights import fill
-from anonbench.errors import ConfigError, DataError, MissingDependencyError, TrainingError, nearest
-from anonbench.progress import ProgressBar
-from anonbench.training import _checks
 from anonbench.training.checkpoint import Resume
 from anonbench.training.device import autocast, place, reproducible
-from anonbench.training.seeding import derive_seed
 
 logger = logging.getLogger(__name__)
 PRECISIONS = ("auto", "fp32", "bf16")

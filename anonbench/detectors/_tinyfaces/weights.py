@@ -17,10 +17,10 @@ from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 from torch import Tensor
 
+from anonbench.core.errors import MissingDependencyError, nearest
+from anonbench.core.files import atomic_file
 from anonbench.detectors._tinyfaces.network import OUTPUTS, TRUNKS, Convention, TinyFacesNetwork, bilinear_filter
 from anonbench.detectors._tinyfaces.templates import HEIGHTS, NUM_TEMPLATES, RESOLUTIONS, WIDTHS
-from anonbench.errors import MissingDependencyError, nearest
-from anonbench.files import atomic_file
 
 FORMAT = 1  # of our own files; raise it when their keys change
 SHOWN = 8  # tensors named in a message, of each kind

@@ -9,7 +9,7 @@ import pytest
 
 from anonbench.anonymizers import Box
 from anonbench.anonymizers._apply import anonymize_image
-from anonbench.images import RGB
+from anonbench.data.images import RGB
 
 IMAGE = np.full((6, 8, 3), 9, dtype=np.uint8)
 

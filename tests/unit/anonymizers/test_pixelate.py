@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from anonbench.anonymizers.pixelate import Pixelate
-from anonbench.images import RGB
+from anonbench.data.images import RGB
 
 RNG = np.random.default_rng(1)
 

@@ -6,8 +6,8 @@ import inspect
 
 import pytest
 
-from anonbench import errors
-from anonbench.errors import AnonbenchError, nearest
+from anonbench.core import errors
+from anonbench.core.errors import AnonbenchError, nearest
 
 
 def test_every_error_is_one_that_the_command_line_answers() -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from anonbench import files
-from anonbench.errors import DataError
-from anonbench.files import atomic_file, atomic_folder, write_bytes, write_text
+from anonbench.core import files
+from anonbench.core.errors import DataError
+from anonbench.core.files import atomic_file, atomic_folder, write_bytes, write_text
 
 
 def write_and_fail(path: Path, failure: type[BaseException]) -> None:

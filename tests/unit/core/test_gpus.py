@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from anonbench import gpus
-from anonbench.errors import ConfigError
+from anonbench.core import gpus
+from anonbench.core.errors import ConfigError
 
 JOB = """
 import logging, os, sys, time

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from anonbench.errors import AnonbenchError, DataError
-from anonbench.parallel import THREAD_SETTINGS, parallel_map
+from anonbench.core.errors import AnonbenchError, DataError
+from anonbench.core.parallel import THREAD_SETTINGS, parallel_map
 
 CHUNK = 2
 
@@ -106,7 +106,7 @@ def test_ctrl_c_ends_all_processes_without_a_word_of_the_workers(tmp_path: Path)
     ready.mkdir()
     (tmp_path / "program.py").write_text(
         "from test_parallel import sleeping\n"
-        "from anonbench.parallel import parallel_map\n"
+        "from anonbench.core.parallel import parallel_map\n"
         "if __name__ == '__main__':\n"
         "    try:\n"
         f"        parallel_map(sleeping, ({str(ready)!r},), list(range(600)), 2, 'test', 100)\n"
@@ -142,7 +142,7 @@ def test_each_result_is_handed_on_as_soon_as_it_is_there(workers: int) -> None:
 
 POOL = """
 from test_parallel import sleeping
-from anonbench.parallel import parallel_map
+from anonbench.core.parallel import parallel_map
 if __name__ == "__main__":
     parallel_map(sleeping, ({ready!r},), list(range(600)), 2, "test", 32)
 """

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from anonbench.errors import DataError
-from anonbench.shards import Shards, open_shards, shard_key
+from anonbench.core.errors import DataError
+from anonbench.core.shards import Shards, open_shards, shard_key
 
 
 def interrupted(folder: Path, key: str = "k", seconds: float = 0.0, **results: object) -> None:

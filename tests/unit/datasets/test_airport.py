@@ -12,10 +12,10 @@ import pytest
 import scipy.io
 from dataset_writers import write_image, write_layout
 
+from anonbench.core.errors import ConfigError, DataError
+from anonbench.data.records import DroppedImage
 from anonbench.datasets import airport
 from anonbench.datasets.airport import read
-from anonbench.errors import ConfigError, DataError
-from anonbench.records import DroppedImage
 
 # (person, camera) of two images each. 401003 is seen by one camera alone; the last two are nobody.
 SEEN = [

@@ -15,9 +15,9 @@ from dataset_writers import (
     write_image,
 )
 
+from anonbench.core.errors import ConfigError, DataError
+from anonbench.data.records import DroppedImage, ImageRecord
 from anonbench.datasets.cuhk03 import PUBLISHED, read
-from anonbench.errors import ConfigError, DataError
-from anonbench.records import DroppedImage, ImageRecord
 
 
 @pytest.fixture

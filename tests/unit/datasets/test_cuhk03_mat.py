@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from dataset_writers import write_cuhk03_mat
 
+from anonbench.core.errors import ConfigError, DataError
+from anonbench.data.images import read_image
 from anonbench.datasets._cuhk03_mat import unpack
 from anonbench.datasets.cuhk03 import read
-from anonbench.errors import ConfigError, DataError
-from anonbench.images import read_image
 
 
 @pytest.fixture

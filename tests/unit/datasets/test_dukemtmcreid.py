@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from dataset_writers import write_image, write_layout
 
+from anonbench.core.errors import DataError
+from anonbench.data.records import ImageRecord
 from anonbench.datasets.dukemtmcreid import INFO, PUBLISHED, read
-from anonbench.errors import DataError
-from anonbench.records import ImageRecord
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from dataset_writers import folder_rows, write_folder
 
+from anonbench.core.errors import ConfigError, DataError
+from anonbench.data.records import DroppedImage, ImageRecord
 from anonbench.datasets.folder import read
-from anonbench.errors import ConfigError, DataError
-from anonbench.records import DroppedImage, ImageRecord
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from anonbench.core.errors import ConfigError, DataError
+from anonbench.data.records import DroppedImage, ImageRecord
 from anonbench.datasets._listing import (
     DatasetInfo,
     DatasetListing,
@@ -16,8 +18,6 @@ from anonbench.datasets._listing import (
     list_files,
     some,
 )
-from anonbench.errors import ConfigError, DataError
-from anonbench.records import DroppedImage, ImageRecord
 
 INFO = DatasetInfo("Toy", "toy", "  a/b.jpg", "nobody", "none", "Ask a child.")
 GOOD = [

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from dataset_writers import TEST_PIDS, TRAIN_PIDS, write_image, write_market1501
 
+from anonbench.core.errors import DataError
+from anonbench.data.records import DroppedImage, ImageRecord
 from anonbench.datasets._listing import DatasetListing
 from anonbench.datasets.market1501 import PUBLISHED, read
-from anonbench.errors import DataError
-from anonbench.records import DroppedImage, ImageRecord
 
 
 @pytest.fixture

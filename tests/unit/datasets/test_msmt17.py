@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from dataset_writers import write_image, write_layout
 
+from anonbench.core.errors import ConfigError, DataError
+from anonbench.data.records import DroppedImage, ImageRecord
 from anonbench.datasets.msmt17 import PUBLISHED, read
-from anonbench.errors import ConfigError, DataError
-from anonbench.records import DroppedImage, ImageRecord
 
 # Below the training or the test folder; persons count from 0 in each.
 LISTS = {

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from anonbench.core.errors import ConfigError, DataError
 from anonbench.datasets._split_file import check_complete, find_split_file, read_split_file
-from anonbench.errors import ConfigError, DataError
 
 IMAGES = ["cam1/a.jpg", "cam1/b.jpg", "cam2/a.jpg"]
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from dataset_writers import write_image, write_layout, write_splits_json
 
+from anonbench.core.errors import ConfigError, DataError
+from anonbench.data.records import ImageRecord
 from anonbench.datasets.viper import read
-from anonbench.errors import ConfigError, DataError
-from anonbench.records import ImageRecord
 
 NUMBERS = (0, 1, 45, 200, 873)  # with gaps, as in the real data
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from anonbench.core.errors import DataError
+from anonbench.data.records import Detection
 from anonbench.detectors import Detect
 from anonbench.detectors.annotated import Annotated
-from anonbench.errors import DataError
-from anonbench.records import Detection
 
 IMAGE = np.zeros((16, 8, 3), np.uint8)
 HEADER = "path,x0,y0,x1,y1\n"

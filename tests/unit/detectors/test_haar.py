@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
+from anonbench.core.errors import MissingDependencyError
+from anonbench.data.records import Detection
 from anonbench.detectors.haar import CASCADE, Haar, load_cascade
-from anonbench.errors import MissingDependencyError
-from anonbench.records import Detection
 
 
 class Cascade:

@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from tinyfaces_weights import random_network, save_random_weights
 from torch import Tensor, nn
 
+from anonbench.core.errors import ConfigError, MissingDependencyError
+from anonbench.data.images import RGB
+from anonbench.data.records import Detection
 from anonbench.detectors import tinyfaces
 from anonbench.detectors._tinyfaces.decode import decode
 from anonbench.detectors._tinyfaces.network import Convention
 from anonbench.detectors._tinyfaces.pyramid import level_size, pad_small, resize, to_original
 from anonbench.detectors._tinyfaces.templates import HEIGHTS, WIDTHS, active_templates
 from anonbench.detectors.tinyfaces import TinyFaces
-from anonbench.errors import ConfigError, MissingDependencyError
-from anonbench.images import RGB
-from anonbench.records import Detection
 
 A, B = set(range(4, 12)), set(range(18, 25))
 ALL = torch.ones(25, dtype=torch.bool)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
+from anonbench.core.errors import DataError
 from anonbench.detectors._tinyfaces.face_images import FaceImage, read_face_csv, read_wider_face
-from anonbench.errors import DataError
 
 TEXT = """\
 1--B/b.jpg

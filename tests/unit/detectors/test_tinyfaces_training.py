@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from anonbench.core.errors import ConfigError, DataError, MissingDependencyError, TrainingError
+from anonbench.data.images import encode_image, intersection_over_union, read_image
+from anonbench.data.records import Detection
 from anonbench.detectors._tinyfaces.crops import CropSettings, TrainingCrops
 from anonbench.detectors._tinyfaces.face_images import FaceImage
 from anonbench.detectors._tinyfaces.losses import SamplingSettings
@@ -18,9 +21,6 @@ from anonbench.detectors._tinyfaces.targets import TargetSettings
 from anonbench.detectors._tinyfaces.train import TrainingRecipe, load_imagenet, train_tinyfaces
 from anonbench.detectors._tinyfaces.weights import save_network
 from anonbench.detectors.tinyfaces import TinyFaces
-from anonbench.errors import ConfigError, DataError, MissingDependencyError, TrainingError
-from anonbench.images import encode_image, intersection_over_union, read_image
-from anonbench.records import Detection
 from anonbench.training.checkpoint import Resume
 
 CPU = torch.device("cpu")

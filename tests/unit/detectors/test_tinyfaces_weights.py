@@ -15,10 +15,10 @@ from scipy.io import savemat
 from tinyfaces_weights import random_network, save_random_weights
 from torch import Tensor
 
+from anonbench.core.errors import MissingDependencyError
 from anonbench.detectors._tinyfaces.network import Convention, TinyFacesNetwork
 from anonbench.detectors._tinyfaces.templates import HEIGHTS, RESOLUTIONS, WIDTHS
 from anonbench.detectors._tinyfaces.weights import load_network
-from anonbench.errors import MissingDependencyError
 
 IMAGE = torch.rand(1, 3, 48, 64, generator=torch.Generator().manual_seed(5)) * 255
 

@@ -14,8 +14,18 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from anonbench.report import style
-from anonbench.report.figures_ranked import CORRECT, WRONG
-from anonbench.report.style import FAINT, INK, SETTING_SERIES, Page, Series, open_page, render, text_width, wrap
+from anonbench.report.style import (
+    FAINT,
+    INK,
+    SETTING_SERIES,
+    Page,
+    Series,
+    open_page,
+    render,
+    text_width,
+    wrap,
+)
+from anonbench.studies.reid_faces.figures_ranked import CORRECT, WRONG
 
 # How colours look without the long- or the middle-wave cones: linear RGB, severity 1.
 # Machado, Oliveira and Fernandes, "A Physiologically-based Model for Simulation of Color Vision Deficiency" (2009).

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from dataset_writers import write_image
 
-from anonbench.records import Detection
+from anonbench.data.records import Detection
+from anonbench.data.tables import write_detections
 from anonbench.stages.index import index
-from anonbench.tables import write_detections
 
 HEIGHT, WIDTH = 48, 24
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from anonbench.errors import ConfigError, DataError
-from anonbench.images import read_image, sha256
-from anonbench.records import Detection
-from anonbench.registry import ANONYMIZERS
+from anonbench.anonymizers import ANONYMIZERS
+from anonbench.core.errors import ConfigError, DataError
+from anonbench.data.images import read_image, sha256
+from anonbench.data.records import Detection
+from anonbench.data.tables import read_manifest, write_detections
 from anonbench.stages.anonymize import anonymize, image_generator
-from anonbench.tables import read_manifest, write_detections
 
 ENTRY = {"method": "zero", "detector": "d", "box_scale": 1.0, "jpeg_quality": 95}
 Hashes = Callable[[Path], dict[str, str]]
@@ -121,7 +121,7 @@ def test_a_copy_is_the_same_each_time(method: str, make_dataset: Any, hashes: Ha
 NOISE = """
 from dataclasses import dataclass
 import numpy as np
-from anonbench.registry import ANONYMIZERS
+from anonbench.anonymizers import ANONYMIZERS
 
 @ANONYMIZERS.register("outside_noise")
 @dataclass(frozen=True)
@@ -242,7 +242,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
-from anonbench.registry import ANONYMIZERS
+from anonbench.anonymizers import ANONYMIZERS
 
 @ANONYMIZERS.register("outside_stopping")
 @dataclass(frozen=True)

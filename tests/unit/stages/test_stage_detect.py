@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from anonbench.errors import ConfigError, DataError
-from anonbench.images import RGB, sha256
-from anonbench.records import Detection, IndexedImage
-from anonbench.registry import DETECTORS, load_plugins
+from anonbench.core.errors import ConfigError, DataError
+from anonbench.core.registry import load_plugins
+from anonbench.data.images import RGB, sha256
+from anonbench.data.records import Detection, IndexedImage
+from anonbench.data.tables import read_detections, write_manifest
+from anonbench.detectors import DETECTORS
 from anonbench.stages.detect import detect
-from anonbench.tables import read_detections, write_manifest
 
 
 @pytest.fixture
@@ -102,8 +103,9 @@ STOPPING = """
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from anonbench.records import Detection
-from anonbench.registry import DETECTORS, load_plugins
+from anonbench.data.records import Detection
+from anonbench.detectors import DETECTORS
+from anonbench.core.registry import load_plugins
 
 @DETECTORS.register("outside_stopping")
 @dataclass(frozen=True)
@@ -155,8 +157,9 @@ def test_an_interrupted_detection_goes_on_where_it_was(
 BATCHES = """
 import os
 from dataclasses import dataclass
-from anonbench.records import Detection
-from anonbench.registry import DETECTORS, load_plugins
+from anonbench.data.records import Detection
+from anonbench.detectors import DETECTORS
+from anonbench.core.registry import load_plugins
 
 @DETECTORS.register("outside_batches")
 @dataclass(frozen=True)

@@ -15,13 +15,14 @@ import pytest
 from scipy.io import savemat
 from statsmodels.stats.proportion import proportion_confint
 
-from anonbench.errors import ConfigError, DataError
-from anonbench.journal import Attempt
-from anonbench.provenance import file_sha256, write_stamp
-from anonbench.records import Detection
+from anonbench.core.errors import ConfigError, DataError
+from anonbench.core.hashing import file_sha256
+from anonbench.data.records import Detection
+from anonbench.data.tables import write_detections
+from anonbench.ops.journal import Attempt
+from anonbench.ops.provenance import write_stamp
 from anonbench.stages.detect_eval import detect_eval
 from anonbench.stages.detection import detection
-from anonbench.tables import write_detections
 
 LABELS = {"dataset": "made-up", "detector": "finder", "data": "drawn by hand"}
 TRUTH = """path,view,x0,y0,x1,y1,face_fraction,skin_tone,face_occluded

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from anonbench.errors import ConfigError, DataError
-from anonbench.evaluation.reranking import Reranking
+from anonbench.core.errors import ConfigError, DataError
 from anonbench.stages.evaluate import QUERY_COLUMNS, evaluate, read_settings
+from anonbench.tasks.reid.reranking import Reranking
 
 LABELS = {"dataset": "toy", "model": "bot", "seed": 0, "train": "original", "query": "blur", "gallery": "blur"}
 # (path, pid, camid, split, feature). Query a: right image second of two; b: right image first; c: nobody to find.

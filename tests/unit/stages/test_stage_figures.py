@@ -12,10 +12,10 @@ import pytest
 from figure_checks import metrics_of, three_settings
 from PIL import Image
 
-from anonbench.errors import ConfigError, DataError
-from anonbench.report import figures_faces, figures_settings
+from anonbench.core.errors import ConfigError, DataError
 from anonbench.stages.figures import cmc, differences, dose_response, faces_cost, settings
-from anonbench.statistics import cells, faces
+from anonbench.studies.reid_faces import cells, figures_faces, figures_settings
+from anonbench.studies.reid_faces import face_groups as faces
 
 LABEL = "toy (rendered people: a check of the pipeline)"
 RUNS = {"orig_orig": [0.62, 0.58], "orig_anon": [0.50, 0.54], "anon_anon": [0.57, 0.57]}

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from dataset_writers import FORMATS
 
-from anonbench.errors import DataError
-from anonbench.images import read_image, sha256
+from anonbench.core.errors import DataError
+from anonbench.data.images import read_image, sha256
+from anonbench.data.tables import DROPPED_COLUMNS, read_csv, read_manifest, read_sidecars
 from anonbench.stages.index import index
-from anonbench.tables import DROPPED_COLUMNS, read_csv, read_manifest, read_sidecars
 
 
 def run(root: Path, results: Path, workers: int = 1, **options: Any) -> Path:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from anonbench.images import encode_image, sha256
-from anonbench.tables import read_manifest
+from anonbench.data.images import encode_image, sha256
+from anonbench.data.tables import read_manifest
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from anonbench.errors import ConfigError, DataError
+from anonbench.core.errors import ConfigError, DataError
 from anonbench.stages import ranked as stage
 from anonbench.stages.evaluate import evaluate
 from anonbench.stages.ranked import choose_queries, ranked, ranked_order, read_precisions

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from anonbench.errors import ConfigError, DataError
-from anonbench.images import read_image
-from anonbench.records import Detection, IndexedImage
+from anonbench.core.errors import ConfigError, DataError
+from anonbench.data.images import read_image
+from anonbench.data.records import Detection, IndexedImage
+from anonbench.data.tables import write_detections, write_manifest
 from anonbench.stages import samples as stage
 from anonbench.stages.samples import figure1, figure2, samples
-from anonbench.tables import write_detections, write_manifest
 
 # path: (pid, faces as width x score)
 PEOPLE: dict[str, tuple[int, list[tuple[float, float]]]] = {

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from anonbench.errors import DataError
-from anonbench.records import Detection
+from anonbench.core.errors import DataError
+from anonbench.data.records import Detection
+from anonbench.data.tables import write_csv, write_detections
 from anonbench.stages.evaluate import QUERY_COLUMNS, evaluate
 from anonbench.stages.statistics import (
     NOISE_COLUMNS,
@@ -23,10 +24,9 @@ from anonbench.stages.statistics import (
     published,
     read_scores,
 )
-from anonbench.statistics.cells import COLUMNS as CELL_COLUMNS
-from anonbench.tables import write_csv, write_detections
+from anonbench.studies.reid_faces.cells import COLUMNS as CELL_COLUMNS
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 SETTINGS = (("original", "original"), ("original", "blur"), ("blur", "blur"))
 IDENTITIES, QUERIES = 60, 240
 RESAMPLES = 500

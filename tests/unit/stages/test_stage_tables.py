@@ -10,13 +10,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from anonbench.errors import DataError
-from anonbench.records import IndexedImage
+from anonbench.core.errors import DataError
+from anonbench.data.records import IndexedImage
+from anonbench.data.tables import write_manifest
 from anonbench.stages.table import datasets, reported, table, untrained
 from anonbench.stages.ttest import ttest
-from anonbench.tables import write_manifest
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 SETTINGS = [("original", "original"), ("original", "blur"), ("blur", "blur"), ("original", "zero"), ("zero", "zero")]
 MODELS = ("bot", "pcb")
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from anonbench.data.images import encode_image
 from anonbench.detectors.tinyfaces import TinyFaces
-from anonbench.images import encode_image
 
 RECIPE = {
     "trunk": "resnet18",

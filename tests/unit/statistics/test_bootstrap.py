@@ -11,12 +11,8 @@ import pytest
 from scipy import stats
 from simulated_scores import bootstraps, clustered, seeds_without_effect, skewed, sparse_hits, within_binomial
 
-from anonbench.errors import ConfigError, DataError
-from anonbench.statistics.bootstrap import (
-    ClusterBootstrap,
-    bootstrap_mean_difference,
-    bootstrap_sums,
-)
+from anonbench.core.errors import ConfigError, DataError
+from anonbench.statistics.bootstrap import ClusterBootstrap, bootstrap_mean_difference, bootstrap_sums
 
 
 def test_exact_distribution_of_three_clusters():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import integrate, optimize, special, stats
 
-from anonbench.errors import ConfigError, DataError
+from anonbench.core.errors import ConfigError, DataError
 from anonbench.statistics.effect import hedges_correction, noncentrality_interval, paired_effect
 
 

@@ -10,7 +10,7 @@ from scipy import stats
 from simulated_scores import bootstraps, clustered, skewed, within_binomial
 from statsmodels.stats.weightstats import ttost_paired
 
-from anonbench.errors import ConfigError
+from anonbench.core.errors import ConfigError
 from anonbench.statistics.bootstrap import bootstrap_mean_difference
 from anonbench.statistics.equivalence import (
     beyond_margin_bootstrap,

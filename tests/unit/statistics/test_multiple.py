@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from anonbench.errors import DataError
+from anonbench.core.errors import DataError
 from anonbench.statistics.multiple import holm
 
 

@@ -11,9 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
-from anonbench.errors import DataError
-from anonbench.training import data
-from anonbench.training.data import DeviceImages, images_that_fit, load_images
+from anonbench.core.errors import DataError
+from anonbench.training import loading as data
+from anonbench.training.loading import DeviceImages, images_that_fit, load_images
 
 
 @pytest.fixture

@@ -14,21 +14,21 @@ import torch
 from test_engine import ALWAYS, CPU, EVERYTHING, KilledError, coloured_images, identical, untimed
 from torch import Tensor, nn
 
-from anonbench.errors import ConfigError
-from anonbench.images import encode_image
-from anonbench.models._network import ReidNetwork, TrainingOutput
-from anonbench.models.bot import BoT
-from anonbench.training import data
+from anonbench.core.errors import ConfigError
+from anonbench.data.images import encode_image
+from anonbench.tasks.reid.losses import LossSettings
+from anonbench.tasks.reid.models._network import ReidNetwork, TrainingOutput
+from anonbench.tasks.reid.models.bot import BoT
+from anonbench.tasks.reid.recipe import Recipe
+from anonbench.tasks.reid.samplers import IdentitySampler
+from anonbench.training import loading as data
 from anonbench.training.checkpoint import Resume
-from anonbench.training.data import load_images
 from anonbench.training.distributed import ALONE, Ranks, joined, share_batch_statistics
 from anonbench.training.engine import _Training, check_ranks, train_network
 from anonbench.training.launch import launch
-from anonbench.training.losses import LossSettings
+from anonbench.training.loading import load_images
 from anonbench.training.optimizers import SGD, Adam
 from anonbench.training.progress import EpochSummary
-from anonbench.training.recipe import Recipe
-from anonbench.training.samplers import IdentitySampler
 from anonbench.training.schedules import Constant
 
 # Largest difference of a tensor of weights, relative to its largest value. What differs between one rank and two is the

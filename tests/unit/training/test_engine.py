@@ -13,17 +13,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from anonbench.errors import DataError, TrainingError
-from anonbench.models._network import ReidNetwork, TrainingOutput
-from anonbench.models.bot import BoT
-from anonbench.training.augmentation import Augmentation
+from anonbench.core.errors import DataError, TrainingError
+from anonbench.tasks.reid.augmentation import Augmentation
+from anonbench.tasks.reid.losses import LossSettings
+from anonbench.tasks.reid.models._network import ReidNetwork, TrainingOutput
+from anonbench.tasks.reid.models.bot import BoT
+from anonbench.tasks.reid.recipe import Recipe
+from anonbench.tasks.reid.samplers import IdentitySampler
 from anonbench.training.checkpoint import Resume
 from anonbench.training.engine import train_network
-from anonbench.training.losses import LossSettings
 from anonbench.training.optimizers import SGD, Adam
 from anonbench.training.progress import EpochSummary
-from anonbench.training.recipe import Recipe
-from anonbench.training.samplers import IdentitySampler
 from anonbench.training.schedules import Constant, OneCycle, WarmupStep
 
 CPU = torch.device("cpu")

@@ -16,8 +16,8 @@ import pytest
 import torch
 from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
-from anonbench import progress
-from anonbench.errors import AnonbenchError, TrainingError
+from anonbench.core import progress
+from anonbench.core.errors import AnonbenchError, TrainingError
 from anonbench.training.launch import BUG, USER_ERROR, _cause, _heeded, launch
 
 PATIENCE = 60  # seconds, on a busy machine

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from anonbench.errors import ConfigError, DataError, TrainingError
-from anonbench.images import encode_image, sha256
-from anonbench.records import IndexedImage
+from anonbench.core.errors import ConfigError, DataError, TrainingError
+from anonbench.data.images import encode_image, sha256
+from anonbench.data.records import IndexedImage
+from anonbench.data.tables import read_manifest, write_manifest
 from anonbench.stages.embed import embed
 from anonbench.stages.train import _key, train
-from anonbench.tables import read_manifest, write_manifest
 from anonbench.training.checkpoint import load_network, save_network
-from anonbench.training.data import load_images
+from anonbench.training.loading import load_images
 
 MODEL = {
     "method": "hacnn",  # the smallest: 3 million parameters

@@ -13,7 +13,7 @@ import torch
 
 from anonbench.stages.index import index
 from anonbench.stages.render import render
-from anonbench.training import data
+from anonbench.training import loading as data
 from anonbench.training.checkpoint import load_network
 
 Run = Callable[..., "object"]

@@ -1,0 +1,168 @@
+"""What every anonymizer promises."""
+
+from __future__ import annotations
+
+import itertools
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from anonbench.anonymizers import ANONYMIZERS, Anonymizer, Box
+from anonbench.anonymizers._apply import anonymize_image
+from anonbench.core.contract import BrokenPromiseError, Contract, expect, expect_frozen
+from anonbench.core.errors import ConfigError
+from anonbench.data.images import RGB
+
+HEIGHT, WIDTH = 48, 40
+# Inside, at each border, in corners, everything: where boxes fall in real crops.
+BOXES: dict[str, Box] = {
+    "inside": (9, 7, 24, 27),
+    "in the upper left corner": (0, 0, 14, 18),
+    "in the lower right corner": (26, 30, 40, 48),
+    "at the left edge": (0, 10, 13, 26),
+    "at the right edge": (27, 10, 40, 26),
+    "at the upper edge": (10, 0, 24, 17),
+    "at the lower edge": (10, 31, 24, 48),
+    "over the full width": (0, 12, 40, 30),
+    "over the full height": (12, 0, 30, 48),
+    "over the whole image": (0, 0, 40, 48),
+    "of 6 x 5 pixels": (11, 13, 17, 18),
+}
+THIN: list[Box] = [(5, 5, 6, 30), (5, 5, 30, 6), (0, 0, 1, HEIGHT), (0, HEIGHT - 1, WIDTH, HEIGHT)]
+SINGLE: list[Box] = [(0, 0, 1, 1), (17, 20, 18, 21), (WIDTH - 1, HEIGHT - 1, WIDTH, HEIGHT)]
+OVERLAPPING: list[Box] = [(4, 4, 20, 24), (12, 10, 26, 30), (6, 6, 12, 12), (0, 20, 30, 34)]
+LIKENESS = 0.9  # correlation of a box's pixels before and after; the paper's blur on noise: 0.35, a copy: 1
+
+
+@dataclass(frozen=True)
+class AnonymizerSubject:
+    """An anonymizer's key and parameters. Building it raises `ConfigError` when the registry refuses them."""
+
+    name: str
+    parameters: Mapping[str, Any]
+
+    @cached_property
+    def anonymizer(self) -> Anonymizer:
+        plugin: Anonymizer = self.create()
+        return plugin
+
+    def create(self, **more: Any) -> Any:
+        return ANONYMIZERS.create({"method": self.name, **self.parameters, **more})
+
+    def hide(self, image: RGB, boxes: list[Box]) -> RGB:
+        return anonymize_image(image, boxes, self.anonymizer, np.random.default_rng(11))
+
+
+CONTRACT: Contract[AnonymizerSubject] = Contract("anonymizer")
+
+
+def noise() -> RGB:
+    """Texture everywhere, never 0, so that no method leaves a whole line as it was by luck."""
+    return np.random.default_rng(3).integers(1, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+
+
+@CONTRACT.promise("is a frozen dataclass, equal by its parameters, and can be sent to other processes")
+def is_a_value(subject: AnonymizerSubject) -> None:
+    plugin = subject.anonymizer
+    expect_frozen(plugin)
+    other = subject.create()
+    expect(plugin == other and hash(plugin) == hash(other), "Two with the same parameters differ.")
+    expect(pickle.loads(pickle.dumps(plugin)) == plugin, "A pickled copy differs.")
+
+
+@CONTRACT.promise("refuses parameters that it does not have")
+def refuses_unknown_parameters(subject: AnonymizerSubject) -> None:
+    try:
+        subject.create(no_such_thing=1)
+    except ConfigError:
+        return
+    raise BrokenPromiseError("no_such_thing=1 is accepted; a misspelt parameter must stop the run, not be ignored.")
+
+
+@CONTRACT.promise("returns patches of the box's size, (h, w, 3) uint8, that share no memory with the image")
+def returns_patches(subject: AnonymizerSubject) -> None:
+    image = noise()
+    image.flags.writeable = False
+    for where, box in BOXES.items():
+        x0, y0, x1, y1 = box
+        patch = subject.anonymizer.redact(image, box, np.random.default_rng(11))
+        found = f"{patch.dtype} of shape {patch.shape}" if isinstance(patch, np.ndarray) else type(patch).__name__
+        wanted = (y1 - y0, x1 - x0, 3)
+        expect(
+            isinstance(patch, np.ndarray) and patch.dtype == np.uint8 and patch.shape == wanted,
+            f"A box {where} {box}: found {found}; expected uint8 of shape {wanted}.",
+        )
+        expect(not np.shares_memory(patch, image), f"A box {where} {box}: it is a view; return a copy.")
+
+
+@CONTRACT.promise("changes every row and column of the box, and nothing else")
+def hides_every_line(subject: AnonymizerSubject) -> None:
+    image = noise()
+    for where, box in BOXES.items():
+        _all_hidden(image, subject.hide(image, [box]), [box], where)
+
+
+@CONTRACT.promise("hides all of several boxes that overlap")
+def hides_overlapping_boxes(subject: AnonymizerSubject) -> None:
+    image = noise()
+    _all_hidden(image, subject.hide(image, OVERLAPPING), OVERLAPPING, "among overlapping ones")
+
+
+@CONTRACT.promise("leaves too little of what the box showed to pass for it")
+def leaves_no_likeness(subject: AnonymizerSubject) -> str:
+    image = noise()
+    largest = 0.0
+    for where, (x0, y0, x1, y1) in BOXES.items():
+        before = image[y0:y1, x0:x1].astype(float).ravel()
+        after = subject.hide(image, [(x0, y0, x1, y1)])[y0:y1, x0:x1].astype(float).ravel()
+        likeness = 0.0 if after.std() == 0 else abs(float(np.corrcoef(before, after)[0, 1]))
+        expect(
+            likeness < LIKENESS,
+            f"A box {where} {(x0, y0, x1, y1)}: on noise the pixels before and after correlate by {likeness:.2f}; "
+            f"expected less than {LIKENESS}. An inversion, a tint or a slight blur hides nobody.",
+        )
+        largest = max(largest, likeness)
+    return f"on noise they correlate by at most {largest:.2f}"
+
+
+@CONTRACT.promise("copes with boxes of one pixel, one pixel wide, one pixel high, and with an image of one pixel")
+def copes_with_tiny_boxes(subject: AnonymizerSubject) -> None:
+    image = noise()
+    for box in [*THIN, *SINGLE]:
+        changed = (subject.hide(image, [box]) != image).any(axis=2)
+        expect(not changed[~_inside([box])].any(), f"The box {box} changes pixels outside.")
+    subject.hide(np.full((1, 1, 3), 77, dtype=np.uint8), [(0, 0, 1, 1)])
+
+
+@CONTRACT.promise("gives the same result for the same image and random seed, in whatever order the boxes come")
+def is_repeatable(subject: AnonymizerSubject) -> None:
+    image = noise()
+    expected = subject.hide(image, OVERLAPPING)
+    advice = "Draw from `rng` only and keep no state between calls."
+    for order in (OVERLAPPING, *itertools.permutations(OVERLAPPING), OVERLAPPING * 2):
+        expect(np.array_equal(subject.hide(image, list(order)), expected), f"Two runs differ. {advice}")
+    expect(np.array_equal(AnonymizerSubject(subject.name, subject.parameters).hide(image, OVERLAPPING), expected),
+           f"A second instance gives another result. {advice}")  # fmt: skip
+
+
+def _inside(boxes: list[Box]) -> np.ndarray:
+    """(H, W) bool: the pixels that some box covers."""
+    mask = np.zeros((HEIGHT, WIDTH), dtype=bool)
+    for x0, y0, x1, y1 in boxes:
+        mask[y0:y1, x0:x1] = True
+    return mask
+
+
+def _all_hidden(image: RGB, result: RGB, boxes: list[Box], where: str) -> None:
+    changed = (result != image).any(axis=2)
+    for x0, y0, x1, y1 in boxes:
+        box = changed[y0:y1, x0:x1]
+        rows, columns = box.any(axis=1), box.any(axis=0)
+        at = f"A box {where} {(x0, y0, x1, y1)}"
+        expect(rows.all(), f"{at}: row {y0 + int(np.argmin(rows))} is left as it was.")
+        expect(columns.all(), f"{at}: column {x0 + int(np.argmin(columns))} is left as it was.")
+    expect(not changed[~_inside(boxes)].any(), f"A box {where}: pixels outside change.")

@@ -1,0 +1,1 @@
+"""Values and files that pass between stages: pictures, regions, manifests, results, seeds."""

@@ -1,1 +1,0 @@
-"""How good a detector is where the truth is known: precision, recall, average precision, recall by group of faces."""

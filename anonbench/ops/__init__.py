@@ -1,0 +1,1 @@
+"""What runs the workflow and computes nothing: graph, provenance, status, recovery, DVC."""

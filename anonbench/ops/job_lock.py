@@ -1,0 +1,113 @@
+"""One process at a time on a job.
+
+A Snakemake that is killed outright (SIGKILL, power of its machine alone) leaves its jobs running, and the next one
+starts them again. Two processes on one job would write the same files and the same state of a training: the later one
+waits for the earlier, and takes what that has made if it is what it would make itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from anonbench.ops.journal import read_record, status_path
+from anonbench.ops.provenance import footprint, is_stamp_of
+
+POLL_S = 0.5
+
+
+@contextlib.contextmanager
+def sole_process(stamp: Path) -> Iterator[bool]:
+    """Hold the lock of the job that writes a stamp; yields whether another process had it, which was waited for.
+
+    The lock goes with its process, however that ends. Where locks cannot be had (a stamp in no folder `stamps`, a file
+    system without them, a full disk) the work goes on without.
+    """
+    path = status_path(stamp, ".lock")
+    descriptor = _open(path) if path else None
+    if path is None or descriptor is None:
+        yield False
+        return
+    try:
+        yield _wait_for(descriptor, path)
+    finally:
+        os.close(descriptor)
+
+
+def _open(path: Path) -> int | None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError:
+        return None
+
+
+def _wait_for(descriptor: int, path: Path) -> bool:
+    waited = False
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not waited:
+                print(_waiting_text(path.with_suffix(".json")), file=sys.stderr, flush=True)
+            waited = True
+            time.sleep(POLL_S)
+        except OSError:  # no locks on this file system
+            return False
+        else:
+            return waited
+
+
+def _waiting_text(record: Path) -> str:
+    other = read_record(record)
+    who = f"process {other.pid} on {other.host}, since {other.start}," if other else "another process"
+    return (
+        f"{who} works on the same job: it was left by a run that was killed, or this one was started twice. Waiting "
+        f"for it to end. End it yourself to have the job done anew; a training goes on from its last saved epoch."
+    )
+
+
+def was_made_meanwhile(stage: str, options: Mapping[str, Any]) -> bool:
+    """Whether the outputs of a command are there as it would make them, from another process since Snakemake's check.
+
+    Snakemake removes the outputs of a job before it starts it, so that a stamp in their place is another process's. A
+    command without a code digest was typed by a person, who wants it to run.
+    """
+    if not options.get("code") or not options["stamp"].exists():
+        return False
+    return is_stamp_of(options["stamp"], stage, footprint(stage, options), options["code"])
+
+
+def remove_leftovers(stage: str, options: Mapping[str, Any], waited: bool) -> None:
+    """Remove what killed processes have left of this job: temporary files, and after a wait the outputs.
+
+    For the holder of the job's lock. An output folder that is there would be refused, and nobody vouches for it; what a
+    person runs by hand (without a code digest) overwrites nothing of that kind.
+    """
+    try:
+        outputs = [*footprint(stage, options).outputs, options["stamp"]]
+    except (AttributeError, KeyError, TypeError):  # a `spec` that cannot be used: the stage tells what is wrong with it
+        return
+    leftovers = [path for output in outputs for path in _partial(output.parent, output.name)]
+    if options.get("resume_dir"):
+        leftovers += _partial(options["resume_dir"], "*")
+    for path in [*leftovers, *(outputs if waited and options.get("code") else [])]:
+        with contextlib.suppress(OSError):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def _partial(folder: Path, name: str) -> Iterable[Path]:
+    """The temporary files and folders of `files.atomic_file` and `atomic_folder`; `*` for those of any file."""
+    start = "." if name == "*" else f".{name}."
+    entries = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [entry for entry in entries if entry.name.startswith(start) and entry.name.endswith(".partial")]

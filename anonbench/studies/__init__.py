@@ -1,0 +1,1 @@
+"""One folder a study: its settings, tables, figures and texts."""

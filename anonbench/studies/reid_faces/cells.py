@@ -1,0 +1,178 @@
+"""Every cell of the tables: its difference, what can be concluded from it, and what it rests on.
+
+A cell is (dataset, model, variant, contrast, metric). The families of Holm's correction are the cells of one contrast
+and one metric, over all datasets, models and variants: one row of questions that a reader asks of the tables together.
+Equivalence tests, and tests that a difference is beyond the margin, form families of their own in the same way.
+
+What a verdict rests on (`basis`):
+
+- `queries`: the bootstrap over identities. The verdict is about the networks that were trained.
+- `queries and training`: the luck of training is added, as measured between seeds on the same dataset. Used for
+  `anon_anon`, where before and after are different trainings, as soon as there are two seeds of some cell.
+
+`orig_anon` tests the same networks twice, so the luck of training is in both scores and its verdicts rest on `queries`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from anonbench.core.errors import DataError
+from anonbench.statistics.bootstrap import RESAMPLES, bootstrap_mean_difference
+from anonbench.statistics.equivalence import beyond_margin_bootstrap, beyond_margin_t, tost_bootstrap, tost_t
+from anonbench.statistics.multiple import holm
+from anonbench.statistics.noise import NoiseFloor, noise_floor, training_test
+from anonbench.studies.reid_faces.pairing import (
+    METRICS,
+    ORIGINAL,
+    PairedQueries,
+    Runs,
+    Setting,
+    contrast_settings,
+    pair_runs,
+)
+
+QUERIES, TRAINING = "queries", "queries and training"
+VERDICTS = (
+    "lower, beyond the margin",
+    "lower",
+    "lower, within the margin",
+    "within the margin",
+    "higher, within the margin",
+    "higher",
+    "higher, beyond the margin",
+    "undecided",
+)
+KEY = ("dataset", "model", "variant", "contrast", "metric")
+COLUMNS = (
+    *KEY, "n_runs", "n_pairs", "n_excluded", "n_queries", "n_identities", "n_changed", "before", "after", "difference",
+    "low", "high", "p", "sd_runs", "training_sd", "training_low", "training_high", "training_p", "basis", "p_holm",
+    "margin", "tost_low", "tost_high", "tost_p", "tost_p_holm", "beyond_p", "beyond_p_holm", "verdict", "note",
+)  # fmt: skip
+FAMILY = ["contrast", "metric"]
+
+
+def cell_table(
+    scores: Mapping[Setting, Runs], *, margin: float, alpha: float = 0.05, resamples: int = RESAMPLES, seed: int = 0
+) -> pd.DataFrame:
+    """All contrasts that the settings allow, one row a cell and metric.
+
+    scores: per-query tables of every setting and run (see `pairing.pair_runs`). margin: of equivalence, in percent
+    points. alpha: of the tests; intervals are at 1 - alpha, those of equivalence at 1 - 2 alpha.
+    Raises `DataError` when a setting has no baseline, or none is a contrast.
+    """
+    noise = {
+        (dataset, metric): noise_floor(training_scores(scores, metric, dataset).values(), 1 - alpha)
+        for dataset in sorted({s.dataset for s in scores})
+        for metric in METRICS
+    }
+    rows = []
+    for setting in sorted(scores):
+        found = contrast_settings(setting)
+        if found is None:
+            continue
+        contrast, baseline = found
+        if baseline not in scores:
+            raise DataError(f"{setting}: there are no metrics of {baseline} to compare it with. Evaluate that too.")
+        pairs = pair_runs(scores[baseline], scores[setting], (baseline, setting))
+        key = {"dataset": setting.dataset, "model": setting.model, "variant": setting.test, "contrast": contrast}
+        for metric in METRICS:
+            cell = _cell(pairs, metric, contrast, noise[setting.dataset, metric], margin, alpha, resamples, seed)
+            rows.append({**key, "metric": metric, **cell})
+    if not rows:
+        raise DataError("statistics: none of the metrics is of an anonymized test set; nothing can be compared.")
+    table = pd.DataFrame(rows)
+    for p in ("p", "tost_p", "beyond_p"):
+        decisive = table["decisive_p"] if p == "p" else table[p]
+        table[f"{p}_holm"] = decisive.groupby([table[c] for c in FAMILY]).transform(lambda f: holm(f.to_numpy()))
+    table["verdict"] = [
+        verdict(r.difference, r.p_holm, r.tost_p_holm, r.beyond_p_holm, alpha)
+        for r in table[["difference", "p_holm", "tost_p_holm", "beyond_p_holm"]].itertuples()
+    ]
+    return table.sort_values([*FAMILY, "dataset", "variant", "model"], ignore_index=True)[list(COLUMNS)]
+
+
+def training_scores(
+    scores: Mapping[Setting, Runs], metric: str, dataset: str | None = None, original_only: bool = False
+) -> dict[tuple[Setting, int | None], list[float]]:
+    """The mean score of each training, grouped by what differs in nothing but the seed.
+
+    Only settings tested on the variant they were trained on count: one independent score a training.
+    """
+    groups: dict[tuple[Setting, int | None], list[float]] = {}
+    for setting in sorted(scores):
+        trained_here = setting.train == setting.test and (setting.test == ORIGINAL or not original_only)
+        if trained_here and dataset in (None, setting.dataset):
+            for (split, _), table in sorted(scores[setting].items(), key=str):
+                groups.setdefault((setting, split), []).append(float(table[metric].mean()))
+    return groups
+
+
+def verdict(difference: float, p_holm: float, tost_p_holm: float, beyond_p_holm: float, alpha: float) -> str:
+    """What a cell shows: a direction if p_holm < alpha, and a size, within or beyond the margin, by the others.
+
+    >>> verdict(-0.3, 0.001, 0.002, 1.0, 0.05), verdict(-0.3, 0.2, 0.3, 1.0, 0.05)
+    ('lower, within the margin', 'undecided')
+    """
+    small = tost_p_holm < alpha
+    if p_holm < alpha:
+        size = ", within the margin" if small else ", beyond the margin" if beyond_p_holm < alpha else ""
+        return ("lower" if difference < 0 else "higher") + size
+    return "within the margin" if small else "undecided"
+
+
+def _cell(
+    pairs: PairedQueries, metric: str, contrast: str, noise: NoiseFloor, margin: float, alpha: float,
+    resamples: int, seed: int,
+) -> dict[str, Any]:  # fmt: skip
+    table = pairs.table
+    before, after = table[f"{metric}_before"], table[f"{metric}_after"]
+    bootstrap = bootstrap_mean_difference(
+        (after - before).to_numpy(), table["pid"].to_numpy(), resamples=resamples, seed=seed
+    )
+    runs = (after - before).groupby([table["split"], table["seed"]]).mean()
+    low, high = bootstrap.interval(1 - alpha)
+    p = bootstrap.p_two_sided()
+    equivalence = tost_bootstrap(bootstrap, margin, alpha)
+    beyond = beyond_margin_bootstrap(bootstrap, margin)
+    retrained = training_test(
+        bootstrap.estimate, bootstrap.standard_error, bootstrap.n_clusters, noise, pairs.n_runs, 1 - alpha
+    )
+    use_training = contrast == "anon_anon" and not math.isnan(retrained.p)
+    if use_training:
+        with_training = tost_t(bootstrap.estimate, retrained.standard_error, retrained.df, margin, alpha)
+        # The luck of training comes on top: a sparse set of changes stays as uncertain as it was.
+        equivalence = max(equivalence, with_training, key=lambda e: e.p)
+        beyond = max(beyond, beyond_margin_t(bootstrap.estimate, retrained.standard_error, retrained.df, margin))
+    note = equivalence.note or ("fewer than 10 identities" if bootstrap.n_clusters < 10 else "")
+    return {
+        "n_runs": pairs.n_runs,
+        "n_pairs": len(table),
+        "n_excluded": pairs.n_excluded,
+        "n_queries": table["path"].nunique(),
+        "n_identities": bootstrap.n_clusters,
+        "n_changed": bootstrap.n_changed,
+        "before": float(before.mean()),
+        "after": float(after.mean()),
+        "difference": bootstrap.estimate,
+        "low": low,
+        "high": high,
+        "p": p,
+        "sd_runs": float(runs.std(ddof=1)) if len(runs) > 1 else math.nan,
+        "training_sd": noise.sd,
+        "training_low": retrained.low if use_training else math.nan,
+        "training_high": retrained.high if use_training else math.nan,
+        "training_p": retrained.p if use_training else math.nan,
+        "basis": TRAINING if use_training else QUERIES,
+        "decisive_p": max(p, retrained.p) if use_training else p,
+        "margin": margin,
+        "tost_low": equivalence.low,
+        "tost_high": equivalence.high,
+        "tost_p": equivalence.p,
+        "beyond_p": beyond,
+        "note": note,
+    }

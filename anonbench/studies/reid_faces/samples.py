@@ -1,0 +1,173 @@
+"""Pictures of the same people under several anonymizers: Study 1's Figures 1 and 2.
+
+Source: Dietlmeier et al. 2020, Fig. 1 (originals over anonymized crops) and Fig. 2 (one crop under each technique).
+Deviation: the head is shown enlarged too, since a face of 10 pixels cannot be judged at the size of a printed crop.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+
+from anonbench.core.errors import DataError
+from anonbench.data.images import RGB
+from anonbench.data.records import Detection, IndexedImage
+from anonbench.report.style import (
+    FAINT,
+    MARGIN,
+    SMALL_SIZE,
+    TEXT_SIZE,
+    Page,
+    house_style,
+    open_page,
+    text_width,
+    wrap,
+)
+
+HEAD_SIZE = 2.3  # side of the enlarged square over the longer side of the face box
+GAP = 0.06  # inches between pictures
+NARROWEST = 5.5  # inches; a page for a single person still holds its title
+NARROWEST_COLUMN = 0.9  # inches; a narrow crop still has a head that can be seen
+CROP_HEIGHT = 1.92  # inches; at 200 dots an inch a crop of 128 rows is shown at three dots a pixel
+
+
+@dataclass(frozen=True, slots=True)
+class SampleFace:
+    """An image to show: its path in the dataset and the face box for which it was chosen."""
+
+    path: str
+    box: Detection
+
+
+def best_faces(
+    images: Iterable[IndexedImage], faces: Mapping[str, Sequence[Detection]], count: int
+) -> list[SampleFace]:
+    """The images of `count` identities with the largest confidently detected faces, largest first.
+
+    Size is the box's area times the square of its score; each identity gives its best image. Junk and distractors are
+    nobody, and a box of score 0 stands for a face that was not found.
+    """
+    best: dict[int, tuple[float, str, Detection]] = {}
+    for image in images:
+        if image.pid <= 0:
+            continue
+        for box in faces.get(image.path, []):
+            size = (box.x1 - box.x0) * (box.y1 - box.y0) * box.score**2
+            if size > 0 and (image.pid not in best or (size, image.path) > best[image.pid][:2]):
+                best[image.pid] = (size, image.path, box)
+    ordered = sorted(best.values(), key=lambda entry: entry[:2], reverse=True)
+    return [SampleFace(path, box) for _, path, box in ordered[:count]]
+
+
+def head(image: RGB, box: Detection) -> RGB:
+    """The square around a face box with the head in it, moved inside the image (H, W, 3): (side, side, 3)."""
+    height, width = image.shape[:2]
+    side = math.ceil(HEAD_SIZE * max(box.x1 - box.x0, box.y1 - box.y0))
+    side = max(1, min(side, height, width))
+    left = min(max(0, round((box.x0 + box.x1 - side) / 2)), width - side)
+    top = min(max(0, round((box.y0 + box.y1 - side) / 2)), height - side)
+    return image[top : top + side, left : left + side]
+
+
+def upper_half(image: RGB) -> RGB:
+    """The upper half of an image (H, W, 3)."""
+    return image[: (len(image) + 1) // 2]
+
+
+@house_style()
+def draw_variants(rows: Mapping[str, Sequence[RGB]]) -> Figure:
+    """One labelled row of images a variant, columns showing the same crops; no title, for a page with its own text.
+
+    rows: variant name -> images (H, W, 3) uint8 RGB, equally many in each row.
+    """
+    width, height = _cell(next(iter(rows.values())), 1.28)
+    columns = len(next(iter(rows.values())))
+    left = MARGIN + max(text_width(name, TEXT_SIZE) for name in rows) + 0.12
+    page_width = left + columns * (width + GAP) - GAP + MARGIN
+    page = Page(page_width, 2 * MARGIN + len(rows) * (height + GAP) - GAP)
+    for number, (name, images) in enumerate(rows.items()):
+        top = MARGIN + number * (height + GAP)
+        page.text(left - 0.12, top + height / 2, name, ha="right", va="center")
+        for column, image in enumerate(images):
+            page.image(image, left + column * (width + GAP), top, width, height)
+    return page.figure
+
+
+@house_style()
+def draw_before_after(
+    originals: Sequence[RGB], anonymized: Sequence[RGB], boxes: Sequence[Detection], variant: str, label: str
+) -> Figure:
+    """Study 1's Fig. 1: a row of original crops over the same crops anonymized; below, their heads enlarged.
+
+    originals, anonymized: equally many (H, W, 3) uint8 RGB, of any sizes; boxes: the face box in each.
+    variant: name of the anonymized row. label: what the data is, in words.
+    """
+    width = max(NARROWEST_COLUMN, _cell(originals, CROP_HEIGHT)[0])
+    names = ("original", variant)
+    left = MARGIN + max(text_width(n, TEXT_SIZE) for n in names) + 0.12
+    notes = (
+        f"One crop of each of {len(originals)} people, original and under '{variant}'; below, the head of each, "
+        f"enlarged.\nData: {label}."
+    )
+    page_width = max(NARROWEST, left + len(originals) * (width + GAP) - GAP + MARGIN)
+    page, top = open_page(
+        "People before and after", notes, page_width, 2 * (CROP_HEIGHT + width) + 3 * GAP + 0.1 + MARGIN
+    )
+    for enlarged in (False, True):
+        height = width if enlarged else CROP_HEIGHT
+        for name, images in zip(names, (originals, anonymized), strict=True):
+            page.text(left - 0.12, top + height / 2, name, ha="right", va="center")
+            for column, (image, box) in enumerate(zip(images, boxes, strict=True)):
+                x = left + column * (width + GAP)
+                if enlarged:
+                    page.image(head(image, box), x, top, width, width)
+                else:
+                    page.fitted(image, x, top, width, CROP_HEIGHT)
+            top += height + GAP
+        top += 0.1
+    return page.figure
+
+
+@house_style()
+def draw_techniques(
+    images: Mapping[str, RGB], box: Detection, label: str, details: Mapping[str, str] | None = None
+) -> Figure:
+    """Study 1's Fig. 2: one crop under each technique, three a row, each with the head enlarged beside it.
+
+    images: variant name -> the crop (H, W, 3) uint8 RGB, all of one size, in the order to show.
+    box: the face box. details: variant name -> a line on its settings. label: what the data is, in words.
+    """
+    width, _ = _cell(list(images.values()), CROP_HEIGHT)
+    columns, zoom = 3, 1.4
+    cell = width + GAP + zoom + 0.3
+    caption = TEXT_SIZE * 1.5 / 72
+    row_height = caption + CROP_HEIGHT + 0.16
+    face = f"{box.x1 - box.x0:.0f} × {box.y1 - box.y0:.0f}"
+    height, breadth = next(iter(images.values())).shape[:2]
+    notes = (
+        f"One crop of {breadth} × {height} pixels under each technique, its head enlarged beside it (the face box has "
+        f"{face} pixels).\nData: {label}."
+    )
+    page_width = 2 * MARGIN + columns * cell - 0.3
+    page, body = open_page(
+        "Ways of hiding a face", notes, page_width, math.ceil(len(images) / columns) * row_height + MARGIN - 0.16
+    )
+    for number, (name, image) in enumerate(images.items()):
+        left, top = MARGIN + number % columns * cell, body + number // columns * row_height
+        page.text(left, top, name, fontweight="bold")
+        page.image(image, left, top + caption, width, CROP_HEIGHT)
+        page.image(head(image, box), left + width + GAP, top + caption, zoom, zoom)
+        for line, text in enumerate(wrap((details or {}).get(name, ""), zoom, SMALL_SIZE)):
+            y = top + caption + zoom + 0.06 + line * SMALL_SIZE * 1.3 / 72
+            page.text(left + width + GAP, y, text, SMALL_SIZE, color=FAINT)
+    return page.figure
+
+
+def _cell(images: Sequence[RGB], height: float) -> tuple[float, float]:
+    """Width and height in inches of the widest of some images, all shown at one height."""
+    if not images:
+        raise DataError("there is no image to show; expected at least one.")
+    return max(height * image.shape[1] / image.shape[0] for image in images), height

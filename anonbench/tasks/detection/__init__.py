@@ -1,0 +1,1 @@
+"""Face detection: metrics, groups, the audit by eye."""

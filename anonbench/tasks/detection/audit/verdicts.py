@@ -1,0 +1,194 @@
+"""The annotation file: a row an image with an empty verdict, and what a reviewer has written there.
+
+A verdict is `f` (fine), or what is not: `m` (a face was missed), `m2` (two), `w` (a box is wrong), `w2`, `m w` both, or
+`s` (skipped: the reviewer cannot tell). Words do as well: `fine`, `missed=2`, `wrong=1`, `skip`. An empty field is an
+image that nobody has looked at.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from anonbench.core.errors import DataError
+from anonbench.data.tables import write_csv
+from anonbench.statistics.proportion import Proportion
+
+COLUMNS = ("number", "sheet", "camera", "boxes", "verdict", "note", "path")
+NEEDED = ("boxes", "verdict", "path")
+WORDS = {
+    "f": "fine", "fine": "fine", "ok": "fine", "m": "missed", "miss": "missed", "missed": "missed", "w": "wrong",
+    "wrong": "wrong", "s": "skip", "skip": "skip", "skipped": "skip", "?": "skip",
+}  # fmt: skip
+WORD = re.compile(r"([a-z?]+)\s*[=:]?\s*(\d+)?[\s,;+]*")
+GRAMMAR = "f (fine), m or m2 (faces missed), w or w2 (wrong boxes), both as 'm1 w2', s (skip), or nothing yet"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A row to be filled in. number: in the order of the sheets, from 1. boxes: drawn in the image."""
+
+    number: int
+    sheet: str
+    camera: int
+    boxes: int
+    path: str
+    verdict: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a reviewer saw: faces without a box, boxes without a face. skipped: could not tell."""
+
+    missed: int = 0
+    wrong: int = 0
+    skipped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What verdicts add up to.
+
+    images: looked at and judged. right, wrong: boxes. missed: faces without a box. with_face, complete: images that
+    show a face, and those of them in which none was missed. with_missed: images with a missed face. skipped, left:
+    images that the reviewer skipped, or has not looked at. recall_effective, precision_effective: how many independent
+    faces, or boxes, tell as much as these, which share images.
+    """
+
+    images: int
+    right: int
+    wrong: int
+    missed: int
+    with_face: int
+    complete: int
+    skipped: int
+    left: int
+    recall_effective: float
+    precision_effective: float
+
+    @property
+    def with_missed(self) -> int:
+        return self.with_face - self.complete
+
+    @property
+    def recall(self) -> Proportion:
+        """Per face: of the faces that are there, those with a box."""
+        return Proportion(self.right, self.right + self.missed, self.recall_effective)
+
+    @property
+    def precision(self) -> Proportion:
+        """Of the boxes, those on a face."""
+        return Proportion(self.right, self.right + self.wrong, self.precision_effective)
+
+    @property
+    def image_recall(self) -> Proportion:
+        """Per image: of the images that show a face, those in which every face has a box."""
+        return Proportion(self.complete, self.with_face)
+
+    @property
+    def leaks(self) -> Proportion:
+        """Of all images, those in which a face has no box."""
+        return Proportion(self.with_missed, self.images)
+
+
+def write_annotations(path: Path, rows: Iterable[Listed]) -> None:
+    """Write the file to be filled in."""
+    write_csv(path, COLUMNS, ([getattr(row, column) for column in COLUMNS] for row in rows))
+
+
+def read_annotations(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """(line, row) of a filled file as spreadsheets save it: commas, semicolons or tabs, with or without a byte mark.
+
+    Rows may be in any order, columns too. Raises `DataError` when it cannot be read or lacks a column.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be read ({error.strerror}). Draw the sample with `anonbench audit`."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not a UTF-8 text file. Save it as CSV, not as a workbook.") from error
+    header = text.partition("\n")[0]
+    delimiter = max(",;\t", key=header.count)
+    reader = csv.DictReader(io.StringIO(text), delimiter=delimiter)
+    missing = [column for column in NEEDED if column not in (reader.fieldnames or ())]
+    if missing:
+        raise DataError(f"{path}:1: column {missing[0]} is missing; expected {', '.join(COLUMNS)}. Keep the header.")
+    return [(reader.line_num, {key: (row[key] or "").strip() for key in row if key}) for row in reader]
+
+
+def parse_verdict(text: str, boxes: int, where: str) -> Verdict | None:
+    """What a verdict says; None for an empty one.
+
+    boxes: of the image. Raises `DataError` for a word that means nothing here, contradictions, or more wrong boxes than
+    there are.
+
+    >>> parse_verdict("m2 w", 1, "a.csv:2")
+    Verdict(missed=2, wrong=1, skipped=False)
+    """
+    words = text.strip().lower()
+    if not words:
+        return None
+    if not re.fullmatch(f"({WORD.pattern})+", words):
+        raise _strange(text, where)
+    said: dict[str, int] = {}
+    for word, number in WORD.findall(words):
+        meaning = WORDS.get(word)
+        if meaning is None or meaning in said or (number and meaning in ("fine", "skip")):
+            raise _strange(text, where)
+        said[meaning] = int(number or 1)
+    if len(said) > 1 and not said.keys() <= {"missed", "wrong"}:
+        raise _strange(text, where)
+    if said.get("wrong", 0) > boxes:
+        raise DataError(f"{where}: verdict '{text}' speaks of {said['wrong']} wrong boxes; the image has {boxes}.")
+    return Verdict(said.get("missed", 0), said.get("wrong", 0), "skip" in said)
+
+
+def _strange(text: str, where: str) -> DataError:
+    return DataError(f"{where}: verdict '{text}' is not understood; expected {GRAMMAR}.")
+
+
+def read_verdicts(path: Path, sample: Mapping[str, Listed]) -> dict[str, Verdict | None]:
+    """Path -> verdict of every image of the sample; None where there is none yet.
+
+    sample: what was drawn, by path. Raises `DataError` for rows that were not drawn, twice, or with other boxes.
+    """
+    found: dict[str, Verdict | None] = {}
+    for line, row in read_annotations(path):
+        where, image = f"{path}:{line}", sample.get(row["path"])
+        if not any(row.values()):
+            continue
+        if image is None:
+            raise DataError(f"{where}: {row['path'] or '(no path)'} is not in the sample. Leave the column path alone.")
+        if row["path"] in found:
+            raise DataError(f"{where}: {row['path']} is listed twice; expected one row an image.")
+        if row["boxes"] != str(image.boxes):
+            raise DataError(f"{where}: boxes is '{row['boxes']}', {image.boxes} were drawn. Leave the column alone.")
+        found[row["path"]] = parse_verdict(row["verdict"], image.boxes, where)
+    return {path: found.get(path) for path in sample}
+
+
+def tally(pairs: Sequence[tuple[Listed, Verdict | None]]) -> Tally:
+    """Add up verdicts; images that were skipped or not looked at count for themselves only."""
+    judged = [(row.boxes, v) for row, v in pairs if v is not None and not v.skipped]
+    with_face = [(boxes, v) for boxes, v in judged if boxes - v.wrong + v.missed]
+    recall = Proportion.of_clusters((boxes - v.wrong, boxes - v.wrong + v.missed) for boxes, v in judged)
+    precision = Proportion.of_clusters((boxes - v.wrong, boxes) for boxes, v in judged)
+    return Tally(
+        images=len(judged),
+        right=sum(boxes - v.wrong for boxes, v in judged),
+        wrong=sum(v.wrong for _, v in judged),
+        missed=sum(v.missed for _, v in judged),
+        with_face=len(with_face),
+        complete=sum(not v.missed for _, v in with_face),
+        skipped=sum(v is not None and v.skipped for _, v in pairs),
+        left=sum(v is None for _, v in pairs),
+        recall_effective=recall.cases,
+        precision_effective=precision.cases,
+    )

@@ -1,0 +1,1 @@
+"""Person re-identification: networks, losses, samplers, ranking."""

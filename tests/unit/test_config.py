@@ -1,0 +1,300 @@
+"""The configuration: what is shipped is valid, what is misspelt is named with the nearest valid key."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from snakemake.utils import update_config
+
+from anonbench.config import SCHEMA, check_config, merge, read_layer, resolve_model
+from anonbench.core.errors import ConfigError
+from anonbench.tasks.reid.models import MODELS
+
+ROOT = Path(__file__).parents[1]
+LAYERS = {name: read_layer(ROOT / f"config/{name}.yaml") for name in ("default", "demo", "test", "paper")}
+SHIPPED = [("default",), ("default", "demo"), ("default", "test"), ("default", "paper")]
+
+
+@pytest.fixture
+def config() -> dict[str, Any]:
+    return copy.deepcopy(LAYERS["default"])
+
+
+# --- what is shipped ---
+
+
+@pytest.mark.parametrize("names", SHIPPED, ids="+".join)
+def test_every_shipped_config_can_be_used(names: tuple[str, ...]) -> None:
+    check_config(merge(LAYERS[name] for name in names))
+
+
+def test_every_file_in_config_is_tried() -> None:
+    assert {p.stem for p in (ROOT / "config").glob("*.yaml")} == set(LAYERS)
+
+
+def schema_keys(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        yield from node.get("properties", {})
+        for value in node.values():
+            yield from schema_keys(value)
+
+
+def test_every_key_of_the_schema_is_explained_in_the_default_config() -> None:
+    text = (ROOT / "config/default.yaml").read_text()
+    keys = set(schema_keys(yaml.safe_load(SCHEMA.read_text())))
+    assert {"plugins", "jpeg_quality", "unpack"} <= keys
+    assert [key for key in sorted(keys) if not re.search(rf"\b{key}:", text)] == []
+
+
+def test_a_published_table_is_there_for_every_table_that_names_one() -> None:
+    for names in SHIPPED:
+        for table in merge(LAYERS[name] for name in names)["tables"].values():
+            assert table["published"] is None or (ROOT / f"config/published/{table['published']}.csv").is_file()
+
+
+def test_overlays_say_only_what_differs() -> None:
+    """A key of an overlay that repeats the layer below is noise. Lists of seeds are said again on purpose."""
+
+    def repeated(below: Any, above: Any, where: str = "") -> Iterator[str]:
+        for key, value in above.items():
+            if isinstance(value, dict) and isinstance(below.get(key), dict):
+                yield from repeated(below[key], value, f"{where}.{key}")
+            elif key in below and below[key] == value and where == "" and key != "seeds":
+                yield f"{where}.{key}"
+
+    for name in ("demo", "test", "paper"):
+        assert list(repeated(LAYERS["default"], LAYERS[name])) == []
+
+
+# --- misspelt keys and unknown names ---
+
+Change = Callable[[dict[str, Any]], object]
+MISTAKES: dict[str, tuple[Change, str]] = {
+    "top level": (lambda c: c.update(modles={}), r"unknown key 'modles' at the top level: did you mean 'models'\?"),
+    "table": (
+        lambda c: c["tables"]["table3"].update(datset="x"),
+        r"unknown key 'datset' at tables\.table3: did you mean 'dataset'\?",
+    ),
+    "dataset": (
+        lambda c: c["datasets"]["market1501-rendered"].update(expcet="any"),
+        r"datasets\.market1501-rendered: dataset format 'market1501' has no option 'expcet': did you mean 'expect'\?",
+    ),
+    "render": (
+        lambda c: c["datasets"]["market1501-rendered"]["render"].update(camera=3),
+        r"render has no key 'camera': did you mean 'cameras'\?",
+    ),
+    "detector": (
+        lambda c: c["detectors"]["centerface"].update(treshold=0.3),
+        r"detectors\.centerface: detector 'centerface' has no parameter 'treshold': did you mean 'threshold'\?",
+    ),
+    "anonymizer's parameter": (
+        lambda c: c["variants"]["blur"].update(sigma_rell=0.3),
+        r"variants\.blur: anonymizer 'gaussian_blur' has no parameter 'sigma_rell': did you mean 'sigma_rel'\?",
+    ),
+    "variant's own key": (
+        lambda c: c["variants"]["blur"].update(box_scal=0.3),
+        r"variants\.blur: .* has no parameter 'box_scal': did you mean 'box_scale'\?",
+    ),
+    "model's parameter": (
+        lambda c: c["models"]["bot"].update(last_strid=1),
+        r"models\.bot: model 'bot' has no parameter 'last_strid': did you mean 'last_stride'\?",
+    ),
+    "model's own key": (
+        lambda c: c["models"]["bot"].update(pretrainde=True),
+        r"models\.bot: .*'pretrainde': did you mean 'pretrained'\?",
+    ),
+    "recipe": (
+        lambda c: c["recipes"]["demo"].update(epoch=3),
+        r"has no key 'epoch': did you mean 'epochs'\?",
+    ),
+    "recipe's section": (
+        lambda c: c["recipes"]["demo"]["loss"].update(label_smooth=3),
+        r"loss has no key 'label_smooth': did you mean 'label_smoothing'\?",
+    ),
+    "recipe that no model uses": (
+        lambda c: c["recipes"].update(mine={"optimizer": {"method": "adamm"}}),
+        r"mine\.optimizer\.method is 'adamm': did you mean 'adam'\?",
+    ),
+    "evaluation": (
+        lambda c: c["models"]["bot"]["evaluation"].update(rerang=None),
+        r"models\.bot: evaluation has no key 'rerang': did you mean 'rerank'\?",
+    ),
+    "unknown model": (lambda c: c["models"]["bot"].update(method="bott"), r"unknown model 'bott': did you mean 'bot'"),
+    "unknown anonymizer": (
+        lambda c: c["variants"]["zero"].update(method="zeros"),
+        r"variants\.zero: unknown anonymizer 'zeros': did you mean 'zero'\?",
+    ),
+    "unknown format": (
+        lambda c: c["datasets"]["market1501-rendered"].update(format="market"),
+        r"unknown dataset format 'market': did you mean 'market1501'\?",
+    ),
+    "model in a table": (
+        lambda c: c["tables"]["table8"].update(models=["bots"]),
+        r"tables\.table8\.models names 'bots': did you mean 'bot'\?",
+    ),
+    "variant in a table": (
+        lambda c: c["tables"]["table3"].update(variants=["blurr"]),
+        r"tables\.table3\.variants names 'blurr': did you mean 'blur'\?",
+    ),
+    "dataset of a table": (
+        lambda c: c["tables"]["table3"].update(dataset="market1501-renderd"),
+        r"tables\.table3\.dataset names 'market1501-renderd': did you mean 'market1501-rendered'\?",
+    ),
+    "detector of a variant": (
+        lambda c: c["variants"]["blur"].update(detector="centreface"),
+        r"variants\.blur\.detector names 'centreface': did you mean 'centerface'\?",
+    ),
+    "recipe of a model": (
+        lambda c: c["models"]["bot"].update(recipe="dmo"),
+        r"models\.bot\.recipe names 'dmo': did you mean 'demo'\?",
+    ),
+    "table to build": (lambda c: c.update(build=["tabel8"]), r"build names 'tabel8': did you mean 'table8'\?"),
+    "untrained": (lambda c: c.update(untrained=["table8"]), r"untrained names 'table8': did you mean 'table7'\?"),
+    "dataset in a table of datasets": (
+        lambda c: c["tables"]["table2"].update(datasets=["viper"]),
+        r"tables\.table2\.datasets names 'viper': did you mean 'viper-rendered'\?",
+    ),
+    "key that a kind of table needs": (
+        lambda c: c["tables"]["table8"].pop("variants"), r"key 'variants' is missing at tables\.table8"
+    ),
+    "gpus of a model": (lambda c: c["models"]["bot"].update(gpus=0), r"models\.bot\.gpus is 0"),
+    "gpus that do not share a batch evenly": (
+        lambda c: c["models"]["bot"].update(gpus=3),
+        r"models\.bot: training\.batch_size is 16 and gpus is 3; expected a batch_size that is a multiple of gpus",
+    ),
+    "seeds of a model": (
+        lambda c: c["models"]["bot"].update(seeds=[-1]), r"models\.bot\.seeds is \[-1\]"
+    ),
+    "splits": (
+        lambda c: c["datasets"]["viper-rendered"].update(splits=[]), r"datasets\.viper-rendered\.splits is \[\]"
+    ),
+    "default box": (
+        lambda c: c["detectors"]["centerface_default_box"].update(default_box=[15, 4, 3, 23]),
+        r"detectors\.centerface_default_box: default_box is \[15, 4, 3, 23\]; expected",
+    ),
+    "margin": (lambda c: c["statistics"].update(margin=0), r"statistics\.margin is 0"),
+    "model of a figure": (
+        lambda c: c["figures"]["ranked"].update(model="bott"),
+        r"figures\.ranked\.model names 'bott': did you mean 'bot'\?",
+    ),
+    "variant of a dose": (
+        lambda c: c["figures"]["dose_response"]["parameters"].update(n=["blur", "zero"]),
+        r"figures\.dose_response\.parameters\.n: variants\.blur has no number called 'n'",
+    ),
+    "plug-in": (lambda c: c.update(plugins=["no_such_module"]), r"plugins: cannot import 'no_such_module'"),
+    "missing key": (lambda c: c.pop("seeds"), r"key 'seeds' is missing at the top level; config/default\.yaml shows"),
+    "missing nested key": (lambda c: c["variants"]["zero"].pop("detector"), r"'detector' is missing at variants\.zero"),
+    "type": (lambda c: c["figures"].update(people="six"), r"figures\.people is 'six': 'six' is not of type 'integer'"),
+    "method that YAML makes null": (lambda c: c["models"]["bot"].update(method=None), r"models\.bot\.method is None"),
+    "choice": (lambda c: c.update(device="gpu"), r"device is 'gpu': .*cuda"),
+    "range": (lambda c: c["variants"]["zero"].update(jpeg_quality=101), r"variants\.zero\.jpeg_quality is 101"),
+    "name": (lambda c: c["variants"].update({"a b": {}}), r"the name 'a b' at variants may hold letters"),
+    "reserved name": (
+        lambda c: c["variants"].update(original=c["variants"]["zero"]), r"variants\.original: the name is reserved"
+    ),
+    "recipe written in place": (
+        lambda c: c["models"]["bot"].update(training={"epochs": 3}),
+        r"models\.bot has no key 'training': describe it under `recipes`",
+    ),
+    "rendered data in a folder of the user's": (
+        lambda c: c["datasets"]["market1501-rendered"].update(root="data/raw/market1501"),
+        r"rendered data goes to data/rendered/market1501-rendered",
+    ),
+    "two variants in a table of models": (
+        lambda c: c["tables"]["table3"].update(variants=["blur", "zero"]), "compares one variant"
+    ),
+    "two models in a table of anonymizers": (
+        lambda c: c["tables"]["table8"].update(models=["bot", "pcb"]), "shows one model"
+    ),
+    "parameter out of range": (
+        lambda c: c["detectors"]["centerface"].update(threshold=2),
+        r"detectors\.centerface: detector 'centerface': threshold must lie between 0 and 1, got 2",
+    ),
+    "input size": (lambda c: c["models"]["hacnn"].update(input=[128, 64]), r"models\.hacnn: .*160"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_named_with_its_place_and_the_files(mistake: str, config: dict[str, Any]) -> None:
+    change, message = MISTAKES[mistake]
+    change(config)
+    with pytest.raises(ConfigError, match=message) as caught:
+        check_config(config, "config/default.yaml + mine.yaml")
+    assert str(caught.value).startswith("config/default.yaml + mine.yaml: ")
+
+
+@pytest.mark.parametrize("value", [None, [], "text", {}])
+def test_something_else_than_a_config(value: Any) -> None:
+    with pytest.raises(ConfigError, match=r"at the top level|the top level is"):
+        check_config(value)
+
+
+def test_checking_changes_nothing(config: dict[str, Any]) -> None:
+    before = copy.deepcopy(config)
+    check_config(config)
+    assert config == before
+
+
+# --- models and layers ---
+
+
+def test_resolve_model_writes_the_recipe_out(config: dict[str, Any]) -> None:
+    entry = resolve_model(config, "bot")
+    assert entry["training"] == config["recipes"]["demo"]
+    assert "recipe" not in entry
+    assert config["models"]["bot"]["recipe"] == "demo"
+
+
+def test_the_table_of_models_shows_every_model() -> None:
+    """Six of them: a new architecture in the repository wants its row, or its reason here."""
+    assert {LAYERS["default"]["models"][m]["method"] for m in LAYERS["default"]["tables"]["table3"]["models"]} == set(
+        MODELS.names()
+    )
+
+
+VALUES = st.none() | st.booleans() | st.integers(0, 3) | st.lists(st.integers(0, 3), max_size=2)
+MAPS = st.recursive(
+    VALUES, lambda below: st.dictionaries(st.sampled_from("abcd"), below, max_size=3), max_leaves=12
+)  # fmt: skip
+CONFIGS = st.dictionaries(st.sampled_from("abcd"), MAPS, max_size=4)
+
+
+@given(st.lists(CONFIGS, min_size=1, max_size=3))
+def test_layers_are_merged_as_snakemake_does_it(layers: list[dict[str, Any]]) -> None:
+    before = copy.deepcopy(layers)
+    expected: dict[str, Any] = {}
+    for layer in copy.deepcopy(layers):
+        update_config(expected, layer)
+    assert merge(layers) == expected
+    assert layers == before, "the layers themselves are left alone"
+
+
+def test_merge_by_hand() -> None:
+    assert merge([{"a": {"x": 1, "y": [1, 2]}, "b": 1}, {"a": {"y": [3]}, "c": None}]) == {
+        "a": {"x": 1, "y": [3]}, "b": 1, "c": None,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["a: [1", "a: b: c", "\tx: 1"])
+def test_a_layer_that_is_no_yaml(text: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=r"mine\.yaml: cannot be read"):
+        read_layer(tmp_path / "mine.yaml")
+
+
+def test_a_layer_that_is_missing_or_no_map_or_empty(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"gone\.yaml: cannot be read .*No such file"):
+        read_layer(tmp_path / "gone.yaml")
+    (tmp_path / "list.yaml").write_text("- 1\n")
+    with pytest.raises(ConfigError, match=r"list\.yaml: holds a list; expected keys with values below them"):
+        read_layer(tmp_path / "list.yaml")
+    (tmp_path / "empty.yaml").write_text("# nothing yet\n")
+    assert read_layer(tmp_path / "empty.yaml") == {}
