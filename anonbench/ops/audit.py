@@ -22,7 +22,7 @@ from anonbench.data.images import read_image
 from anonbench.data.records import Detection, IndexedImage
 from anonbench.data.tables import read_detections, read_manifest, write_csv
 from anonbench.report.layout import DASH, markdown_rows
-from anonbench.stages.detect_eval import with_intervals
+from anonbench.stages.evaluate_detector import with_intervals
 from anonbench.statistics.proportion import CONFIDENCE, Proportion, cases_for, cases_without_miss
 from anonbench.tasks.detection.audit.sample import draw_sample
 from anonbench.tasks.detection.audit.sheet import Cell, are_crops, draw_sheet, encode_sheet, per_sheet

@@ -13,14 +13,29 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from anonbench.core.command import Footprint
 from anonbench.ops.journal import read_record, status_path
-from anonbench.ops.provenance import footprint, is_stamp_of
+from anonbench.ops.provenance import is_stamp_of
 
 POLL_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class JobFiles:
+    """A command that makes files: its name, its stamp, what it reads and writes.
+
+    code: digest of its modules, "" when a person typed it. resume_dir: of what it keeps while it is unfinished.
+    """
+
+    name: str
+    stamp: Path
+    footprint: Footprint
+    code: str = ""
+    resume_dir: Path | None = None
 
 
 @contextlib.contextmanager
@@ -74,31 +89,28 @@ def _waiting_text(record: Path) -> str:
     )
 
 
-def was_made_meanwhile(stage: str, options: Mapping[str, Any]) -> bool:
+def was_made_meanwhile(job: JobFiles) -> bool:
     """Whether the outputs of a command are there as it would make them, from another process since Snakemake's check.
 
     Snakemake removes the outputs of a job before it starts it, so that a stamp in their place is another process's. A
     command without a code digest was typed by a person, who wants it to run.
     """
-    if not options.get("code") or not options["stamp"].exists():
+    if not job.code or not job.stamp.exists():
         return False
-    return is_stamp_of(options["stamp"], stage, footprint(stage, options), options["code"])
+    return is_stamp_of(job.stamp, job.name, job.footprint, job.code)
 
 
-def remove_leftovers(stage: str, options: Mapping[str, Any], waited: bool) -> None:
+def remove_leftovers(job: JobFiles, waited: bool) -> None:
     """Remove what killed processes have left of this job: temporary files, and after a wait the outputs.
 
     For the holder of the job's lock. An output folder that is there would be refused, and nobody vouches for it; what a
     person runs by hand (without a code digest) overwrites nothing of that kind.
     """
-    try:
-        outputs = [*footprint(stage, options).outputs, options["stamp"]]
-    except (AttributeError, KeyError, TypeError):  # a `spec` that cannot be used: the stage tells what is wrong with it
-        return
+    outputs = [*job.footprint.outputs, job.stamp]
     leftovers = [path for output in outputs for path in _partial(output.parent, output.name)]
-    if options.get("resume_dir"):
-        leftovers += _partial(options["resume_dir"], "*")
-    for path in [*leftovers, *(outputs if waited and options.get("code") else [])]:
+    if job.resume_dir:
+        leftovers += _partial(job.resume_dir, "*")
+    for path in [*leftovers, *(outputs if waited and job.code else [])]:
         with contextlib.suppress(OSError):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)

@@ -1,7 +1,8 @@
 """Where an artifact comes from: a digest of the code that made it, and a stamp beside each artifact.
 
-The digest covers the syntax of the modules that a stage runs, without docstrings and comments: an edit re-runs exactly
-what it affects, and a better comment re-runs nothing.
+The digest covers the syntax of the modules that a stage runs, without docstrings, comments and the texts of errors: an
+edit re-runs exactly what it affects, and a better sentence re-runs nothing. Modules of `core/` cannot change a result
+and do not count.
 """
 
 from __future__ import annotations
@@ -14,16 +15,18 @@ import importlib.util
 import json
 import platform
 import resource
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from anonbench.core.command import Footprint
 from anonbench.core.errors import DataError
 from anonbench.core.files import write_text
 from anonbench.core.hashing import content_sha256, file_sha256
 
 PACKAGE = "anonbench"
+UNCOUNTED = "anonbench.core"  # cannot change a result
 VERSIONED = ("anonbench", "torch", "torchreid", "numpy", "opencv-python-headless", "onnxruntime", "pillow")
 
 
@@ -31,13 +34,14 @@ def code_digest(*modules: str) -> str:
     """Twelve hexadecimal digits that change with the code of `modules` or of any of our modules they import.
 
     Imports are followed as they are written, inside functions too, without running anything. Packages outside
-    anonbench count only when they are named (plug-ins); what they depend on is pinned by version.
+    anonbench count only when they are named (plug-ins); what they depend on is pinned by version. Modules of `core/` do
+    not count, nor do texts within a `raise`.
     """
     seen: dict[str, str] = {}
     pending = list(modules)
     while pending:
         name = pending.pop()
-        if name in seen:
+        if name in seen or name.startswith(UNCOUNTED):
             continue
         file = _source(name)
         if file is None:
@@ -72,11 +76,22 @@ def _digest_and_imports(file: Path, name: str, mtime_ns: int) -> tuple[str, tupl
             imports += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             imports += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        if isinstance(node, ast.Raise):
+            _drop_texts(node)
         documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
         if documented and ast.get_docstring(node, clean=False) is not None:  # type: ignore[arg-type]
             node.body = node.body[1:]  # type: ignore[attr-defined]
     ours = tuple(sorted({i for i in imports if i.split(".")[0] == PACKAGE}))
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), ours
+
+
+def _drop_texts(node: ast.Raise) -> None:
+    """Empty the texts of an error; what is computed for it stays."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.JoinedStr):
+            part.values = [value for value in part.values if not isinstance(value, ast.Constant)]
+        elif isinstance(part, ast.Constant) and isinstance(part.value, str):
+            part.value = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,67 +182,6 @@ def is_stamp_of(path: Path, stage: str, found: Footprint, code: str) -> bool:
         and stamp.outputs == outputs
         and any(outputs.values())
     )
-
-
-# Options of a command that name what it writes; all other paths among its options are read.
-WRITTEN = ("output", "output_manifest", "history", "queries", "cmc", "png", "readable")
-WRITTEN_TOO = {"index": ("dropped", "sidecars", "splits"), "detect-eval": ("groups", "curve", "figure")}
-# What is written beside `output` without an option of its own.
-SIBLINGS = {
-    "table": (".md", ".tex", ".json", ".runs.csv", ".compare.csv"),
-    "reported": (".md", ".tex", ".compare.csv"),
-    "datasets": (".md", ".tex", ".compare.csv"),
-    "untrained": (".md", ".tex"),
-    "detection": (".md",),
-}
-# Files and folders that are named within the `spec`.
-NAMED_IN_SPEC: Mapping[str, Callable[[Any], Iterable[str]]] = {
-    "detect": lambda spec: [spec["weights"]] if spec.get("weights") else [],
-    "samples": lambda spec: spec.values(),
-    "detection": lambda spec: [e[key] for e in spec for key in ("detections", "metrics", "audit") if e[key]],
-    "figure1": lambda spec: spec.values(),
-    "figure2": lambda spec: spec["roots"].values(),
-    "faces": lambda spec: [entry["detections"] for entry in spec],
-    "figure_ranked": lambda spec: [e[key] for e in spec["settings"] for key in ("features", "queries", "root")],
-}
-PER_QUERY = ("cells", "noise_floor", "faces")  # these read the results per query that lie beside the metrics
-PUBLISHED = (*(f"table{n}.csv" for n in range(2, 8)), "text.csv")  # what `published` reads in its folder
-# Neither files of the artifact's chain nor settings that change it.
-NO_SETTINGS = ("stage", "run", "threads", "gpus", "stamp", "code", "resume_dir")
-
-
-@dataclass(frozen=True, slots=True)
-class Footprint:
-    """What a command reads, what it writes, and what else it was told."""
-
-    inputs: tuple[Path, ...]
-    outputs: tuple[Path, ...]
-    settings: Mapping[str, Any]
-
-
-def footprint(stage: str, options: Mapping[str, Any]) -> Footprint:
-    """Sort the options of one of our commands (as `argparse` gives them) into inputs, outputs and settings."""
-    inputs: list[Path] = []
-    outputs: list[Path] = []
-    settings: dict[str, Any] = {}
-    for name, value in options.items():
-        paths = [v for v in (value if isinstance(value, list) else [value]) if isinstance(v, Path)]
-        if name in NO_SETTINGS or value is None:
-            continue
-        if name in WRITTEN or name in WRITTEN_TOO.get(stage, ()):
-            outputs += paths
-        elif paths:
-            inputs += paths
-        elif (name, value) != ("metrics", []):
-            settings[name] = value
-    outputs += [options["output"].with_suffix(suffix) for suffix in SIBLINGS.get(stage, ())]
-    if stage in NAMED_IN_SPEC:
-        inputs += map(Path, NAMED_IN_SPEC[stage](options["spec"]))
-    if stage in PER_QUERY:
-        inputs += [path.with_name(f"{path.stem}.queries.csv") for path in options["metrics"]]
-    if stage == "published":
-        inputs = [folder / name for folder in inputs for name in PUBLISHED]
-    return Footprint(tuple(dict.fromkeys(inputs)), tuple(outputs), settings)
 
 
 def _version(package: str) -> str | None:

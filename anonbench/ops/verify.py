@@ -13,16 +13,18 @@ An artifact's verdict:
 from __future__ import annotations
 
 import json
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from anonbench.core import command
+from anonbench.core.command import NO_SETTINGS
 from anonbench.core.errors import DataError
 from anonbench.core.hashing import content_sha256, file_sha256
 from anonbench.data.tables import read_manifest
+from anonbench.ops.catalog import declaration
 from anonbench.ops.dag import Job
 from anonbench.ops.dvc.cells import SETTINGS, stage_name
 from anonbench.ops.provenance import Stamp, read_stamp
@@ -34,12 +36,8 @@ RESULTS = "results"
 # Below results/, but no artifacts: run times, states of unfinished work, the journal, what DVC compares settings by.
 NO_ARTIFACTS = ("results/benchmarks", "results/.resume", "results/.status", SETTINGS)
 NO_ARTIFACT_NAMES = (".snakemake_timestamp", ".gitignore", ".DS_Store")
-# Parameters of rules that are no setting of the command: `published` holds names of inputs.
-NO_SETTINGS = ("code", "resume", "gpus", "published")
-OPTION_OF = {"people": "count"}  # parameters whose command option has another name
 READS_RAW = ("index", "unpack")
 STANDS_ON = "stands on stale"
-JSON_OPTIONS = ("spec", "labels", "plugins")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,15 +183,11 @@ class Verifier:
 
 def asked_settings(job: Job) -> dict[str, Any]:
     """What the workflow would tell the job's command now, by the names and in the types that stamps have."""
-    settings: dict[str, Any] = {}
-    for name, value in job.params.items():
-        if name == "split":
-            words = shlex.split(value)
-            settings |= {"split": int(words[-1])} if words else {}
-        elif name not in NO_SETTINGS:
-            is_json = name in JSON_OPTIONS and isinstance(value, str)
-            settings[OPTION_OF.get(name, name)] = json.loads(value) if is_json else value
-    return settings
+    try:
+        declared = declaration(job.rule)
+    except LookupError:  # a rule that somebody else has added
+        return {name: value for name, value in job.params.items() if name not in NO_SETTINGS}
+    return command.asked_settings(declared, job.params)
 
 
 def upstream_first(jobs: Iterable[Job]) -> list[Job]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-
 from anonbench.anonymizers import ANONYMIZERS
 from anonbench.anonymizers._apply import anonymize_image
+from anonbench.core.command import Input, Output, Spec, command
 from anonbench.core.errors import DataError
 from anonbench.core.files import atomic_folder
 from anonbench.core.parallel import parallel_map
@@ -24,27 +24,34 @@ from anonbench.data.tables import read_detections, read_manifest, read_sidecars,
 ENTRY_KEYS = ("detector", "box_scale", "jpeg_quality")
 
 
+@command("anonymize", plugin="anonbench.anonymizers:ANONYMIZERS")
 def anonymize(
-    manifest: Path,
-    detections: Path,
-    root: Path,
-    variant: Mapping[str, Any],
-    sidecars: Path,
-    output: Path,
-    output_manifest: Path,
-    workers: int,
-    plugins: list[str],
+    manifest: Input,
+    detections: Input,
+    root: Input,
+    spec: Spec,
+    sidecars: Input,
+    output: Output,
+    output_manifest: Output,
+    threads: int = 1,
+    plugins: Sequence[str] = (),
     resume_dir: Path | None = None,
     code: str = "",
 ) -> None:
-    """Write the anonymized copy of a dataset: same tree, names and formats, and its manifest.
+    """Write a copy of a dataset in which the detected faces are hidden: same tree, names and formats.
 
-    variant: config entry `{method, detector, box_scale, jpeg_quality, **parameters}`.
-    sidecars: list of the text and protocol files below `root` that the copy needs too.
-    An image without a box is copied byte for byte; JPEG is re-encoded only where pixels are hidden. Nothing that is
-    not in the manifest is copied, since it might show the faces again.
-    resume_dir: where the images written so far are kept, so that a killed run goes on; removed on success. They are
-    used for the same entry, images, boxes and `code` (digest of the modules) only.
+    An image without a box is copied byte for byte. JPEG is re-encoded only where pixels are hidden. Nothing that is not
+    in the manifest is copied, since it might show the faces again.
+
+    manifest: the images (CSV of `index`).
+    detections: their face boxes (CSV of `detect`).
+    root: folder that their paths are relative to; only read.
+    spec: config entry of the variant, `{method, detector, box_scale, jpeg_quality, **parameters}`.
+    sidecars: list of the text and protocol files below `root` that the copy needs too (CSV of `index`).
+    output: new folder for the copy.
+    output_manifest: its manifest (CSV).
+    resume_dir: where the images written so far are kept, so that a killed run goes on. Removed on success, and used for
+        the same entry, images, boxes and code only.
     """
     images = read_manifest(manifest)
     boxes = read_detections(detections)
@@ -54,12 +61,12 @@ def anonymize(
         what = f"{missing[0]} is not in it" if missing else "it lists images that the manifest does not"
         raise DataError(f"{detections}: does not belong to {manifest}: {what}. Run the detection again.")
     load_plugins(plugins)
-    plugin = ANONYMIZERS.create(variant, ignore=ENTRY_KEYS)
+    plugin = ANONYMIZERS.create(spec, ignore=ENTRY_KEYS)
     jobs = [(image, boxes[image.path]) for image in images]
     data = [
         (i.path, i.width, i.height, i.sha256, [(d.x0, d.y0, d.x1, d.y1, d.score) for d in found]) for i, found in jobs
     ]
-    key = shard_key(plugin, root, dict(variant), data, extra, code)
+    key = shard_key(plugin, root, dict(spec), data, extra, code)
     with open_shards(resume_dir, key, "anonymize") as shards, atomic_folder(output, shards.scratch) as folder:
         for parent in sorted({Path(path).parent for path in (*(i.path for i in images), *extra)}):
             (folder / parent).mkdir(parents=True, exist_ok=True)
@@ -72,7 +79,9 @@ def anonymize(
             shards.add(job[0].path, digest)
 
         left = [job for job in jobs if job[0].path not in written]
-        parallel_map(open_anonymizer, (root, folder, dict(variant), plugins), left, workers, "anonymize", receive=keep)
+        parallel_map(
+            open_anonymizer, (root, folder, dict(spec), list(plugins)), left, threads, "anonymize", receive=keep
+        )
         # Before the folder appears: were it the last step, a full disk would leave a variant without a manifest.
         write_manifest(output_manifest, [dataclasses.replace(image, sha256=written[image.path]) for image in images])
     changed = sum(written[image.path] != image.sha256 for image in images)

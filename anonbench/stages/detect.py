@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from anonbench.core.command import Input, Output, Spec, command
 from anonbench.core.errors import ConfigError
 from anonbench.core.parallel import parallel_map
 from anonbench.core.registry import load_plugins
@@ -21,30 +22,42 @@ ENTRY_KEYS = ("default_box", "gpu")
 DEFAULT_SCORE = 0.0
 
 
+@command("detect", gpu=True, plugin="anonbench.detectors:DETECTORS")
 def detect(
-    manifest: Path,
-    root: Path,
-    detector: Mapping[str, Any],
-    output: Path,
-    workers: int,
-    plugins: list[str],
+    manifest: Input,
+    root: Input,
+    spec: Spec,
+    output: Output,
+    weights: Input | None = None,
+    device: str | None = None,
+    threads: int = 1,
+    plugins: Sequence[str] = (),
     resume_dir: Path | None = None,
     code: str = "",
 ) -> None:
-    """Write every face box with its score; images without a face are listed as such.
+    """Find the faces of every image of a manifest.
 
-    detector: its config entry, `{method: centerface, **parameters}`; with `default_box: [x0, y0, x1, y1]` an image in
-    which no face is found gets that box (pixels of the original image), with score 0 to tell it from a found one.
-    resume_dir: where the boxes found so far are kept, so that a killed run goes on; removed on success. They are used
-    for the same entry, images and `code` (digest of the modules) only.
+    With `default_box: [x0, y0, x1, y1]` in the entry an image in which no face is found gets that box (pixels of the
+    original image).
+
+    manifest: the images (CSV of `index`).
+    root: folder that their paths are relative to.
+    spec: config entry of the detector, `{method: centerface, **parameters}`.
+    output: every face box with its score (CSV). Images without a face are listed as such.
+    weights: file of weights, where the entry names one.
+    device: cuda, or auto where there is a GPU: takes a free one for this job. cpu hides all. Left out: the detector's
+        own choice.
+    resume_dir: where the boxes found so far are kept, so that a killed run goes on. Removed on success, and used for
+        the same entry, images and code only.
 
     Source of the default box: Dietlmeier et al. 2020, section III-A, for VIPeR: "false positives do not pose a
     problem".
     """
     images = read_manifest(manifest)
     load_plugins(plugins)
-    plugin = DETECTORS.create(detector, ignore=ENTRY_KEYS)
-    key = shard_key(plugin, root, dict(detector), [(i.path, i.sha256) for i in images], code)
+    spec = {**spec, "weights": str(weights)} if weights else dict(spec)
+    plugin = DETECTORS.create(spec, ignore=ENTRY_KEYS)
+    key = shard_key(plugin, root, spec, [(i.path, i.sha256) for i in images], code)
     with open_shards(resume_dir, key, "detect") as shards:
         found = {path: [Detection(*box) for box in boxes] for path, boxes in shards.finished.items()}
 
@@ -58,9 +71,7 @@ def detect(
 
         # A batch of which a part is missing is done again as a whole: alone, an image may get other last digits.
         batches = [b for b in _batches([i.path for i in images], _batch_size(plugin)) if not found.keys() >= set(b)]
-        parallel_map(
-            open_detector, (root, dict(detector), plugins), batches, workers, "detect", receive=keep_all, size=len
-        )
+        parallel_map(open_detector, (root, spec, list(plugins)), batches, threads, "detect", receive=keep_all, size=len)
         write_detections(output, found)
     faces = [sum(box.score > DEFAULT_SCORE for box in boxes) for boxes in found.values()]
     print(f"detect: {sum(map(bool, faces))} of {len(images)} images with a face, {sum(faces)} faces")

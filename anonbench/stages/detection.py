@@ -40,7 +40,7 @@ NOTES = (
 def detection(spec: Sequence[Mapping[str, Any]], label: str, output: Path) -> None:
     """Write the table of detectors as CSV, and for readers as .md beside it.
 
-    spec: [{dataset, detector, detections, metrics, audit, stamp}], paths; metrics (`anonbench detect-eval`) and audit
+    spec: [{dataset, detector, detections, metrics, audit, stamp}], paths; metrics (`anonbench evaluate-detector`) and audit
     (report.json of `anonbench audit`) None where there are none. stamp: of the detection, for its speed; one that is
     not there, or of a detection that went on after a kill, leaves the speed out. label: what the data is, in words.
     Raises `DataError` for an audit of other boxes.

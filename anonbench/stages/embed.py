@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from anonbench.core.command import Input, Output, command
 from anonbench.core.errors import DataError
 from anonbench.core.files import atomic_file
 from anonbench.core.progress import ProgressBar
@@ -23,24 +24,32 @@ from anonbench.training.loading import images_that_fit, load_images
 CHUNK = 4096  # images decoded at a time, if memory has room: 0.1 GB at 128 x 64, 0.4 GB at 256 x 128
 
 
+@command("evaluate", gpu=True, plugin="anonbench.tasks.reid.models:MODELS")
 def embed(
-    checkpoint: Path,
-    manifest: Path,
-    root: Path,
-    output: Path,
-    device: str,
-    threads: int,
+    checkpoint: Input,
+    manifest: Input,
+    root: Input,
+    output: Output,
+    device: str = "auto",
+    threads: int = 1,
     batch_size: int = 128,
-    splits: Path | None = None,
+    splits: Input | None = None,
     split: int | None = None,
 ) -> None:
-    """Write `output` (.npz) with one row for each query and gallery image, in the manifest's order.
+    """Compute the features of the query and gallery images of one manifest with one trained network.
 
-    features (N, D) float32, paths (N,) str, pids (N,) int64, camids (N,) int64, splits (N,) str. Junk images are
-    embedded too: leaving them out of the ranking is the evaluation's business. No image is flipped or changed but for
-    the resize. The arithmetic has the precision of the model's recipe.
+    One row for each image, in the manifest's order: features (N, D) float32, paths (N,) str, pids (N,) int64, camids
+    (N,) int64, splits (N,) str. Junk images are embedded too: leaving them out of the ranking is handled by `evaluate`.
+    No image is flipped or changed but for the resize. The arithmetic has the precision of the model's recipe.
 
-    splits, split: take query and gallery from another split of the dataset than the manifest's.
+    checkpoint: the trained network (.pt of `train`).
+    manifest: the images (CSV of `index` or `anonymize`).
+    root: folder that their paths are relative to.
+    output: features (.npz).
+    batch_size: images at a time.
+    splits: roles of the images in the further splits of the dataset (CSV of `index`).
+    split: which of them to take query and gallery from, from 0 on. Left out: the manifest's own.
+
     Source of batch_size: Dietlmeier et al. 2020, section IV-A.
     """
     network, entry = load_network(checkpoint)

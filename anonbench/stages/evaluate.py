@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from anonbench.core.command import Input, Output, Spec, command
 from anonbench.core.errors import ConfigError, DataError, nearest
 from anonbench.core.files import write_text
 from anonbench.data.tables import write_csv
@@ -23,26 +24,29 @@ CMC_COLUMNS = ("rank", "cmc")
 QUERY_COLUMNS = ("path", "pid", "camid", "matches", "first_match_rank", "ap", "inp", "excluded_because")
 
 
+@command("evaluate")
 def evaluate(
-    query: Path,
-    gallery: Path,
-    evaluation: Mapping[str, Any],
-    labels: Mapping[str, Any],
-    metrics: Path,
-    queries: Path,
-    device: str,
-    threads: int,
-    cmc: Path | None = None,
+    query: Input,
+    gallery: Input,
+    spec: Spec,
+    labels: Spec,
+    output: Output,
+    queries: Output,
+    device: str = "auto",
+    threads: int = 1,
+    cmc: Output | None = None,
 ) -> None:
-    """Write the metrics of one setting (JSON, in 0..1), its per-query results (CSV) and its CMC curve (CSV).
+    """Score one setting: rank the gallery features for every query feature.
 
-    query, gallery: feature files; the queries are taken from the first and the gallery from the second, so that they
-    may come from different variants.
-    evaluation: `{metric: euclidean | cosine, rerank: null | {k1, k2, lambda_value}}`.
+    query: features to take the queries from (.npz of `embed`).
+    gallery: features to take the gallery from; they may be of another variant.
+    spec: `evaluation:` of the model, `{metric: euclidean | cosine, rerank: null | {k1, k2, lambda_value}}`.
     labels: what the numbers belong to (dataset, model, seed, variants); copied into the metrics.
-    cmc: the curve of the metrics once more, a row a rank: `dvc plots` wants it so.
+    output: metrics, 0..1 (JSON).
+    queries: results of every query (CSV).
+    cmc: the CMC curve once more, a row a rank (CSV), as `dvc plots` wants it.
     """
-    metric, rerank = read_settings(evaluation)
+    metric, rerank = read_settings(spec)
     q, g = read_features(query, "query"), read_features(gallery, "gallery")
     result = evaluate_ranking(
         q["features"], g["features"], q["pids"], q["camids"], g["pids"], g["camids"],
@@ -57,7 +61,7 @@ def evaluate(
         "n_valid": result.n_valid,
         "n_gallery": result.n_gallery,
         "n_junk": result.n_junk,
-        "evaluation": dict(evaluation),
+        "evaluation": dict(spec),
         "cmc": [round(float(v), 6) for v in result.cmc],
     }
     rows = [
@@ -71,7 +75,7 @@ def evaluate(
     write_csv(queries, QUERY_COLUMNS, rows)
     if cmc is not None:
         write_csv(cmc, CMC_COLUMNS, ([rank, f"{value:.6f}"] for rank, value in enumerate(result.cmc, start=1)))
-    write_text(metrics, json.dumps(values, indent=1) + "\n")
+    write_text(output, json.dumps(values, indent=1) + "\n")
     print(f"evaluate: mAP {100 * result.mean_ap:.1f} %, rank-1 {100 * result.rank(1):.1f} %, {result.n_valid} queries")
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
+from anonbench.core.command import Input, Output, Spec, command
 from anonbench.core.parallel import parallel_map
 from anonbench.core.registry import load_plugins
 from anonbench.data.images import decode_image, read_bytes, sha256
@@ -17,26 +17,33 @@ from anonbench.datasets import DATASETS
 ENTRY_KEYS = ("format", "root", "render", "unpack", "splits", "published_as")
 
 
+@command("data", plugin="anonbench.datasets:DATASETS")
 def index(
-    root: Path,
-    dataset: Mapping[str, Any],
-    manifest: Path,
-    dropped: Path,
-    sidecars: Path,
-    splits: Path,
-    workers: int,
-    plugins: list[str],
+    root: Input,
+    spec: Spec,
+    output: Output,
+    dropped: Output,
+    sidecars: Output,
+    splits: Output,
+    threads: int = 1,
+    plugins: Sequence[str] = (),
 ) -> None:
-    """Write a dataset's manifest and the lists of files left out of it, of files a copy needs too, and of its splits.
+    """List the images of a dataset: who is where, how large, with which bytes.
 
-    dataset: its config entry; `format` names the adapter, the rest are the adapter's options.
     Every image is decoded once, so that a truncated file is reported here and not in the middle of a training.
+
+    root: the dataset's folder; only read.
+    spec: its config entry. `format` names the adapter, the rest are the adapter's options.
+    output: manifest (CSV), a row an image.
+    dropped: list of the image files that are not in the manifest, with reasons (CSV).
+    sidecars: list of the text and protocol files that a copy of the dataset needs too (CSV).
+    splits: roles of the images in the further splits of the dataset (CSV).
     """
     load_plugins(plugins)
-    options = {key: value for key, value in dataset.items() if key not in ENTRY_KEYS}
-    listing = DATASETS.get(dataset["format"])(root, **options)
-    images = parallel_map(describe_images, (root,), listing.images, workers, "index")
-    write_manifest(manifest, images)
+    options = {key: value for key, value in spec.items() if key not in ENTRY_KEYS}
+    listing = DATASETS.get(spec["format"])(root, **options)
+    images = parallel_map(describe_images, (root,), listing.images, threads, "index")
+    write_manifest(output, images)
     write_dropped(dropped, listing.dropped)
     write_sidecars(sidecars, listing.sidecars)
     write_splits(splits, listing.splits)

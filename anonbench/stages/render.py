@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+from anonbench.core.command import Output, Spec, command
 from anonbench.core.errors import ConfigError, nearest
 from anonbench.rendered import RenderSpec, render_dataset
 
 
-def render(spec: Mapping[str, Any], output: Path, workers: int) -> None:
-    """Write the dataset that a config entry `render:` describes to the folder `output`."""
-    render_dataset(read_spec(spec), output, workers)
+@command("data")
+def render(spec: Spec, output: Output, threads: int = 1) -> None:
+    """Draw a dataset of rendered people.
+
+    spec: the dataset's config entry `render:`.
+    output: new folder for the dataset, in the layout that the entry names.
+    """
+    render_dataset(read_spec(spec), output, threads)
 
 
 def read_spec(entry: Mapping[str, Any]) -> RenderSpec:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+from anonbench.core.command import Output, Spec, command
 from anonbench.core.errors import ConfigError, nearest
 from anonbench.rendered.crowd import CrowdSpec
 from anonbench.rendered.wider import render_crowds
 
 
-def render_faces(spec: Mapping[str, Any], output: Path, workers: int) -> None:
-    """Write the pictures that a config entry `render:` describes, in WIDER FACE's layout, to the folder `output`.
+@command("data")
+def render_faces(spec: Spec, output: Output, threads: int = 1) -> None:
+    """Draw pictures of several people with every face's box.
 
-    spec: keys of `CrowdSpec`, and `validation`: how many further pictures for testing.
+    spec: the config entry `render:`: keys of `CrowdSpec`, and `validation`, how many further pictures for testing.
+    output: new folder for the pictures, in WIDER FACE's layout.
     """
     crowd, validation = read_crowd(spec)
-    render_crowds(crowd, validation, output, workers)
+    render_crowds(crowd, validation, output, threads)
 
 
 def read_crowd(entry: Mapping[str, Any]) -> tuple[CrowdSpec, int]:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from anonbench.core.command import Input, Output, Spec, command
 from anonbench.core.errors import ConfigError, DataError
 from anonbench.core.registry import load_plugins
 from anonbench.data.records import JUNK_PID, IndexedImage
@@ -33,38 +34,44 @@ logger = logging.getLogger(__name__)
 HISTORY_COLUMNS = tuple(f.name for f in dataclasses.fields(EpochSummary))
 
 
+@command("train", gpu=True, plugin="anonbench.tasks.reid.models:MODELS")
 def train(
-    manifest: Path,
-    root: Path,
-    model: Mapping[str, Any],
+    manifest: Input,
+    root: Input,
+    spec: Spec,
     seed: int,
-    checkpoint: Path,
-    history: Path,
+    output: Output,
+    history: Output,
     resume_dir: Path,
-    device: str,
-    threads: int,
-    splits: Path | None = None,
+    device: str = "auto",
+    threads: int = 1,
+    splits: Input | None = None,
     split: int | None = None,
     gpus: int = 1,
     plugins: Sequence[str] = (),
     code: str = "",
 ) -> None:
-    """Train the network of a model's config entry and write its checkpoint and its history.
+    """Train one re-ID network on the training split of one manifest.
 
-    model: `{method, input: [height, width], pretrained: bool, training: {...}, evaluation: {...}, **parameters}`.
-    splits, split: train on another split of the dataset than the manifest's (`tables.read_manifest`).
-    resume_dir: where the state of an unfinished training is kept, and decoded images that memory has no room for;
-        removed on success.
-    gpus: processes that train together, each on a GPU of its own (with device `cpu`, each on its share of the threads).
-        Where `auto` finds no GPU at all, one process does it.
-    plugins: modules that such processes must import, too.
-    code: digest of the modules that train this model; a state that was kept by others is not used.
+    manifest: the images (CSV of `index` or `anonymize`).
+    root: folder that their paths are relative to.
+    spec: config entry of the model, `{method, input: [height, width], pretrained: bool, training: {...}, evaluation:
+        {...}, **parameters}`.
+    seed: of the weights and of every random choice, >= 0.
+    output: checkpoint (.pt).
+    history: loss, accuracy, learning rate and speed of every epoch (CSV).
+    resume_dir: where the state of an unfinished training is kept, and decoded images that memory has no room for.
+        Removed on success. A state that other code has kept is not used.
+    splits: roles of the images in the further splits of the dataset (CSV of `index`).
+    split: which of them to train on, from 0 on. Left out: the manifest's own.
+    gpus: processes that train together, each on a separate GPU (with device cpu, each on its share of the threads).
+        Where auto finds no GPU at all, one process does it.
     """
-    recipe = Recipe.from_config(model.get("training"))
-    create_model(model)
+    recipe = Recipe.from_config(spec.get("training"))
+    create_model(spec)
     where = select_device(device, threads)
     ranks = _number_of_ranks(gpus, device, where) if recipe.epochs else 1
-    task = _Task(manifest, root, model, seed, checkpoint, history, resume_dir, splits, split, code)
+    task = _Task(manifest, root, spec, seed, output, history, resume_dir, splits, split, code)
     if ranks == 1:
         _train(task, where, threads)
         return

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 import anonbench.detectors._tinyfaces
+from anonbench.core.command import Input, Output, Spec, command
 from anonbench.data.tables import write_csv
 from anonbench.detectors._tinyfaces.face_images import FaceImage, read_face_csv, read_wider_face
 from anonbench.detectors._tinyfaces.train import TrainingEpoch, TrainingRecipe, train_tinyfaces
@@ -22,20 +23,25 @@ from anonbench.training.device import select_device
 HISTORY_COLUMNS = tuple(f.name for f in dataclasses.fields(TrainingEpoch))
 
 
+@command("train", gpu=True)
 def train_detector(
-    data: Path,
-    spec: Mapping[str, Any],
+    data: Input,
+    spec: Spec,
     seed: int,
-    output: Path,
-    history: Path,
+    output: Output,
+    history: Output,
     resume_dir: Path,
-    device: str,
-    threads: int,
+    device: str = "auto",
+    threads: int = 1,
 ) -> None:
-    """Train a network and write its weights and its history.
+    """Train TinyFaces on images with face boxes.
 
-    data: a folder in WIDER FACE's layout, of which the training split is used, or a CSV (`read_face_csv`).
-    spec: keys of `TrainingRecipe`. resume_dir: where the state of an unfinished training is kept; removed on success.
+    data: a folder in WIDER FACE's layout, of which the training split is used, or a CSV (docs/detectors.md).
+    spec: the training recipe, keys of `TrainingRecipe`.
+    seed: of the weights and of every random choice, >= 0.
+    output: weights (.pt).
+    history: losses, learning rate and speed of every epoch (CSV).
+    resume_dir: where the state of an unfinished training is kept; removed on success.
     """
     recipe = TrainingRecipe.from_config(spec)
     images = read_face_csv(data) if data.is_file() else read_wider_face(data)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Literal
 
+from anonbench.core.command import Input, Output, command
 from anonbench.datasets._cuhk03_mat import unpack as unpack_cuhk03
 
 
-def unpack(root: Path, output: Path, boxes: str, workers: int) -> None:
-    """Extract the images of `cuhk-03.mat` below `root` to the new folder `output`; `root` is only read.
+@command("data")
+def unpack(root: Input, output: Output, boxes: Literal["detected", "labeled"] = "detected", threads: int = 1) -> None:
+    """Extract the images of CUHK03's cuhk-03.mat.
 
-    boxes: "detected" or "labeled".
+    root: folder with `cuhk-03.mat`; only read.
+    output: new folder for the images.
+    boxes: crops by a detector, or drawn by hand.
     """
-    unpack_cuhk03(root, output, boxes, workers)
+    unpack_cuhk03(root, output, boxes, threads)

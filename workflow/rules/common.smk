@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(workflow.basedir)))
 
 from anonbench.config import SETTING_ROWS, check_config, resolve_model
 from anonbench.ops.costs.estimate import CUDA_MEMORY_MB, LOADER_MB, Estimator, request_memory_mb, request_minutes
+from anonbench.ops.catalog import digest_modules, outside_plugins, shell_command
 from anonbench.ops.dag import LISTING, NAMES_ONLY
 from anonbench.core.errors import AnonbenchError
 from anonbench.core.gpus import gpu_count
@@ -134,7 +135,7 @@ def model_spec(wildcards):
     del entry["evaluation"]  # how features are compared is no concern of the training
     if wildcards.train_variant == "untrained":
         entry = {**entry, "training": {**entry["training"], "epochs": 0}}
-    return json.dumps(entry, sort_keys=True)
+    return as_json(entry)
 
 
 def training_gpus(wildcards):
@@ -142,16 +143,24 @@ def training_gpus(wildcards):
     return 1 if wildcards.train_variant == "untrained" else config["models"][wildcards.model].get("gpus", 1)
 
 
-def plugin_module(registry, method):
-    """The module of a plug-in; by convention, without importing it, for those in the repository."""
-    ours = Path(workflow.basedir, *registry.package.split("."), f"{method}.py")
-    return f"{registry.package}.{method}" if ours.is_file() else registry.get(method).__module__
+def as_json(value):
+    """A setting with a structure as the text that its command reads; equal settings give equal texts."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
-def needed_plugins(registry, method):
-    """The outside module that a job must import, as a list: the others are no concern of it and re-run nothing."""
-    source = plugin_module(registry, method)
-    return json.dumps([] if source.startswith("anonbench.") else [source])
+def call(name, without=()):
+    """For `shell:` of a rule: its named inputs, outputs and parameters are the options of the command `name`."""
+    return shell_command(name, without)
+
+
+def digest(name, method=None):
+    """For `params:` of a rule: changes with the code that the command runs, that of its plug-in included."""
+    return code_digest(*digest_modules(name, method))
+
+
+def needed_plugins(name, method):
+    """For `params:` of a rule: the outside module that the command must import."""
+    return as_json(outside_plugins(name, method))
 
 
 def runs_of(dataset, model):
@@ -170,9 +179,9 @@ def split_file(wildcards):
     return f"results/manifests/{wildcards.dataset}/splits.csv" if "split" in run_labels(wildcards.run) else []
 
 
-def split_option(wildcards):
-    split = run_labels(wildcards.run).get("split")
-    return "" if split is None else f"--splits {split_file(wildcards)} --split {split}"
+def split_of(wildcards):
+    """The number of a run's split; empty for the manifest's own."""
+    return run_labels(wildcards.run).get("split", "")
 
 
 def metrics_path(dataset, model, run, train, query, gallery=None):

@@ -13,12 +13,10 @@ if LISTING in os.environ:
 
 rule render:
     output:
-        folder=directory("data/rendered/{dataset}"),
+        output=directory("data/rendered/{dataset}"),
         stamp="results/stamps/render/{dataset}.json",
     log:
         "logs/render/{dataset}.log",
-    benchmark:
-        "results/benchmarks/render/{dataset}.tsv"
     wildcard_constraints:
         dataset=any_of(RENDERED) or "none",
     conda:
@@ -28,23 +26,20 @@ rule render:
         mem_mb=memory_mb("render"),
         runtime=minutes("render"),
     params:
-        spec=lambda w: json.dumps(DATASET_ENTRIES[w.dataset]["render"], sort_keys=True),
-        code=lambda w: code_digest("anonbench.stages.render"),
+        spec=lambda w: as_json(DATASET_ENTRIES[w.dataset]["render"]),
+        code=lambda w: digest("render"),
     shell:
-        "anonbench render --spec {params.spec:q} --output {output.folder} --stamp {output.stamp}"
-        " --code {params.code} --threads {threads} > {log} 2>&1"
+        call("render")
 
 
 rule unpack:
     input:
         root=raw_root,
     output:
-        folder=directory("results/images/{dataset}/original"),
+        output=directory("results/images/{dataset}/original"),
         stamp="results/stamps/unpack/{dataset}.json",
     log:
         "logs/unpack/{dataset}.log",
-    benchmark:
-        "results/benchmarks/unpack/{dataset}.tsv"
     wildcard_constraints:
         dataset=any_of(UNPACKED) or "none",
     conda:
@@ -55,25 +50,22 @@ rule unpack:
         runtime=minutes("unpack"),
     params:
         boxes=lambda w: DATASET_ENTRIES[w.dataset].get("boxes", "detected"),
-        code=lambda w: code_digest("anonbench.stages.unpack"),
+        code=lambda w: digest("unpack"),
     shell:
-        "anonbench unpack --root {input.root:q} --boxes {params.boxes} --output {output.folder}"
-        " --stamp {output.stamp} --code {params.code} --threads {threads} > {log} 2>&1"
+        call("unpack")
 
 
 rule index:
     input:
         root=original_root,
     output:
-        manifest="results/manifests/{dataset}/original.csv",
+        output="results/manifests/{dataset}/original.csv",
         dropped="results/manifests/{dataset}/dropped.csv",
         sidecars="results/manifests/{dataset}/sidecars.csv",
         splits="results/manifests/{dataset}/splits.csv",
         stamp="results/stamps/index/{dataset}.json",
     log:
         "logs/index/{dataset}.log",
-    benchmark:
-        "results/benchmarks/index/{dataset}.tsv"
     conda:
         "../../envs/cpu.yaml"
     threads: WORKERS
@@ -81,18 +73,13 @@ rule index:
         mem_mb=memory_mb("index"),
         runtime=minutes("index"),
     params:
-        spec=lambda w: json.dumps(
+        spec=lambda w: as_json(
             {k: v for k, v in DATASET_ENTRIES[w.dataset].items() if k not in ("splits", "published_as")},
-            sort_keys=True,
         ),
-        code=lambda w: code_digest(
-            "anonbench.stages.index", plugin_module(DATASETS, DATASET_ENTRIES[w.dataset]["format"])
-        ),
-        plugins=lambda w: needed_plugins(DATASETS, DATASET_ENTRIES[w.dataset]["format"]),
+        code=lambda w: digest("index", DATASET_ENTRIES[w.dataset]["format"]),
+        plugins=lambda w: needed_plugins("index", DATASET_ENTRIES[w.dataset]["format"]),
     shell:
-        "anonbench index --root {input.root:q} --spec {params.spec:q} --output {output.manifest}"
-        " --dropped {output.dropped} --sidecars {output.sidecars} --splits {output.splits} --plugins {params.plugins:q}"
-        " --stamp {output.stamp} --code {params.code} --threads {threads} > {log} 2>&1"
+        call("index")
 
 
 rule detect:
@@ -101,12 +88,10 @@ rule detect:
         root=original_root,
         weights=detector_weights,
     output:
-        boxes="results/detections/{dataset}/{detector}.csv",
+        output="results/detections/{dataset}/{detector}.csv",
         stamp="results/stamps/detect/{dataset}/{detector}.json",
     log:
         "logs/detect/{dataset}/{detector}.log",
-    benchmark:
-        "results/benchmarks/detect/{dataset}/{detector}.tsv"
     wildcard_constraints:
         dataset=any_of([*DATASET_ENTRIES, *FACE_IMAGES]),
     conda:
@@ -117,35 +102,28 @@ rule detect:
         runtime=minutes("detect"),
         gpu=detector_gpus,
     params:
-        spec=lambda w: json.dumps(detector_entry(w.detector), sort_keys=True),
+        spec=lambda w: as_json(detector_entry(w.detector)),
         # Outside the outputs, which Snakemake deletes when a job fails: a killed run goes on from its last shard.
-        resume="results/.resume/detect/{dataset}/{detector}",
-        code=lambda w: code_digest(
-            "anonbench.stages.detect",
-            plugin_module(DETECTORS, config["detectors"][w.detector]["method"]),
-        ),
+        resume_dir="results/.resume/detect/{dataset}/{detector}",
+        code=lambda w: digest("detect", config["detectors"][w.detector]["method"]),
         device=lambda w: config["device"] if config["detectors"][w.detector].get("gpu") else "cpu",
-        plugins=lambda w: needed_plugins(DETECTORS, config["detectors"][w.detector]["method"]),
+        plugins=lambda w: needed_plugins("detect", config["detectors"][w.detector]["method"]),
     shell:
-        "anonbench detect --manifest {input.manifest} --root {input.root:q} --spec {params.spec:q}"
-        " --output {output.boxes} --device {params.device} --resume-dir {params.resume} --plugins {params.plugins:q}"
-        " --stamp {output.stamp} --code {params.code} --threads {threads} > {log} 2>&1"
+        call("detect")
 
 
 rule anonymize:
     input:
         manifest="results/manifests/{dataset}/original.csv",
         sidecars="results/manifests/{dataset}/sidecars.csv",
-        boxes=lambda w: detections_of(w.dataset, w.variant),
+        detections=lambda w: detections_of(w.dataset, w.variant),
         root=original_root,
     output:
-        folder=directory("results/images/{dataset}/{variant}"),
-        manifest="results/manifests/{dataset}/{variant}.csv",
+        output=directory("results/images/{dataset}/{variant}"),
+        output_manifest="results/manifests/{dataset}/{variant}.csv",
         stamp="results/stamps/anonymize/{dataset}/{variant}.json",
     log:
         "logs/anonymize/{dataset}/{variant}.log",
-    benchmark:
-        "results/benchmarks/anonymize/{dataset}/{variant}.tsv"
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -153,15 +131,9 @@ rule anonymize:
         mem_mb=memory_mb("anonymize"),
         runtime=minutes("anonymize"),
     params:
-        spec=lambda w: json.dumps(config["variants"][w.variant], sort_keys=True),
-        resume="results/.resume/anonymize/{dataset}/{variant}",
-        code=lambda w: code_digest(
-            "anonbench.stages.anonymize",
-            plugin_module(ANONYMIZERS, config["variants"][w.variant]["method"]),
-        ),
-        plugins=lambda w: needed_plugins(ANONYMIZERS, config["variants"][w.variant]["method"]),
+        spec=lambda w: as_json(config["variants"][w.variant]),
+        resume_dir="results/.resume/anonymize/{dataset}/{variant}",
+        code=lambda w: digest("anonymize", config["variants"][w.variant]["method"]),
+        plugins=lambda w: needed_plugins("anonymize", config["variants"][w.variant]["method"]),
     shell:
-        "anonbench anonymize --manifest {input.manifest} --detections {input.boxes}"
-        " --sidecars {input.sidecars} --root {input.root:q} --spec {params.spec:q} --output {output.folder}"
-        " --output-manifest {output.manifest} --resume-dir {params.resume} --plugins {params.plugins:q}"
-        " --stamp {output.stamp} --code {params.code} --threads {threads} > {log} 2>&1"
+        call("anonymize")

@@ -3,19 +3,17 @@
 
 rule evaluate_detector:
     input:
-        boxes="results/detections/{dataset}/{detector}.csv",
-        root=lambda w: face_images_folder(w.dataset) if w.dataset in FACE_IMAGES else raw_folder(w.dataset),
+        detections="results/detections/{dataset}/{detector}.csv",
+        truth=lambda w: face_images_folder(w.dataset) if w.dataset in FACE_IMAGES else raw_folder(w.dataset),
     output:
-        metrics="results/detection_metrics/{dataset}/{detector}.json",
+        output="results/detection_metrics/{dataset}/{detector}.json",
         groups="results/detection_metrics/{dataset}/{detector}.groups.csv",
         curve="results/detection_metrics/{dataset}/{detector}.curve.csv",
-        svg="results/detection_metrics/{dataset}/{detector}.svg",
+        figure="results/detection_metrics/{dataset}/{detector}.svg",
         png="results/detection_metrics/{dataset}/{detector}.png",
         stamp="results/stamps/evaluate_detector/{dataset}/{detector}.json",
     log:
         "logs/evaluate_detector/{dataset}/{detector}.log",
-    benchmark:
-        "results/benchmarks/evaluate_detector/{dataset}/{detector}.tsv"
     wildcard_constraints:
         dataset=any_of(WITH_TRUTH) or "none",
     conda:
@@ -30,12 +28,9 @@ rule evaluate_detector:
         ),
         heights=STATISTICS["face_heights_px"],
         confidence=STATISTICS["confidence"],
-        code=lambda w: code_digest("anonbench.stages.detect_eval"),
+        code=lambda w: digest("evaluate_detector"),
     shell:
-        "anonbench detect-eval --detections {input.boxes} --truth {input.root:q} --labels {params.labels:q}"
-        " --heights {params.heights} --confidence {params.confidence} --output {output.metrics}"
-        " --groups {output.groups} --curve {output.curve} --figure {output.svg} --png {output.png}"
-        " --stamp {output.stamp} --code {params.code} > {log} 2>&1"
+        call("evaluate_detector", without=["iou"])
 
 
 rule detection:

@@ -7,13 +7,11 @@ rule train:
         root=lambda w: image_folder(w.dataset, trained_on(w)),
         splits=split_file,
     output:
-        checkpoint="results/models/{dataset}/{model}/{train_variant}/{run}/model.pt",
+        output="results/models/{dataset}/{model}/{train_variant}/{run}/model.pt",
         history="results/models/{dataset}/{model}/{train_variant}/{run}/history.csv",
         stamp="results/stamps/train/{dataset}/{model}/{train_variant}/{run}.json",
     log:
         "logs/train/{dataset}/{model}/{train_variant}/{run}.log",
-    benchmark:
-        "results/benchmarks/train/{dataset}/{model}/{train_variant}/{run}.tsv"
     priority: 10  # long jobs first, so that none is left alone at the end
     conda:
         "../../envs/gpu.yaml"
@@ -25,18 +23,15 @@ rule train:
     params:
         spec=model_spec,
         seed=lambda w: run_labels(w.run)["seed"],
-        split=split_option,
+        split=split_of,
         # Outside the outputs, which Snakemake deletes when a job fails: a killed training goes on from its last epoch.
-        resume="results/.resume/{dataset}/{model}/{train_variant}/{run}",
+        resume_dir="results/.resume/{dataset}/{model}/{train_variant}/{run}",
         device=config["device"],
         gpus=ranks_of,
-        code=lambda w: code_digest("anonbench.stages.train", plugin_module(MODELS, config["models"][w.model]["method"])),
-        plugins=lambda w: needed_plugins(MODELS, config["models"][w.model]["method"]),
+        code=lambda w: digest("train", config["models"][w.model]["method"]),
+        plugins=lambda w: needed_plugins("train", config["models"][w.model]["method"]),
     shell:
-        "anonbench train --manifest {input.manifest} --root {input.root:q} --spec {params.spec:q}"
-        " --seed {params.seed} {params.split} --output {output.checkpoint} --history {output.history}"
-        " --resume-dir {params.resume} --device {params.device} --gpus {params.gpus} --plugins {params.plugins:q}"
-        " --stamp {output.stamp} --code {params.code} --threads {threads} > {log} 2>&1"
+        call("train")
 
 
 rule embed:
@@ -46,12 +41,10 @@ rule embed:
         root=image_root,
         splits=split_file,
     output:
-        features="results/features/{dataset}/{model}/{train_variant}/{run}/{any_variant}.npz",
+        output="results/features/{dataset}/{model}/{train_variant}/{run}/{any_variant}.npz",
         stamp="results/stamps/embed/{dataset}/{model}/{train_variant}/{run}/{any_variant}.json",
     log:
         "logs/embed/{dataset}/{model}/{train_variant}/{run}/{any_variant}.log",
-    benchmark:
-        "results/benchmarks/embed/{dataset}/{model}/{train_variant}/{run}/{any_variant}.tsv"
     conda:
         "../../envs/gpu.yaml"
     threads: NETWORK_THREADS
@@ -60,14 +53,12 @@ rule embed:
         runtime=minutes("embed"),
         gpu=int(ON_GPU),
     params:
-        split=split_option,
+        split=split_of,
         device=config["device"],
-        code=lambda w: code_digest("anonbench.stages.embed", plugin_module(MODELS, config["models"][w.model]["method"])),
-        plugins=lambda w: needed_plugins(MODELS, config["models"][w.model]["method"]),
+        code=lambda w: digest("embed", config["models"][w.model]["method"]),
+        plugins=lambda w: needed_plugins("embed", config["models"][w.model]["method"]),
     shell:
-        "anonbench embed --checkpoint {input.checkpoint} --manifest {input.manifest}"
-        " --root {input.root:q} {params.split} --output {output.features} --device {params.device} --plugins {params.plugins:q}"
-        " --stamp {output.stamp} --code {params.code} --threads {threads} > {log} 2>&1"
+        call("embed", without=["batch_size"])
 
 
 rule evaluate:
@@ -75,14 +66,12 @@ rule evaluate:
         query="results/features/{dataset}/{model}/{train_variant}/{run}/{query_variant}.npz",
         gallery="results/features/{dataset}/{model}/{train_variant}/{run}/{gallery_variant}.npz",
     output:
-        metrics="results/metrics/{dataset}/{model}/{train_variant}/{run}/{query_variant}-vs-{gallery_variant}.json",
+        output="results/metrics/{dataset}/{model}/{train_variant}/{run}/{query_variant}-vs-{gallery_variant}.json",
         queries="results/metrics/{dataset}/{model}/{train_variant}/{run}/{query_variant}-vs-{gallery_variant}.queries.csv",
         cmc="results/metrics/{dataset}/{model}/{train_variant}/{run}/{query_variant}-vs-{gallery_variant}.cmc.csv",
         stamp="results/stamps/evaluate/{dataset}/{model}/{train_variant}/{run}/{query_variant}-vs-{gallery_variant}.json",
     log:
         "logs/evaluate/{dataset}/{model}/{train_variant}/{run}/{query_variant}-vs-{gallery_variant}.log",
-    benchmark:
-        "results/benchmarks/evaluate/{dataset}/{model}/{train_variant}/{run}/{query_variant}-vs-{gallery_variant}.tsv"
     conda:
         "../../envs/gpu.yaml"
     threads: NETWORK_THREADS
@@ -90,7 +79,7 @@ rule evaluate:
         mem_mb=memory_mb("evaluate"),
         runtime=minutes("evaluate"),
     params:
-        spec=lambda w: json.dumps(config["models"][w.model]["evaluation"], sort_keys=True),
+        spec=lambda w: as_json(config["models"][w.model]["evaluation"]),
         labels=lambda w: json.dumps(
             {
                 "dataset": w.dataset,
@@ -102,8 +91,6 @@ rule evaluate:
             }
         ),
         device="cpu",  # seconds even at Market-1501's size: no reason to wait for a GPU, and the same on every machine
-        code=lambda w: code_digest("anonbench.stages.evaluate"),
+        code=lambda w: digest("evaluate"),
     shell:
-        "anonbench evaluate --query {input.query} --gallery {input.gallery} --spec {params.spec:q}"
-        " --labels {params.labels:q} --output {output.metrics} --queries {output.queries} --cmc {output.cmc} --device {params.device}"
-        " --stamp {output.stamp} --code {params.code} --threads {threads} > {log} 2>&1"
+        call("evaluate")

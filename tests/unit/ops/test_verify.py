@@ -345,7 +345,7 @@ print(json.dumps(listed))
 """
 
 
-COMMANDS = {"evaluate_detector": "detect-eval", "train_detector": "train-detector"}  # not named like their rules
+COMMANDS = {"evaluate_detector": "evaluate-detector", "train_detector": "train-detector"}  # not named like their rules
 
 
 def test_stamps_name_what_the_workflow_says_of_every_job(monkeypatch: pytest.MonkeyPatch) -> None:

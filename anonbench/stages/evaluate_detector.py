@@ -11,17 +11,17 @@ from typing import Any
 
 import numpy as np
 
+from anonbench.core.command import Input, Output, Spec, command
 from anonbench.core.errors import ConfigError, DataError
 from anonbench.core.files import write_text
 from anonbench.data.records import Detection
 from anonbench.data.tables import read_detections, write_csv
 from anonbench.report.style import write_figure
-from anonbench.statistics.proportion import CONFIDENCE, Proportion
+from anonbench.statistics.proportion import Proportion
 from anonbench.tasks.detection.figure import draw_detection
 from anonbench.tasks.detection.groups import ALL, Group, missing_from, recall_groups
 from anonbench.tasks.detection.truth import FILE, TrueFace, read_face_truth
 from anonbench.tasks.detection.wider import (
-    IOU,
     Curve,
     Faces,
     Floats,
@@ -34,7 +34,6 @@ from anonbench.tasks.detection.wider import (
 )
 from anonbench.tasks.detection.wider_files import read_wider_detections, read_wider_truth
 
-HEIGHTS_PX = (8.0, 12.0, 16.0, 24.0)
 OTHER_IOUS = (0.3, 0.5, 0.7)
 GROUP_COLUMNS = (
     "dataset", "detector", "setting", "kind", "group", "faces", "found", "recall", "wilson_low", "wilson_high",
@@ -80,33 +79,44 @@ class Evaluation:
         return self.limits[0] if any(len(m.scores) for m in self.marks.values()) else None
 
 
-def detect_eval(
-    detections: Path,
-    truth: Path,
-    output: Path,
-    groups: Path,
-    curve: Path,
-    labels: Mapping[str, str],
-    heights_px: Sequence[float] = HEIGHTS_PX,
-    iou: float = IOU,
-    confidence: float = CONFIDENCE,
-    figure: Path | None = None,
-    png: Path | None = None,
+@command("evaluate")
+def evaluate_detector(
+    detections: Input,
+    truth: Input,
+    output: Output,
+    groups: Output,
+    curve: Output,
+    labels: Spec,
+    heights: Sequence[float] = (8.0, 12.0, 16.0, 24.0),
+    iou: float = 0.5,
+    confidence: float = 0.95,
+    figure: Output | None = None,
+    png: Output | None = None,
+    threads: int = 1,
 ) -> None:
-    """Write metrics (JSON), recall by group (CSV), the precision-recall curve (CSV) and, where asked, a figure.
+    """Compare a detector's boxes with the truth: precision, recall, average precision, recall by group of faces.
 
-    detections: the CSV of `anonbench detect`, or a folder of WIDER FACE's text files. Boxes of score 0 stand for faces
-    that were not found and do not count. truth: a CSV of faces (`read_face_truth`), a dataset folder that holds one as
-    ground_truth/annotations.csv, or a folder with WIDER FACE's ground truth, for which its own protocol is followed.
-    labels: {dataset, detector, data}; data: what the images are, in words. heights_px: bounds of the classes of height.
+    detections: boxes (CSV of `detect`), or a folder of WIDER FACE's text files. Boxes that stand for faces that were
+        not found do not count.
+    truth: a CSV of faces, a dataset folder that holds one as ground_truth/annotations.csv, or a folder with WIDER
+        FACE's ground truth, for which its protocol is followed.
+    output: metrics, 0..1 (JSON).
+    groups: recall by group of faces (CSV).
+    curve: precision and recall by score (CSV).
+    labels: {dataset, detector, data}; data: what the images are, in words.
+    heights: bounds of the classes of face height, pixels.
+    iou: least overlap of a found face, 0..1.
+    confidence: of the intervals, 0..1.
+    figure: where to draw both (SVG); with --png.
+    png: the same picture as PNG.
     """
     if not 0 < iou <= 1:
         raise ConfigError(f"iou is {iou}; expected more than 0 and at most 1.")
     file = truth / FILE if truth.is_dir() else truth
     if file.is_file():
-        protocol, settings = ANNOTATED, {ALL: _on_annotations(detections, file, heights_px, iou)}
+        protocol, settings = ANNOTATED, {ALL: _on_annotations(detections, file, heights, iou)}
     elif truth.is_dir():
-        protocol, settings = WIDER, _on_wider(detections, truth, heights_px, iou)
+        protocol, settings = WIDER, _on_wider(detections, truth, heights, iou)
     else:
         raise DataError(f"{truth}: there is no such file or folder. Expected ground truth: see docs/detection.md.")
     found = {name: _summary(evaluation, confidence) for name, evaluation in settings.items()}
@@ -127,7 +137,7 @@ def detect_eval(
     for name, e in settings.items():
         recall, precision = found[name]["recall"], found[name]["precision"]
         print(
-            f"detect-eval: {name}: {e.curve.faces} faces in {e.images} images: "
+            f"evaluate-detector: {name}: {e.curve.faces} faces in {e.images} images: "
             f"AP {_percent(e.curve.average_precision)}, recall {_spoken(recall)}, precision {_spoken(precision)}"
         )
 

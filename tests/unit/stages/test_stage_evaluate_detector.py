@@ -1,4 +1,4 @@
-"""The stages detect-eval and detection: files in, metrics, groups, curve, figure and table out."""
+"""The stages evaluate-detector and detection: files in, metrics, groups, curve, figure and table out."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from anonbench.data.records import Detection
 from anonbench.data.tables import write_detections
 from anonbench.ops.journal import Attempt
 from anonbench.ops.provenance import write_stamp
-from anonbench.stages.detect_eval import detect_eval
 from anonbench.stages.detection import detection
+from anonbench.stages.evaluate_detector import detect_eval
 
 LABELS = {"dataset": "made-up", "detector": "finder", "data": "drawn by hand"}
 TRUTH = """path,view,x0,y0,x1,y1,face_fraction,skin_tone,face_occluded
@@ -84,7 +84,10 @@ def test_by_hand(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert found["recall"]["clopper_pearson"] == pytest.approx(interval, abs=1e-6)
     # best scores first: hit, hit, mistake, mistake, hit, mistake; precision 1, 1 at recall 1/4, 2/4; 3/5 at 3/4
     assert found["average_precision"] == pytest.approx(0.5 + 0.25 * 3 / 5, abs=1e-6)
-    assert "detect-eval: all: 4 faces in 4 images: AP 65.0 %, recall 75.0 % (27.7 to 95.9)" in capsys.readouterr().out
+    assert (
+        "evaluate-detector: all: 4 faces in 4 images: AP 65.0 %, recall 75.0 % (27.7 to 95.9)"
+        in capsys.readouterr().out
+    )
 
 
 def test_groups_and_curve(folder: Path) -> None:
@@ -168,7 +171,7 @@ def test_wider_face_by_its_own_protocol(tmp_path: Path, run_command: Callable[..
         (tmp_path / "pred/0--A").mkdir(parents=True, exist_ok=True)
         (tmp_path / f"pred/0--A/{name}.txt").write_text("\n".join([name, "2", *lines]) + "\n")
     outcome = run_command(
-        "detect-eval", "--detections", tmp_path / "pred", "--truth", tmp_path / "gt", "--labels", json.dumps(LABELS),
+        "evaluate-detector", "--detections", tmp_path / "pred", "--truth", tmp_path / "gt", "--labels", json.dumps(LABELS),
         "--output", tmp_path / "m.json", "--groups", tmp_path / "g.csv", "--curve", tmp_path / "c.csv", "--stamp",
         tmp_path / "s.json",
     )  # fmt: skip

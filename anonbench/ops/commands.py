@@ -1,0 +1,260 @@
+"""The commands that are no rule of the workflow: `anonbench status`, `verify`, `explain` and the rest.
+
+Each function is a command; its signature and docstring are its options (core/command.py). What they call is imported
+inside, so that `anonbench list` does not wait for Snakemake or torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from anonbench.core.command import Argument, ArgumentPath, Count, Spec, command
+
+# --- data ---
+
+
+@command("data")
+def add_data(
+    format: Argument,
+    folder: ArgumentPath,
+    spec: Spec = None,
+    name: str | None = None,
+    copy: bool = False,
+    cache: bool = False,
+    plugins: Sequence[str] = (),
+) -> None:
+    """Link a dataset to data/raw and record its hash, counts and licence for DVC.
+
+    format: of the dataset, such as market1501 (`anonbench list datasets`).
+    folder: where the dataset is; only read.
+    spec: options of the format.
+    name: of the dataset below data/raw; the format's when left out.
+    copy: copy the files instead of linking the folder.
+    cache: with --copy, store the images in DVC's cache too.
+    """
+    from anonbench.ops import add_data as module
+
+    module.add_data(format, folder, spec or {}, name, copy=copy, cache=cache, plugins=list(plugins))
+
+
+# --- detect ---
+
+
+@command("detect")
+def audit(
+    dataset: Argument,
+    detector: str | None = None,
+    configfile: Sequence[Path] = (),
+    manifest: Path | None = None,
+    root: Path | None = None,
+    detections: Path | None = None,
+    rendered: bool = False,
+    sample: Count = 200,
+    seed: int = 0,
+    review: Count = 72,
+    second: Sequence[Path] = (),
+    output: Path | None = None,
+    filled: Path | None = None,
+    confidence: float = 0.95,
+) -> None:
+    """Find out what a detector missed, by a random sample that you look at.
+
+    dataset: of the configuration; with --manifest any name.
+    detector: of the configuration; the only one with detections when left out.
+    configfile: overlays over config/default.yaml; those of the last run when left out.
+    manifest: instead of the configuration's; with --root and --detections.
+    root: folder of the images that the manifest names.
+    detections: boxes (CSV of `detect`).
+    rendered: with --manifest, nobody real is shown.
+    sample: images to look at.
+    seed: of the sample, >= 0.
+    review: pictures on the sheets of suspects.
+    second: boxes of other detectors, or at a lower threshold.
+    output: folder; results/audit/DATASET/DETECTOR when left out.
+    filled: the annotations with your verdicts; reports instead of drawing.
+    confidence: of the intervals, 0..1.
+    """
+    from anonbench.ops import audit as module
+
+    chosen = (dataset, detector, configfile, manifest, root, detections, rendered)
+    if filled:
+        audited, folder = module.choose_filled(*chosen, output, filled)
+        module.report_audit(audited, folder, filled, confidence)
+    else:
+        audited = module.choose(*chosen)
+        module.draw_audit(audited, output or module.default_folder(audited), sample, seed, review, second)
+
+
+# --- help for users ---
+
+
+@command("help")
+def list_(kind: Argument, plugins: Sequence[str] = ()) -> None:
+    """List the known plug-ins of a kind.
+
+    kind: anonymizers, datasets, detectors or models.
+    """
+    from anonbench.ops.plugins import registry_of
+
+    print("\n".join(registry_of(kind).names()))
+
+
+@command("help")
+def check(
+    kind: Argument, name: Argument, spec: Spec = None, plugins: Sequence[str] = (), root: Path | None = None
+) -> None:
+    """Check a plug-in against the contract of its kind.
+
+    kind: anonymizer, dataset, detector or model.
+    name: of the plug-in.
+    spec: its parameters.
+    root: folder of a dataset, for datasets, and for detectors to be tried on.
+    """
+    from anonbench.ops import check as module
+
+    module.check(kind, name, spec or {}, list(plugins), root)
+
+
+@command("help")
+def check_config(files: Sequence[ArgumentPath]) -> None:
+    """Check config files, each over the one before.
+
+    files: YAML files, config/default.yaml first.
+    """
+    from anonbench import config
+
+    config.check_config(config.merge(map(config.read_layer, files)), " + ".join(map(str, files)))
+    print("config: every key and every name is known")
+
+
+@command("help")
+def explain(
+    table: Argument,
+    row: str,
+    column: str,
+    query: str | None = None,
+    configfile: Sequence[Path] = (),
+    json: bool = False,
+) -> None:
+    """Say where a table cell comes from, and what rebuilds it.
+
+    table: such as table3.
+    row: the row's model or anonymizer.
+    column: such as map_anon_anon.
+    query: path of a query image; what it scored there.
+    configfile: overlays over config/default.yaml; those of the last run when left out.
+    json: print JSON.
+    """
+    from anonbench.ops import explain as module
+
+    found = module.explain(table, row, column, configfile, query)
+    print(module.as_json(found) if json else module.as_text(found))
+
+
+@command("help")
+def verify(
+    targets: Sequence[Argument] = (),
+    allow_missing: bool = False,
+    configfile: Sequence[Path] = (),
+    json: bool = False,
+) -> int:
+    """Compare every artifact with its stamp and the tree; status 1 when one differs.
+
+    targets: files to verify with all they are made from; everything when left out.
+    allow_missing: what is not there does not count against the rest.
+    configfile: overlays over config/default.yaml; those of the last run when left out.
+    json: print JSON.
+    """
+    from anonbench.ops import verify as module
+    from anonbench.ops.dag import workflow_jobs
+
+    root = Path.cwd()
+    jobs = workflow_jobs(configfile, targets, root)
+    findings = module.Verifier(jobs, root).findings()
+    findings += [] if targets else module.foreign_files(jobs, root)  # of a part, most of the rest is no surprise
+    absent = module.absent_data(jobs, root)
+    print(module.as_json(findings, absent) if json else module.as_text(findings, absent))
+    return int(module.failed(findings, allow_missing))
+
+
+@command("help")
+def status(targets: Sequence[Argument] = (), configfile: Sequence[Path] = (), json: bool = False) -> int:
+    """Show what is done, running, failed and left; status 1 when a job failed or was killed.
+
+    targets: as for snakemake; those of the last run when left out.
+    configfile: overlays over config/default.yaml; those of the last run when left out.
+    json: print JSON.
+    """
+    from anonbench.ops.status.report import as_json, as_text, read_status
+
+    found = read_status(configfile, targets, Path.cwd())
+    print(as_json(found) if json else as_text(found))
+    return int(found.failed)
+
+
+@command("help")
+def recover(cancel: bool = False, gone: bool = False, configfile: Sequence[Path] = ()) -> None:
+    """Make the folder ready again after Snakemake was killed (SIGKILL, a lost node).
+
+    For a folder whose Snakemake was killed outright: SIGKILL, a login node that went down, a machine that lost power.
+    (After Ctrl-C or SIGTERM nothing is needed.) It waits for the jobs that are left queued or running, in SLURM and on
+    this machine. It removes Snakemake's lock. It marks jobs complete whose stamps prove that their files are whole. It
+    removes nothing else, and refuses while Snakemake is running in this folder.
+
+    cancel: end those jobs instead of waiting; a training resumes later.
+    gone: a Snakemake that ran on another machine is no more, I looked.
+    configfile: overlays of the killed run; as it recorded them when left out.
+    """
+    from anonbench.ops import recover as module
+
+    found = module.recover(Path.cwd(), configfile, cancel, gone)
+    print(module.as_text(found, Path.cwd()))
+
+
+# --- DVC ---
+
+
+@command("dvc")
+def dvc_cells(configfile: Sequence[Path] = ()) -> None:
+    """Write dvc.yaml for a configuration, from Snakemake's graph.
+
+    configfile: overlays over config/default.yaml; those of the last call when left out.
+    """
+    from anonbench.ops.dvc.cells import configfiles_in_force, write_pipeline
+
+    jobs = write_pipeline(configfile, Path.cwd())
+    print(f"dvc.yaml: {len(jobs)} stages for {' + '.join(['config/default.yaml', *configfiles_in_force(Path.cwd())])}")
+
+
+@command("dvc")
+def dvc_settings() -> None:
+    """Write the settings of every cell (DVC's stage `plan`)."""
+    from anonbench.ops.dvc.cells import write_settings
+
+    write_settings(Path.cwd())
+
+
+@command("dvc")
+def record(targets: Sequence[Argument] = (), configfile: Sequence[Path] = ()) -> None:
+    """After a Snakemake run: enter its artifacts into dvc.lock and DVC's cache.
+
+    targets: as for snakemake; everything when left out.
+    configfile: overlays over config/default.yaml; those of the last run when left out.
+    """
+    from anonbench.ops.dvc.record import record as record_run
+
+    done = record_run(Path.cwd(), configfile, targets)
+    print(f"dvc.lock: {len(done.stages)} stages recorded; {len(done.left_out)} files are not there or not up to date")
+    print("".join(f"  left out: {path}\n" for path in done.left_out[:10]), end="")
+
+
+@command("dvc")
+def adopt() -> None:
+    """After dvc pull or checkout: let Snakemake take what is unchanged as done."""
+    from anonbench.ops.dvc.adopt import adopt as adopt_files
+
+    found = adopt_files(Path.cwd())
+    print(f"{len(found.current)} stages are as dvc.lock says: done for Snakemake too")
+    for what, names in (("stale, to be made again", found.stale), ("not here", found.absent)):
+        print(f"{len(names)} {what}" + "".join(f"\n  {name}" for name in names[:10]))
