@@ -189,18 +189,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[0] == "--version":
         print(f"anonbench {__version__}")
         return 0
-    name = words[0].replace("-", "_")
     try:
-        declared = declaration(name)
+        command = Command.from_words(words)
     except LookupError as error:
         print(f"anonbench: {error}", file=sys.stderr)
         return 2
-    options = _build_parser(name, declared).parse_args(words[1:])
-    return _Command(name, declared, options).run()
+    return command.run()
 
 
-class _Command:
-    """One command with its options."""
+class Command:
+    """One command with the values of its options."""
 
     def __init__(self, name: str, declared: Declaration, options: argparse.Namespace) -> None:
         self.name, self.declared = name, declared
@@ -210,6 +208,16 @@ class _Command:
         extra = [] if self.declared.option("plugins") else getattr(options, "plugins", [])
         self.plugins: Sequence[str] = self.values.get("plugins") or extra
         self.started = time.monotonic()
+
+    @classmethod
+    def from_words(cls, words: Sequence[str]) -> Command:
+        """Read a command line: the name of a command, then its options.
+
+        Raises `LookupError` for an unknown command. Options that cannot be used end the process with status 2.
+        """
+        name = words[0].replace("-", "_")
+        declared = declaration(name)
+        return cls(name, declared, _build_parser(name, declared).parse_args(words[1:]))
 
     @property
     def threads(self) -> int:

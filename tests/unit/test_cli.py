@@ -19,12 +19,13 @@ import pytest
 import torch
 from dataset_writers import write_folder, write_image, write_market1501
 
-from anonbench import __version__, cli
+from anonbench import __version__
 from anonbench.anonymizers import ANONYMIZERS
 from anonbench.data.records import Detection, IndexedImage
 from anonbench.data.tables import read_manifest, write_detections, write_manifest
 from anonbench.datasets import DATASETS
 from anonbench.detectors import DETECTORS
+from anonbench.stages import ttest as ttest_stage
 from anonbench.tasks.reid.models import MODELS
 
 Run = Callable[..., Any]
@@ -206,11 +207,17 @@ def test_a_feature_file_that_was_cut_off(run_command: Run, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["index", "--root", "x", "--spec", "{broken"], "argument --spec: invalid loads value: '{broken'"),
-        (["list", "everything"], "invalid choice: 'everything'"),
+        (
+            ["index", "--root", "x", "--spec", "{broken"],
+            "argument --spec: '{broken' is neither JSON nor a file",
+        ),
+        (["index", "--rot", "x"], "unknown option '--rot': did you mean '--root'?"),
+        (["idnex"], "unknown command 'idnex': did you mean 'index'?"),
+        (["detect", "--device", "gpu"], "invalid choice: 'gpu': Known: auto, cpu, cuda"),
+        (["list", "everything"], "unknown kind 'everything': Known: anonymizers, datasets, detectors, models"),
         (["ttest", "--tables", "a.csv", "--output", "b.csv", "--threads", "0"], "'0' is not a whole number from 1 on"),
         (["ttest", "--tables", "a.csv", "--output", "b.csv", "--threads", "two"], "'two' is not a whole number from 1"),
-        ([], "the following arguments are required: COMMAND"),
+        ([], "usage: anonbench COMMAND [OPTIONS]"),
     ],
 )
 def test_wrong_arguments(arguments: list[str], message: str, run_command: Run) -> None:
@@ -220,10 +227,10 @@ def test_wrong_arguments(arguments: list[str], message: str, run_command: Run) -
 
 
 def test_a_bug_keeps_its_traceback(run_command: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def bug(_: object) -> None:
+    def bug(**_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(cli, "_ttest", bug)
+    monkeypatch.setattr(ttest_stage, "ttest", bug)
     with pytest.raises(ZeroDivisionError):
         run_command("ttest", "--tables", tmp_path / "a.csv", "--output", tmp_path / "b.csv")
 
@@ -234,13 +241,13 @@ def test_a_cancelled_job_cleans_up(
 ) -> None:
     from anonbench.core.files import atomic_folder
 
-    def work(_: object) -> None:
+    def work(**_: object) -> None:
         with atomic_folder(tmp_path / "out") as folder:
             (folder / "half").touch()
             os.kill(os.getpid(), number)
             time.sleep(5)
 
-    monkeypatch.setattr(cli, "_ttest", work)
+    monkeypatch.setattr(ttest_stage, "ttest", work)
     outcome = run_command(
         "ttest", "--tables", tmp_path / "a.csv", "--output", tmp_path / "b.csv", "--stamp", tmp_path / "s"
     )

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from anonbench.cli import _parser
+from anonbench.cli import Command
+from anonbench.core.command import footprint
 from anonbench.core.errors import DataError
 from anonbench.core.hashing import content_sha256, file_sha256, folder_sha256
 from anonbench.ops import provenance
-from anonbench.ops.provenance import code_digest, footprint, read_stamp, write_stamp
+from anonbench.ops.provenance import code_digest, read_stamp, write_stamp
 
 Write = Callable[[str, str], None]
 FILES = {
@@ -266,8 +267,8 @@ def test_hidden_files_empty_folders_and_times_do_not_count(tmp_path: Path) -> No
 
 
 def footprint_of(*words: str) -> tuple[list[str], list[str], dict[str, object]]:
-    options = _parser().parse_args(words)
-    found = footprint(options.stage, vars(options))
+    command = Command.from_words(words)
+    found = footprint(command.declared, command.values)
     return list(map(str, found.inputs)), list(map(str, found.outputs)), dict(found.settings)
 
 
@@ -278,13 +279,13 @@ def test_files_that_lie_beside_those_that_are_named() -> None:
     )  # fmt: skip
     assert inputs == ["m/a.json", "m/b.json", "p.csv"]
     assert {"t/t1.csv", "t/t1.md", "t/t1.tex", "t/t1.runs.csv", "t/t1.compare.csv"} <= set(outputs)
-    assert settings == {"spec": {"rows": "models"}, "label": "mine", "name": "t1", "plugins": []}
+    assert settings == {"spec": {"rows": "models"}, "label": "mine", "name": "t1"}
 
     inputs, outputs, settings = footprint_of(
         "cells", "--metrics", "m/a.json", "--margin", "1", "--resamples", "50", "--output", "c.csv"
     )
     assert (inputs, outputs) == (["m/a.json", "m/a.queries.csv"], ["c.csv"])
-    assert settings == {"margin": 1.0, "alpha": 0.05, "resamples": 50, "plugins": []}
+    assert settings == {"margin": 1.0, "alpha": 0.05, "resamples": 50}
 
 
 def test_what_one_command_writes_another_reads() -> None:
@@ -299,25 +300,3 @@ def test_what_one_command_writes_another_reads() -> None:
     )  # fmt: skip
     assert (inputs, outputs) == (["m.csv", "raw", "splits.csv"], ["m.pt", "h.csv"])
     assert settings == {"spec": {}, "seed": 3, "split": 1, "device": "auto", "plugins": []}
-
-
-def test_files_that_are_named_within_the_spec() -> None:
-    spec = [{"dataset": "d", "variant": "blur", "detections": "boxes.csv"}]
-    inputs, *_ = footprint_of(
-        "faces", "--metrics", "a.json", "--spec", json.dumps(spec), "--bins", "8", "--output", "f"
-    )
-    assert inputs == ["a.json", "boxes.csv", "a.queries.csv"]
-    settings = [{"setting": "x", "features": f"{n}.npz", "queries": f"{n}.csv", "root": "raw"} for n in "ab"]
-    inputs, outputs, _ = footprint_of(
-        "figure_ranked",
-        "--spec",
-        json.dumps({"settings": settings}),
-        "--label",
-        "l",
-        "--output",
-        "r.svg",
-        "--png",
-        "r.png",
-    )
-    assert inputs == ["a.npz", "a.csv", "raw", "b.npz", "b.csv"]
-    assert outputs == ["r.svg", "r.png"]

@@ -22,7 +22,7 @@ from anonbench.data.tables import write_detections
 from anonbench.ops.journal import Attempt
 from anonbench.ops.provenance import write_stamp
 from anonbench.stages.detection import detection
-from anonbench.stages.evaluate_detector import detect_eval
+from anonbench.stages.evaluate_detector import evaluate_detector
 
 LABELS = {"dataset": "made-up", "detector": "finder", "data": "drawn by hand"}
 TRUTH = """path,view,x0,y0,x1,y1,face_fraction,skin_tone,face_occluded
@@ -53,8 +53,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def run(folder: Path, truth: str = "data", **options: Any) -> dict[str, Any]:
-    detect_eval(folder / "boxes.csv", folder / truth, folder / "m.json", folder / "g.csv", folder / "c.csv", LABELS,
-                **options)  # fmt: skip
+    evaluate_detector(folder / "boxes.csv", folder / truth, folder / "m.json", folder / "g.csv", folder / "c.csv",
+                LABELS, **options)  # fmt: skip
     found: dict[str, Any] = json.loads((folder / "m.json").read_text())
     return found
 
@@ -171,7 +171,8 @@ def test_wider_face_by_its_own_protocol(tmp_path: Path, run_command: Callable[..
         (tmp_path / "pred/0--A").mkdir(parents=True, exist_ok=True)
         (tmp_path / f"pred/0--A/{name}.txt").write_text("\n".join([name, "2", *lines]) + "\n")
     outcome = run_command(
-        "evaluate-detector", "--detections", tmp_path / "pred", "--truth", tmp_path / "gt", "--labels", json.dumps(LABELS),
+        "evaluate-detector", "--detections", tmp_path / "pred", "--truth", tmp_path / "gt",
+        "--labels", json.dumps(LABELS),
         "--output", tmp_path / "m.json", "--groups", tmp_path / "g.csv", "--curve", tmp_path / "c.csv", "--stamp",
         tmp_path / "s.json",
     )  # fmt: skip
@@ -191,7 +192,9 @@ def test_our_own_detections_of_wider_name_files_below_its_folder(tmp_path: Path)
     (tmp_path / "wider_face_split").mkdir()
     (tmp_path / "wider_face_split/wider_face_val_bbx_gt.txt").write_text("0--A/a.jpg\n1\n0 0 8 8 0 0 0 0 0 0\n")
     write_detections(tmp_path / "boxes.csv", {"WIDER_val/images/0--A/a.jpg": [Detection(0, 0, 8, 8, 0.9)]})
-    detect_eval(tmp_path / "boxes.csv", tmp_path, tmp_path / "m.json", tmp_path / "g.csv", tmp_path / "c.csv", LABELS)
+    evaluate_detector(
+        tmp_path / "boxes.csv", tmp_path, tmp_path / "m.json", tmp_path / "g.csv", tmp_path / "c.csv", LABELS
+    )
     assert json.loads((tmp_path / "m.json").read_text())["settings"]["all"]["recall"]["value"] == 1
 
 
