@@ -150,7 +150,7 @@ def _check_recipe(name: str, entry: Mapping[str, Any]) -> None:
 
 def _check_gpus(recipe: Mapping[str, Any], gpus: int) -> None:
     from anonbench.tasks.reid.recipe import Recipe
-    from anonbench.training.engine import check_ranks
+    from anonbench.tasks.reid.training import check_ranks
 
     check_ranks(Recipe.from_config(recipe), gpus)
 

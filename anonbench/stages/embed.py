@@ -15,9 +15,9 @@ from anonbench.core.files import atomic_file
 from anonbench.core.progress import ProgressBar
 from anonbench.data.tables import read_manifest
 from anonbench.tasks.reid.augmentation import normalize
+from anonbench.tasks.reid.checkpoint import load_network
 from anonbench.tasks.reid.models._network import ReidNetwork, create_model, read_input_size
 from anonbench.tasks.reid.recipe import Recipe
-from anonbench.training.checkpoint import load_network
 from anonbench.training.device import autocast, place, reproducible, select_device
 from anonbench.training.loading import images_that_fit, load_images
 

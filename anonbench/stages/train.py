@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import logging
@@ -19,19 +18,19 @@ from anonbench.core.errors import ConfigError, DataError
 from anonbench.core.registry import load_plugins
 from anonbench.data.records import JUNK_PID, IndexedImage
 from anonbench.data.seeding import derive_seed
-from anonbench.data.tables import read_manifest, write_csv
+from anonbench.data.tables import read_manifest
+from anonbench.tasks.reid.checkpoint import save_network
 from anonbench.tasks.reid.models._network import create_model, read_input_size
 from anonbench.tasks.reid.recipe import Recipe
-from anonbench.training.checkpoint import Resume, save_network
+from anonbench.tasks.reid.training import ReidTask, check_ranks, train_network
+from anonbench.training.checkpoint import Resume
 from anonbench.training.device import select_device
 from anonbench.training.distributed import ALONE, Ranks, joined
-from anonbench.training.engine import check_ranks, train_network
 from anonbench.training.launch import launch
 from anonbench.training.loading import load_images
-from anonbench.training.progress import EpochSummary
+from anonbench.training.progress import EpochSummary, write_history
 
 logger = logging.getLogger(__name__)
-HISTORY_COLUMNS = tuple(f.name for f in dataclasses.fields(EpochSummary))
 
 
 @command("train", gpu=True, plugin="anonbench.tasks.reid.models:MODELS")
@@ -135,7 +134,7 @@ def _train(task: _Task, device: torch.device, threads: int, ranks: Ranks = ALONE
         rows = train_network(network, pixels, labels, recipe, task.seed, device, resume, ranks)
     if ranks.main:
         save_network(task.checkpoint, network, task.model, num_identities)
-        write_csv(task.history, HISTORY_COLUMNS, (dataclasses.astuple(row) for row in rows))
+        write_history(task.history, ReidTask.values, rows)
         resume.remove()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -12,15 +11,14 @@ from typing import Any
 import torch
 
 import anonbench.detectors._tinyfaces
+import anonbench.training
 from anonbench.core.command import Input, Output, Spec, command
-from anonbench.data.tables import write_csv
 from anonbench.detectors._tinyfaces.face_images import FaceImage, read_face_csv, read_wider_face
-from anonbench.detectors._tinyfaces.train import TrainingEpoch, TrainingRecipe, train_tinyfaces
+from anonbench.detectors._tinyfaces.train import TinyFacesTask, TrainingRecipe, train_tinyfaces
 from anonbench.detectors._tinyfaces.weights import save_network
 from anonbench.training.checkpoint import Resume
 from anonbench.training.device import select_device
-
-HISTORY_COLUMNS = tuple(f.name for f in dataclasses.fields(TrainingEpoch))
+from anonbench.training.progress import write_history
 
 
 @command("train", gpu=True)
@@ -53,7 +51,7 @@ def train_detector(
     resume = Resume(resume_dir, _key(spec, seed, images))
     network, rows = train_tinyfaces(images, recipe, seed, where, resume, workers)
     save_network(output, network)
-    write_csv(history, HISTORY_COLUMNS, (dataclasses.astuple(row) for row in rows))
+    write_history(history, TinyFacesTask.values, rows)
     resume.remove()
 
 
@@ -62,7 +60,8 @@ def _key(spec: Mapping[str, Any], seed: int, images: Sequence[FaceImage]) -> str
     data = [
         (image.path.name, image.path.stat().st_size, image.boxes.tolist(), image.ignore.tolist()) for image in images
     ]
-    folders = [Path(path) for path in anonbench.detectors._tinyfaces.__path__]
+    packages = (anonbench.detectors._tinyfaces, anonbench.training)
+    folders = [Path(path) for package in packages for path in package.__path__]
     code = [path.read_text(encoding="utf-8") for folder in folders for path in sorted(folder.glob("*.py"))]
     text = json.dumps([dict(spec), seed, data, code, torch.__version__], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

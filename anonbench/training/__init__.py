@@ -1,1 +1,1 @@
-"""One training engine for every model: data in memory, augmentation on the device, resume after a kill."""
+"""One training loop for every task: data in memory or loaded ahead, several networks, resume after a kill, ranks."""

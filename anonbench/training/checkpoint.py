@@ -6,29 +6,29 @@ import logging
 import shutil
 import time
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+from torch import nn
 
 from anonbench.core.errors import TrainingError
 from anonbench.core.files import atomic_file
-from anonbench.tasks.reid.models._network import ReidNetwork, create_model
 
 logger = logging.getLogger(__name__)
 FORMAT = 1  # of network files; raise it when their keys change
+Network = TypeVar("Network", bound=nn.Module)
 
 
-def save_network(path: Path, network: ReidNetwork, entry: Mapping[str, Any], num_identities: int) -> None:
-    """Write a network's weights with what rebuilds it: its config entry and the number of training identities."""
+def save_network(path: Path, network: nn.Module, description: Mapping[str, Any]) -> None:
+    """Write a network's weights with a description: whatever rebuilds it, of texts, numbers, lists and mappings."""
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    content = {"format": FORMAT, "model": dict(entry), "num_identities": num_identities, "weights": weights}
-    _write(path, content)
+    write(path, {"format": FORMAT, **description, "weights": weights})
 
 
-def _write(path: Path, content: Mapping[str, Any]) -> None:
+def write(path: Path, content: Mapping[str, Any]) -> None:
     """Write a file atomically; raises `DataError` when the disk is full."""
     # Through a stream: given a path, torch writes that (temporary) name into the file: equal weights, other bytes.
     with atomic_file(path) as temporary, temporary.open("wb") as stream:
@@ -41,7 +41,7 @@ def _write(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def _read(path: Path, device: torch.device) -> dict[str, Any]:
-    """The content of a file by `_write`; raises whatever its parsers meet in a damaged one."""
+    """The content of a file by `write`; raises whatever its parsers meet in a damaged one."""
     with zipfile.ZipFile(path) as archive:
         damaged = archive.testzip()  # torch does not compare the checksums: one wrong bit would become a wrong weight
     if damaged:
@@ -50,8 +50,13 @@ def _read(path: Path, device: torch.device) -> dict[str, Any]:
     return content
 
 
-def load_network(path: Path) -> tuple[ReidNetwork, dict[str, Any]]:
-    """The network of a file by `save_network`, on the CPU in eval mode, and its model's config entry.
+def load_network(
+    path: Path, build: Callable[[Mapping[str, Any]], Network], stage: str = "train"
+) -> tuple[Network, dict[str, Any]]:
+    """The network of a file by `save_network`, on the CPU in eval mode, and its description.
+
+    build: makes the network that a description tells of; its weights are replaced at once.
+    stage: the command that writes such files, for messages.
 
     Raises `TrainingError` when the file is missing, damaged, or of another architecture than the code now builds.
     """
@@ -59,19 +64,18 @@ def load_network(path: Path) -> tuple[ReidNetwork, dict[str, Any]]:
         content = _read(path, torch.device("cpu"))
         if content["format"] != FORMAT:
             raise ValueError(f"format {content['format']}, expected {FORMAT}")
-        entry: dict[str, Any] = content["model"]
-        with torch.random.fork_rng(devices=[]):  # building draws weights that are replaced at once
-            network = create_model(entry).build(content["num_identities"], pretrained=False)
-        network.load_state_dict(content["weights"])
+        with torch.random.fork_rng(devices=[]):  # building draws weights
+            network = build(content)
+        network.load_state_dict(content.pop("weights"))
     except FileNotFoundError as error:
-        raise TrainingError(f"{path}: there is no such checkpoint. Run the stage `train` that writes it.") from error
+        raise TrainingError(f"{path}: there is no such checkpoint. Run the stage `{stage}` that writes it.") from error
     except Exception as error:
         # torch.load raises whatever its parsers meet in a damaged file
         raise TrainingError(
             f"{path}: not a checkpoint that this version can load ({type(error).__name__}: {error}). "
             f"Remove the file and train again: `snakemake` with its path as target."
         ) from error
-    return network.eval(), entry
+    return network.eval(), content
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,7 @@ class Resume:
     def save(self, state: Mapping[str, Any]) -> float:
         """Write the state; returns the seconds it took."""
         started = time.perf_counter()
-        _write(self.file, {"key": self.key, **state})
+        write(self.file, {"key": self.key, **state})
         return time.perf_counter() - started
 
     def remove(self) -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import math
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +21,6 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
-
-from anonbench.tasks.reid.models._network import ReidNetwork, TrainingOutput
 
 CPU = torch.device("cpu")
 # A rank that dies is noticed by its launcher, not by a timeout: this one must outlast the decoding of a large data set.
@@ -93,15 +92,18 @@ def joined(device: str) -> Iterator[Ranks]:
     dist.destroy_process_group()  # not after an error: it would wait for ranks that are no longer there
 
 
-def parallel(network: ReidNetwork, ranks: Ranks, with_features: bool) -> DistributedDataParallel:
+def parallel(
+    network: nn.Module, ranks: Ranks, outputs: Callable[[Any], Any] = lambda output: output
+) -> DistributedDataParallel:
     """Wrap a network whose layers then work for all ranks; called with (slice of the images, size of the batch).
 
-    Batch normalisation layers of `network` are replaced in place; names and parameters stay.
-    with_features: whether the loss looks at the features; without, their gradient is not asked for.
+    It returns what `network` would for the whole batch, in float32: one tensor (B, ...), or tuples, lists and mappings
+    of such tensors. Batch normalisation layers of `network` are replaced in place; names and parameters stay.
+    outputs: what is kept of the network's output, e.g. without the gradient of a part that no loss looks at.
     """
     share_batch_statistics(network, ranks)
     return DistributedDataParallel(
-        _WholeBatch(network, ranks, with_features),
+        _WholeBatch(network, ranks, outputs),
         forward_sync_buffers=False,  # running statistics are equal on all ranks without being sent around
         static_graph=True,  # parameters that the loss does not reach stay as they are, without a search in every step
     )
@@ -110,18 +112,36 @@ def parallel(network: ReidNetwork, ranks: Ranks, with_features: bool) -> Distrib
 class _WholeBatch(nn.Module):
     """A network that is given a slice of a batch and returns the outputs for all of it, in float32."""
 
-    def __init__(self, network: ReidNetwork, ranks: Ranks, with_features: bool) -> None:
+    def __init__(self, network: nn.Module, ranks: Ranks, outputs: Callable[[Any], Any]) -> None:
         super().__init__()
-        self.network, self.ranks, self.with_features = network, ranks, with_features
+        self.network, self.ranks, self.outputs = network, ranks, outputs
 
-    def forward(self, images: Tensor, batch_size: int) -> TrainingOutput:
-        output = self.network(images)
-        assert isinstance(output, TrainingOutput)
-        features = output.features if self.with_features else output.features.detach()
-        parts = [tensor.float() for tensor in (*output.logits, features)]
-        whole = _Gather.apply(torch.cat(parts, dim=1), self.ranks.sizes(batch_size), self.ranks.rank)  # (B, sum)
-        *logits, features = whole.split([part.shape[1] for part in parts], dim=1)
-        return TrainingOutput(tuple(logits), features)
+    def forward(self, images: Tensor, batch_size: int) -> Any:
+        return gather(self.outputs(self.network(images)), self.ranks.sizes(batch_size), self.ranks.rank)
+
+
+def gather(output: Any, sizes: list[int], rank: int) -> Any:
+    """Tensors (b, ...) of each rank to float32 tensors (B, ...) on every rank, with gradients, in one exchange.
+
+    output: a tensor, or tuples, lists and mappings of tensors. sizes: b of each rank.
+    """
+    own: list[Tensor] = []
+    _each(output, own.append)
+    flat = torch.cat([tensor.float().reshape(len(tensor), -1) for tensor in own], dim=1)  # (b, sum)
+    whole = _Gather.apply(flat, sizes, rank)  # (B, sum)
+    columns = iter(whole.split([math.prod(tensor.shape[1:]) for tensor in own], dim=1))
+    return _each(output, lambda tensor: next(columns).reshape(-1, *tensor.shape[1:]))
+
+
+def _each(output: Any, function: Callable[[Tensor], Any]) -> Any:
+    """The same tuples, lists and mappings with each tensor replaced by what a function makes of it, in order."""
+    if isinstance(output, Tensor):
+        return function(output)
+    if isinstance(output, Mapping):
+        return {key: _each(value, function) for key, value in output.items()}
+    assert isinstance(output, (tuple, list)), f"a network returned {type(output).__name__} among its outputs"
+    parts = [_each(value, function) for value in output]
+    return type(output)(*parts) if hasattr(output, "_fields") else type(output)(parts)  # of a named tuple, or not
 
 
 class _Gather(torch.autograd.Function):

@@ -88,7 +88,7 @@ def test_a_manifest_cut_at_a_line_end(anonymize: Callable) -> None:
 @pytest.fixture
 def train(make_indexed: Callable, run_command: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable:
     """Trains into a folder; returns its exit status. The state is saved after every epoch."""
-    monkeypatch.setattr("anonbench.training.engine.SAVE_BYTES_PER_SECOND", 1e18)
+    monkeypatch.setattr("anonbench.training.fit.SAVE_BYTES_PER_SECOND", 1e18)
     data = make_indexed(12)
 
     def run(output: Path, resume: Path) -> int:

@@ -79,7 +79,7 @@ def train(
     make_indexed: Callable, run_command: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[Path, Path], tuple[int, str]]:
     """Trains to `output`/model.pt with a state in another folder, saved after the first epoch."""
-    monkeypatch.setattr("anonbench.training.engine.SAVE_BYTES_PER_SECOND", 1e18)
+    monkeypatch.setattr("anonbench.training.fit.SAVE_BYTES_PER_SECOND", 1e18)
     data = make_indexed(12)
 
     def run(output: Path, resume: Path) -> tuple[int, str]:

@@ -362,7 +362,7 @@ def test_an_edited_anonymizer_re_runs_only_what_stands_on_it(finished: Workplace
 def test_a_comment_and_a_docstring_re_run_nothing(finished: Workplace) -> None:
     with (
         finished.edited("anonbench/anonymizers/zero.py", "\n# black is beautiful\n"),
-        finished.edited("anonbench/training/engine.py", "\n# an afterthought\n"),
+        finished.edited("anonbench/training/fit.py", "\n# an afterthought\n"),
     ):
         assert finished.plan() == set()
 

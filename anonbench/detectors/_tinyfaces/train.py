@@ -1,13 +1,11 @@
-"""Training of TinyFaces: the recipe, the loop, and going on after an interruption."""
+"""Training of TinyFaces: the recipe, and the task that `training.fit` runs."""
 
 from __future__ import annotations
 
-import logging
 import math
 import pickle
-import time
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -18,9 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from anonbench.core import checks as _checks
-from anonbench.core.errors import ConfigError, DataError, MissingDependencyError, TrainingError, nearest
-from anonbench.core.progress import ProgressBar
-from anonbench.data.seeding import derive_seed
+from anonbench.core.errors import ConfigError, DataError, MissingDependencyError, nearest
 from anonbench.detectors._tinyfaces.crops import CropSettings, TrainingCrops
 from anonbench.detectors._tinyfaces.face_images import FaceImages
 from anonbench.detectors._tinyfaces.losses import SamplingSettings, detection_loss, select
@@ -29,9 +25,10 @@ from anonbench.detectors._tinyfaces.targets import TargetSettings
 from anonbench.detectors._tinyfaces.templates import NUM_TEMPLATES
 from anonbench.detectors._tinyfaces.weights import fill
 from anonbench.training.checkpoint import Resume
-from anonbench.training.device import autocast, place, reproducible
+from anonbench.training.device import place
+from anonbench.training.fit import Batches, Step, Task, fit
+from anonbench.training.progress import EpochSummary
 
-logger = logging.getLogger(__name__)
 PRECISIONS = ("auto", "fp32", "bf16")
 # torchvision's IMAGENET1K_V1, with which the authors' (Caffe's) and the port's trainings start as well.
 IMAGENET_FILES = {
@@ -111,24 +108,6 @@ class TrainingRecipe:
         return recipe
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingEpoch:
-    """One row of a training's history.
-
-    epoch: from 1. classification_loss, regression_loss: an image, mean. positives, negatives: templates learnt from,
-    an image. lr: of the last step.
-    """
-
-    epoch: int
-    classification_loss: float
-    regression_loss: float
-    positives: float
-    negatives: float
-    lr: float
-    images_per_second: float
-    seconds: float
-
-
 def train_tinyfaces(
     images: FaceImages,
     recipe: TrainingRecipe,
@@ -136,33 +115,17 @@ def train_tinyfaces(
     device: torch.device,
     resume: Resume | None = None,
     workers: int = 0,
-) -> tuple[TinyFacesNetwork, list[TrainingEpoch]]:
+) -> tuple[TinyFacesNetwork, list[EpochSummary]]:
     """Train a network; returns it in eval mode on `device`, with one row of history an epoch.
 
     workers: processes that read and crop images; 0 = this one. They change nothing in the result.
-    resume: where the state is kept after every epoch. A state of the same key found there is continued, and on a CPU
-        in fp32 the weights come out bit-identical to those of an undisturbed run. The caller removes it in the end.
+    resume: where the state is kept, see `fit`. The caller removes it in the end.
     Raises `DataError` without a face to learn from, `TrainingError` when the loss is no longer finite,
     `MissingDependencyError` when ImageNet weights are asked for and cannot be had.
     """
-    if not any((~image.ignore).any() for image in images):
-        raise DataError(f"none of the {len(images)} training images shows a face that counts. Check the annotations.")
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices), reproducible(recipe.precision, device):
-        training = _Training(images, recipe, seed, device, workers)
-        training.restore(resume)
-        steps = training.steps * recipe.epochs
-        with ProgressBar(steps, "train_detector", "steps") as bar:
-            bar.update(training.steps * len(training.history))
-            for epoch in range(len(training.history), recipe.epochs):
-                row = training.run_epoch(epoch, bar)
-                logger.info(
-                    "epoch %d/%d: loss %.3f + %.3f, %.1f faces, %.1f images/s",
-                    *(row.epoch, recipe.epochs, row.classification_loss, row.regression_loss),
-                    *(row.positives, row.images_per_second),
-                )
-                training.save(resume)
-    return training.network.eval(), training.history
+    task = TinyFacesTask(images, recipe, workers)
+    history = fit(task, recipe.epochs, seed, device, recipe.precision, resume)
+    return task.network.eval(), history
 
 
 def load_imagenet(network: TinyFacesNetwork) -> None:
@@ -184,109 +147,76 @@ def load_imagenet(network: TinyFacesNetwork) -> None:
     fill(network, heads | {f"model.{k}": v for k, v in weights.items()}, file)
 
 
-class _Training:
-    """Everything that changes while the network is trained, and what saves and restores it."""
+Crops = tuple[Tensor, Tensor, Tensor]  # (B, 3, s, s) uint8, labels (B, 25, h, h) int8, targets (B, 100, h, h) float32
 
-    def __init__(
-        self, images: FaceImages, recipe: TrainingRecipe, seed: int, device: torch.device, workers: int
-    ) -> None:
-        self.recipe, self.seed, self.device, self.workers = recipe, seed, device, workers
-        self.crops = TrainingCrops(images, recipe.crops, recipe.targets, seed)
-        torch.manual_seed(derive_seed(seed, "weights"))
+
+class TinyFacesTask(Task[Crops]):
+    """Classification of templates as face or background, and regression of the faces' boxes.
+
+    classification_loss, regression_loss: an image. positives, negatives: templates learnt from, an image.
+    """
+
+    values = ("classification_loss", "regression_loss", "positives", "negatives")
+    advice = "Lower `lr` (a tenth is a good start) or raise `warmup_steps`."
+
+    def __init__(self, images: FaceImages, recipe: TrainingRecipe, workers: int = 0) -> None:
+        if not any((~image.ignore).any() for image in images):
+            raise DataError(
+                f"none of the {len(images)} training images shows a face that counts. Check the annotations."
+            )
+        self.all_images, self.recipe, self.workers = images, recipe, workers
+
+    def setup(self) -> None:
+        run, recipe = self.run, self.recipe
+        self.crops = TrainingCrops(self.all_images, recipe.crops, recipe.targets, run.seed)
         self.network = TinyFacesNetwork(recipe.trunk)
         if recipe.pretrained:
             load_imagenet(self.network)
-        place(self.network, device, channels_last=True)
+        place(self.network, run.device, channels_last=True)
         fine = list(self.network.score_res3.parameters())
         rest = [*self.network.model.parameters(), *self.network.score_res4.parameters()]
-        self.optimizer = torch.optim.SGD(
-            [{"params": rest, "factor": 1.0}, {"params": fine, "factor": recipe.fine_head_lr}],
-            recipe.lr,
-            recipe.momentum,
-            weight_decay=recipe.weight_decay,
-        )
-        self.history: list[TrainingEpoch] = []
-        self.steps = math.ceil((recipe.images_per_epoch or len(images)) / recipe.batch_size)
+        groups = [{"params": rest, "factor": 1.0}, {"params": fine, "factor": recipe.fine_head_lr}]
+        self.networks = {"network": self.network}
+        self.optimizers = {
+            "network": torch.optim.SGD(groups, recipe.lr, recipe.momentum, weight_decay=recipe.weight_decay)
+        }
 
-    def run_epoch(self, epoch: int, bar: ProgressBar) -> TrainingEpoch:
-        """Train for one epoch; every random choice in it follows from the seed and the epoch alone."""
-        started = time.perf_counter()
-        self.network.train()
-        sums = torch.zeros(4, dtype=torch.float64, device=self.device)
-        images, lr = 0, 0.0
-        for step, (pixels, labels, targets) in enumerate(self._batches(epoch)):
-            lr = self._set_learning_rate(epoch, step)
-            sums += self._step(pixels, labels, targets, derive_seed(self.seed, "sampling", epoch, step))
-            images += len(pixels)
-            bar.update()
-        means = (sums / images).tolist()
-        if not all(map(math.isfinite, means)):
-            raise TrainingError(
-                f"the loss is not finite in epoch {epoch + 1} of {self.recipe.epochs} (learning rate {lr:.2e}, seed "
-                f"{self.seed}). Lower `lr` (a tenth is a good start) or raise `warmup_steps`."
-            )
-        seconds = time.perf_counter() - started
-        classification, regression, positives, negatives = means
-        rate = images / seconds
-        row = TrainingEpoch(epoch + 1, classification, regression, positives, negatives, lr, rate, seconds)
-        self.history.append(row)
-        return row
-
-    def _batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        rng = np.random.default_rng(derive_seed(self.seed, "order", epoch))
+    def batches(self, epoch: int) -> Batches[Crops]:
+        rng = np.random.default_rng(self.run.seed_of("order", epoch))
         total, wanted = len(self.crops), self.recipe.images_per_epoch or len(self.crops)
         order = np.concatenate([rng.permutation(total) for _ in range(math.ceil(wanted / total))])[:wanted]
         keys = [(epoch, int(index)) for index in order]
-        return iter(
-            DataLoader(
-                self.crops,
-                self.recipe.batch_size,
-                sampler=keys,
-                num_workers=self.workers,
-                pin_memory=self.device.type == "cuda",
-                multiprocessing_context="spawn" if self.workers else None,
-            )
+        return DataLoader(
+            self.crops,
+            self.recipe.batch_size,
+            sampler=keys,
+            num_workers=self.workers,
+            pin_memory=self.run.device.type == "cuda",
+            multiprocessing_context="spawn" if self.workers else None,
         )
 
-    def _set_learning_rate(self, epoch: int, step: int) -> float:
+    def size(self, batch: Crops) -> int:
+        return len(batch[0])
+
+    def learning_rates(self, at: Step) -> Mapping[str, float]:
         recipe = self.recipe
-        lr = recipe.lr * 0.1 ** (epoch // recipe.step_epochs if recipe.step_epochs else 0)
-        lr *= min(1.0, (epoch * self.steps + step + 1) / max(1, recipe.warmup_steps))
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr * group["factor"]
-        return lr
+        lr = recipe.lr * 0.1 ** (at.epoch // recipe.step_epochs if recipe.step_epochs else 0)
+        return {"network": lr * min(1.0, (at.epoch * at.steps + at.number + 1) / max(1, recipe.warmup_steps))}
 
-    def _step(self, pixels: Tensor, labels: Tensor, targets: Tensor, seed: int) -> Tensor:
-        """One step; returns the sums over images of both losses, of positives and of negatives, (4,) float64."""
-        pixels = pixels.to(self.device, non_blocking=True).float().contiguous(memory_format=torch.channels_last)
-        labels, targets = (t.to(self.device, non_blocking=True) for t in (labels, targets))
-        with autocast(self.recipe.precision, self.device):
-            maps = self.network(pixels)  # (B, 125, h, h)
+    def step(self, batch: Crops, at: Step) -> Mapping[str, Tensor]:
+        pixels, labels, targets = (tensor.to(self.run.device, non_blocking=True) for tensor in batch)
+        with self.run.autocast():
+            maps = self.network(pixels.float().contiguous(memory_format=torch.channels_last))  # (B, 125, h, h)
         maps = maps.float()
-        chosen = select(maps[:, :NUM_TEMPLATES], labels, seed, self.recipe.sampling)
+        chosen = select(maps[:, :NUM_TEMPLATES], labels, at.seed_of("sampling"), self.recipe.sampling)
         classification, regression = detection_loss(maps, chosen, targets)
-        self.optimizer.zero_grad(set_to_none=True)
-        (classification + regression).backward()
-        self.optimizer.step()
-        losses = torch.stack([classification.detach(), regression.detach()]) * len(pixels)
-        return torch.cat([losses, torch.stack([(chosen == 1).sum(), (chosen == -1).sum()])]).double()
-
-    def restore(self, resume: Resume | None) -> None:
-        """Continue from a saved state when there is one."""
-        state = resume.load(self.device) if resume is not None else None
-        if state is None:
-            return
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.history = [TrainingEpoch(**row) for row in state["history"]]
-        logger.info("continuing after epoch %d of %d", len(self.history), self.recipe.epochs)
-
-    def save(self, resume: Resume | None) -> None:
-        if resume is not None:
-            history = [asdict(row) for row in self.history]
-            resume.save(
-                {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(), "history": history}
-            )
+        self.descend(classification + regression, "network")
+        return {
+            "classification_loss": classification,
+            "regression_loss": regression,
+            "positives": (chosen == 1).sum().double() / len(pixels),
+            "negatives": (chosen == -1).sum().double() / len(pixels),
+        }
 
 
 def _fill(cls: Any, entry: Any, where: str) -> Any:

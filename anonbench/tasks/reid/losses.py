@@ -71,7 +71,7 @@ class CenterLoss(nn.Module):
     """Mean squared distance of features to a learned centre of their identity.
 
     centers: (num_identities, D), drawn from N(0, 1). They have an optimizer of their own, plain SGD, which must see
-    the gradient of this loss itself: the engine divides the centres' gradient by the weight the loss has in the sum.
+    the gradient of this loss itself: `ReidTask` divides the centres' gradient by the weight the loss has in the sum.
     Source: Wen et al., "A Discriminative Feature Learning Approach", ECCV 2016, in BoT's form: mean instead of half
     the sum over the batch.
     """

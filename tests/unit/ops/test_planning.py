@@ -22,8 +22,8 @@ from anonbench.ops.costs.work import MODEL_KEYS
 from anonbench.ops.planning import PlannedJob, describe, describe_missing, estimate
 from anonbench.rendered.plan import plan_crops
 from anonbench.stages.render import read_spec
+from anonbench.tasks.reid.checkpoint import save_network
 from anonbench.tasks.reid.models._network import create_model
-from anonbench.training.checkpoint import save_network
 
 ROOT = Path(__file__).parents[2]
 NOTHING = Rate("", "", {}, None, None, "", None, None, None, None, "measured: by hand")

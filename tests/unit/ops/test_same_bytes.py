@@ -9,8 +9,8 @@ from typing import cast
 import pytest
 import torch
 
+from anonbench.tasks.reid.checkpoint import save_network
 from anonbench.tasks.reid.models._network import ReidNetwork
-from anonbench.training.checkpoint import save_network
 
 
 def test_equal_weights_are_equal_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

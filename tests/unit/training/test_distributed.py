@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from test_engine import ALWAYS, CPU, EVERYTHING, KilledError, coloured_images, identical, untimed
+from test_fit import ALWAYS, CPU, EVERYTHING, KilledError, coloured_images, identical, untimed
 from torch import Tensor, nn
 
 from anonbench.core.errors import ConfigError
@@ -21,10 +21,11 @@ from anonbench.tasks.reid.models._network import ReidNetwork, TrainingOutput
 from anonbench.tasks.reid.models.bot import BoT
 from anonbench.tasks.reid.recipe import Recipe
 from anonbench.tasks.reid.samplers import IdentitySampler
+from anonbench.tasks.reid.training import check_ranks, train_network
 from anonbench.training import loading as data
 from anonbench.training.checkpoint import Resume
 from anonbench.training.distributed import ALONE, Ranks, joined, share_batch_statistics
-from anonbench.training.engine import _Training, check_ranks, train_network
+from anonbench.training.fit import _Loop
 from anonbench.training.launch import launch
 from anonbench.training.loading import load_images
 from anonbench.training.optimizers import SGD, Adam
@@ -134,21 +135,21 @@ def in_a_rank(folder: Path) -> None:
 
 
 def train_in_two_goes(case: Case, ranks: Ranks, folder: Path) -> tuple[ReidNetwork, list[EpochSummary]]:
-    resume, save = Resume(folder / "resume", key="k", share=ALWAYS), _Training.save
+    resume, save = Resume(folder / "resume", key="k", share=ALWAYS), _Loop.save
 
-    def save_and_stop(self: _Training, resume: Resume | None) -> None:
+    def save_and_stop(self: _Loop, resume: Resume | None) -> None:
         save(self, resume)
         if len(self.history) == 2:
             ranks.wait()
             raise KilledError
 
-    _Training.save = save_and_stop
+    _Loop.save = save_and_stop
     try:
         train_case(case, ranks, resume)
     except KilledError:
         pass
     finally:
-        _Training.save = save
+        _Loop.save = save
     assert resume.file.exists()
     return train_case(case, ranks, resume)
 
@@ -188,8 +189,10 @@ def test_two_ranks_learn_what_one_learns(name: str, folder: Path) -> None:
     first = next(iter(weights))
     assert difference(untrained.state_dict()[first], weights[first]) > 5 * case.tolerance
     assert [row.epoch for row in history] == [row.epoch for row in expected]
-    assert [row.loss for row in history] == pytest.approx([row.loss for row in expected], rel=case.tolerance)
-    assert [row.accuracy for row in history] == [row.accuracy for row in expected]
+    assert [row.values["loss"] for row in history] == pytest.approx(
+        [row.values["loss"] for row in expected], rel=case.tolerance
+    )
+    assert [row.values["accuracy"] for row in history] == [row.values["accuracy"] for row in expected]
     assert [row.lr for row in history] == [row.lr for row in expected]
 
 
@@ -212,7 +215,7 @@ def test_one_process_goes_on_where_two_ranks_stopped(folder: Path) -> None:
     case = dataclasses.replace(CASES["softmax"], recipe=dataclasses.replace(SOFTMAX, epochs=5))
     network, history = train_case(case, resume=Resume(folder / "resume", key="k"))
     expected, rows = train_case(case)
-    assert [row.loss for row in history] == pytest.approx([row.loss for row in rows], rel=TOLERANCE)
+    assert [row.values["loss"] for row in history] == pytest.approx([row.values["loss"] for row in rows], rel=TOLERANCE)
     differences = [difference(v, expected.state_dict()[k]) for k, v in network.state_dict().items()]
     assert max(differences) < TOLERANCE
 
@@ -273,7 +276,7 @@ def test_one_rank_exchanges_nothing() -> None:
 def test_progress_is_told_by_rank_0_alone(caplog: pytest.LogCaptureFixture) -> None:
     from anonbench.training.progress import Progress
 
-    row = EpochSummary(1, 0.5, 0.5, 0.1, 10.0, 1.0)
+    row = EpochSummary(1, {"loss": 0.5, "accuracy": 0.5}, 0.1, 10.0, 1.0)
     with caplog.at_level(logging.INFO):
         Progress(2, 0, shown=False).report(row)
         assert not caplog.messages

@@ -13,7 +13,7 @@ from anonbench.data.records import IndexedImage
 from anonbench.data.tables import read_manifest, write_manifest
 from anonbench.stages.embed import embed
 from anonbench.stages.train import _key, train
-from anonbench.training.checkpoint import load_network, save_network
+from anonbench.tasks.reid.checkpoint import load_network, save_network
 from anonbench.training.loading import load_images
 
 MODEL = {

@@ -13,8 +13,8 @@ import torch
 
 from anonbench.stages.index import index
 from anonbench.stages.render import render
+from anonbench.tasks.reid.checkpoint import load_network
 from anonbench.training import loading as data
-from anonbench.training.checkpoint import load_network
 
 Run = Callable[..., "object"]
 MODEL = {

@@ -1,4 +1,4 @@
-"""The training loop: learning, repeatability, errors, and going on after a kill."""
+"""The training loop on a re-identification task: learning, repeatability, errors, and going on after a kill."""
 
 import dataclasses
 import errno
@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -20,8 +21,9 @@ from anonbench.tasks.reid.models._network import ReidNetwork, TrainingOutput
 from anonbench.tasks.reid.models.bot import BoT
 from anonbench.tasks.reid.recipe import Recipe
 from anonbench.tasks.reid.samplers import IdentitySampler
+from anonbench.tasks.reid.training import ReidTask, train_network
 from anonbench.training.checkpoint import Resume
-from anonbench.training.engine import train_network
+from anonbench.training.fit import Run, Step
 from anonbench.training.optimizers import SGD, Adam
 from anonbench.training.progress import EpochSummary
 from anonbench.training.schedules import Constant, OneCycle, WarmupStep
@@ -91,15 +93,15 @@ def test_it_learns() -> None:
     recipe = dataclasses.replace(PLAIN, epochs=25, loss=LossSettings(label_smoothing=0))
     _, history = trained(recipe)
     assert [row.epoch for row in history] == list(range(1, 26))
-    assert history[-1].loss < history[0].loss / 3
-    assert history[-1].accuracy > 0.9
+    assert history[-1].values["loss"] < history[0].values["loss"] / 3
+    assert history[-1].values["accuracy"] > 0.9
     assert all(row.images_per_second > 0 and row.lr == 1e-2 for row in history)
 
 
 def test_bfloat16_learns_too() -> None:
     recipe = dataclasses.replace(PLAIN, epochs=25, loss=LossSettings(label_smoothing=0), precision="bf16")
     _, history = trained(recipe)
-    assert history[-1].accuracy > 0.9
+    assert history[-1].values["accuracy"] > 0.9
 
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
@@ -169,7 +171,7 @@ KILLED_CHILD = """
 import os, signal, sys, torch
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-import test_engine as t
+import test_fit as t
 torch.set_num_threads(1)
 save = t.Resume.save
 def save_then_start_the_next_epoch(self, state):
@@ -276,18 +278,18 @@ def test_a_single_identity_cannot_be_trained(count: int) -> None:
 
 def test_centers_move_by_the_gradient_of_their_own_loss() -> None:
     # One SGD step of rate 0.5 on mean |x - c|^2, undisturbed by the loss's weight in the sum.
-    from anonbench.training.engine import _Training
-
     images, labels = coloured_images()
     recipe = dataclasses.replace(PLAIN, loss=LossSettings(center_weight=5e-4, center_lr=0.5))
-    training = _Training(tiny_network(), images, labels, recipe, 1, CPU, 5)
-    assert training.center is not None
-    before = training.center.centers.detach().clone()
+    task = ReidTask(tiny_network(), images, labels, recipe)
+    task.run = Run(seed=1, epochs=4)
+    task.setup()
+    assert task.center is not None
+    before = task.center.centers.detach().clone()
     features: list[Tensor] = []
-    training.network.register_forward_hook(lambda _m, _i, output: features.append(output.features.detach()))
-    training._step(torch.arange(20), 0, 0)
+    task.network.register_forward_hook(lambda _m, _i, output: features.append(output.features.detach()))
+    task.step(np.arange(20), Step(0, 0, 1, seed=1))
     expected = before.clone()
     for label in range(5):
         own = features[0][labels == label]
         expected[label] -= 0.5 * 2 * (before[label] - own).sum(dim=0) / 20
-    torch.testing.assert_close(training.center.centers.detach(), expected)
+    torch.testing.assert_close(task.center.centers.detach(), expected)
