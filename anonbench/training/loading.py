@@ -1,13 +1,15 @@
-"""Image files to one uint8 tensor: in memory, or mapped from a file where memory is too small."""
+"""Image files to one uint8 tensor, in memory or mapped from a file; or to batches that are loaded while one trains."""
 
 from __future__ import annotations
 
 import logging
 import os
 import shutil
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
@@ -25,6 +27,8 @@ MEMORY_SHARE = 0.5  # of the memory that is left; networks need the rest
 GPU_SHARE = 0.5  # of a GPU's free memory; networks and their maps need the rest
 Pixels = NDArray[np.uint8]
 Size = tuple[int, int]  # height, width in pixels
+Key = TypeVar("Key")
+Batch = TypeVar("Batch")
 
 
 def load_images(
@@ -95,6 +99,38 @@ class DeviceImages:
         if batch.device.type == self.device.type:
             return batch
         return batch.pin_memory().to(self.device, non_blocking=True)
+
+
+class Prefetched(Generic[Key, Batch]):
+    """Batches that are loaded by threads while others are learnt from: for pictures that do not fit one tensor.
+
+    keys: what `load` is called with, one a batch, in order. What it draws at random must follow from the key alone.
+    threads: that load, >= 1. They change nothing in the result; Pillow and torch release the interpreter's lock.
+    ahead: batches that are loaded or being loaded beside the one in use, >= 1; so many must fit in memory, and one.
+
+    >>> list(Prefetched(["a", "b"], str.upper))
+    ['A', 'B']
+    """
+
+    def __init__(self, keys: Sequence[Key], load: Callable[[Key], Batch], threads: int = 2, ahead: int = 4) -> None:
+        self.keys, self.load, self.threads, self.ahead = keys, load, max(1, threads), max(1, ahead)
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __iter__(self) -> Iterator[Batch]:
+        waiting: deque[Future[Batch]] = deque()
+        with ThreadPoolExecutor(self.threads) as pool:
+            try:
+                for key in self.keys:
+                    waiting.append(pool.submit(self.load, key))
+                    if len(waiting) > self.ahead:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:
+                for future in waiting:
+                    future.cancel()
 
 
 def gpu_memory(device: torch.device) -> int | None:

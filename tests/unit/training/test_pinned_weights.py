@@ -6,7 +6,7 @@ Bits differ between kinds of processors, so no hash is kept: the plain loop runs
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,7 @@ from anonbench.tasks.reid.models.bot import BoT
 from anonbench.tasks.reid.models.pcb import PCB
 from anonbench.tasks.reid.recipe import Recipe
 from anonbench.tasks.reid.samplers import IdentitySampler
-from anonbench.training.engine import train_network
+from anonbench.tasks.reid.training import train_network
 from anonbench.training.optimizers import Adam
 from anonbench.training.schedules import OneCycle, WarmupStep
 
@@ -160,8 +160,10 @@ def assert_equal_bits(network: nn.Module, plain: nn.Module, initial: nn.Module) 
     print(digest(network))  # shown by pytest -s
 
 
-@pytest.mark.parametrize(("build", "recipe", "size"), [(bot, BOT, (48, 24)), (pcb, PARTS, (96, 48))], ids=["bot", "pcb"])
-def test_reid_weights(build, recipe: Recipe, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    ("build", "recipe", "size"), [(bot, BOT, (48, 24)), (pcb, PARTS, (96, 48))], ids=["bot", "pcb"]
+)
+def test_reid_weights(build: Callable[[], ReidNetwork], recipe: Recipe, size: tuple[int, int]) -> None:
     networks = []
     for _ in range(3):
         torch.manual_seed(11)
