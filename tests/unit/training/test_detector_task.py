@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -25,14 +25,6 @@ from anonbench.training.progress import EpochSummary
 
 SIZES = [(40, 64), (48, 48), (72, 40), (32, 96), (56, 56), (64, 48)]  # height, width
 Example = tuple[Tensor, Tensor]  # picture (3, h, w) float in 0..1, box (4,): x0, y0, x1, y1 in pixels
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 class BoxTask(Task[list[Example]]):

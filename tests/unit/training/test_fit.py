@@ -186,19 +186,14 @@ t.trained(t.EVERYTHING, t.Resume(Path(sys.argv[1]), key="k", share=t.ALWAYS))
 
 
 def test_a_killed_process_is_continued(tmp_path: Path) -> None:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        folder = tmp_path / "resume"
-        here = str(Path(__file__).parent)
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        child = subprocess.run([sys.executable, "-c", KILLED_CHILD, str(folder), here], env=environment, check=False)
-        assert child.returncode == -signal.SIGKILL
-        network, history = trained(EVERYTHING, Resume(folder, key="k"))
-        assert len(history) == 4
-        assert identical(trained(EVERYTHING)[0], network)
-    finally:
-        torch.set_num_threads(threads)
+    folder = tmp_path / "resume"
+    here = str(Path(__file__).parent)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    child = subprocess.run([sys.executable, "-c", KILLED_CHILD, str(folder), here], env=environment, check=False)
+    assert child.returncode == -signal.SIGKILL
+    network, history = trained(EVERYTHING, Resume(folder, key="k"))
+    assert len(history) == 4
+    assert identical(trained(EVERYTHING)[0], network)
 
 
 def test_a_finished_training_is_not_repeated(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ Bits differ between kinds of processors, so no hash is kept: the plain loop runs
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -58,14 +58,6 @@ FACES = TrainingRecipe(
     crops=CropSettings(side=64),
     targets=TargetSettings(ignore_border=False),
 )
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def digest(network: nn.Module) -> str:
