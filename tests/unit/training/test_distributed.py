@@ -24,7 +24,7 @@ from anonbench.tasks.reid.samplers import IdentitySampler
 from anonbench.tasks.reid.training import check_ranks, train_network
 from anonbench.training import loading as data
 from anonbench.training.checkpoint import Resume
-from anonbench.training.distributed import ALONE, Ranks, joined, share_batch_statistics
+from anonbench.training.distributed import ALONE, Ranks, gather, joined, share_batch_statistics
 from anonbench.training.fit import _Loop
 from anonbench.training.launch import launch
 from anonbench.training.loading import load_images
@@ -132,6 +132,16 @@ def in_a_rank(folder: Path) -> None:
         assert "pixels.uint8 (deleted)" in Path("/proc/self/maps").read_text()
         assert not list((folder / "cache").iterdir())
         torch.save(mapped, folder / f"images{ranks.rank}.pt")
+        torch.save(gather(outputs(ranks.part(5)), ranks.sizes(5), ranks.rank), folder / f"gathered{ranks.rank}.pt")
+
+
+def outputs(part: slice) -> dict:
+    """What a network may return, of these images of a batch of five."""
+    numbers = torch.arange(5.0)[part]
+    return {
+        "maps": numbers.view(-1, 1, 1) * torch.ones(2, 3),
+        "more": [numbers.double(), (numbers > 2, numbers[:, None])],
+    }
 
 
 def train_in_two_goes(case: Case, ranks: Ranks, folder: Path) -> tuple[ReidNetwork, list[EpochSummary]]:
@@ -225,6 +235,18 @@ def test_ranks_map_one_file_that_they_make_together(folder: Path) -> None:
     expected = load_images(folder, names, (40, 20), 1)
     for rank in range(2):
         assert torch.equal(torch.load(folder / f"images{rank}.pt"), expected)
+
+
+def test_outputs_of_any_shape_are_gathered(folder: Path) -> None:
+    whole = outputs(slice(None))
+    for rank in range(2):
+        found = torch.load(folder / f"gathered{rank}.pt")
+        assert list(found) == list(whole)
+        assert torch.equal(found["maps"], whole["maps"])
+        scores, (large, column) = found["more"]
+        assert torch.equal(scores, torch.arange(5.0))
+        assert large.tolist() == [0, 0, 0, 1, 1]
+        assert torch.equal(column, whole["more"][1][1])
 
 
 def test_every_batch_is_shared_out_once() -> None:

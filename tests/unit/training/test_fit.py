@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,9 @@ from anonbench.tasks.reid.models.bot import BoT
 from anonbench.tasks.reid.recipe import Recipe
 from anonbench.tasks.reid.samplers import IdentitySampler
 from anonbench.tasks.reid.training import ReidTask, train_network
+from anonbench.training import fit as fit_module
 from anonbench.training.checkpoint import Resume
-from anonbench.training.fit import Run, Step
+from anonbench.training.fit import Run, Step, _Values
 from anonbench.training.optimizers import SGD, Adam
 from anonbench.training.progress import EpochSummary
 from anonbench.training.schedules import Constant, OneCycle, WarmupStep
@@ -257,6 +259,27 @@ def test_a_diverging_training_stops_with_advice() -> None:
     assert "the loss is nan in epoch 1 of 4, batch 2 of 2" in message
     assert "learning rate 1.00e+30" in message
     assert "Lower training.optimizer.lr" in message
+
+
+def test_steps_do_not_wait_for_their_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    # On a GPU each look waits for all the work before it. A tensor on `meta` has no value: reading one is an error.
+    task = ReidTask(tiny_network(), *coloured_images(), PLAIN)
+    values = _Values(task, torch.device("meta"))
+    values.add(dict.fromkeys(ReidTask.values, torch.ones((), device="meta")), 8)
+    looks: list[int] = []
+    look = _Values.first_not_finite
+    monkeypatch.setattr(_Values, "first_not_finite", lambda self: (looks.append(len(self.rows)), look(self))[1])
+    train_network(tiny_network(), *coloured_images(each=10), dataclasses.replace(PLAIN, batch_size=2, epochs=1), 1, CPU)
+    assert looks == [10, 20, 25]
+
+
+def test_the_task_of_the_loops_documentation() -> None:
+    example = textwrap.dedent(fit_module.__doc__.split("double a number:")[1].split("Larger ones")[0])
+    names = {**vars(fit_module), "SGD": SGD}
+    exec(example, names)
+    history = names["history"]
+    assert [row.epoch for row in history] == [1, 2, 3]
+    assert history[-1].values["loss"] < history[0].values["loss"] / 5
 
 
 def test_a_batch_larger_than_the_data_set_takes_all_of_it() -> None:

@@ -29,7 +29,7 @@ class StableNumpy:
 
 def _load(file: str) -> ModuleType:
     """As the benchmarks load it; by path, since the folder of benchmarks is no installed package."""
-    path = Path(__file__).parents[3] / "benchmarks" / "peers.py"
+    path = Path(__file__).parents[4] / "benchmarks" / "peers.py"
     spec = importlib.util.spec_from_file_location("benchmarks_peers", path)
     assert spec is not None
     assert spec.loader is not None
