@@ -136,7 +136,10 @@ class Task(ABC, Generic[Batch]):
 
     @abstractmethod
     def batches(self, epoch: int) -> Batches[Batch]:
-        """The batches of an epoch (from 0), which must follow from `run.seed` and `epoch` alone."""
+        """The batches of an epoch (from 0), which must follow from `run.seed` and `epoch` alone.
+
+        Called once, before the epoch's first step: what happens between epochs, such as new targets, belongs here.
+        """
 
     @abstractmethod
     def step(self, batch: Batch, at: Step) -> Mapping[str, Tensor]:
@@ -327,7 +330,7 @@ class _Values:
             raise ValueError(
                 f"{self.kind}.step returned {', '.join(unknown)}; {self.kind}.values lists {', '.join(self.names)}"
             )
-        row = [values[name].detach().double() if name in values else self.missing for name in self.names]
+        row = [values[name].detach().to(self.missing) if name in values else self.missing for name in self.names]
         self.rows.append(torch.stack(row))
         self.weights.append([size if name in values else 0 for name in self.names])
         self.sizes.append(size)
