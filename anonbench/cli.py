@@ -115,7 +115,10 @@ def _escaped(text: str) -> str:
 
 def _reader(option: Option) -> Callable[[str], Any]:
     """What turns the text of an option into its value; an empty text is an option that is not given."""
-    read = {"path": Path, "json": _json, "int": int, "count": _at_least_one, "float": float, "str": str}[option.kind]
+    readers: dict[str, Callable[[str], Any]] = {
+        "path": Path, "json": _json, "int": int, "count": _at_least_one, "float": float, "str": str,
+    }  # fmt: skip
+    read = readers[option.kind]
 
     def value(text: str) -> Any:
         if not text and not option.required:
@@ -204,7 +207,8 @@ class Command:
         self.name, self.declared = name, declared
         self.values = _values(declared, options)
         self.stamp: Path | None = getattr(options, "stamp", None)
-        self.code: str = self.values.get("code") or getattr(options, "code", "")
+        code = self.values["code"] if "code" in self.values else options.code if self.stamp else ""
+        self.code = "" if code is _NOT_GIVEN else str(code)
         extra = [] if self.declared.option("plugins") else getattr(options, "plugins", [])
         self.plugins: Sequence[str] = self.values.get("plugins") or extra
         self.started = time.monotonic()

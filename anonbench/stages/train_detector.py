@@ -10,8 +10,6 @@ from typing import Any
 
 import torch
 
-import anonbench.detectors._tinyfaces
-import anonbench.training
 from anonbench.core.command import Input, Output, Spec, command
 from anonbench.detectors._tinyfaces.face_images import FaceImage, read_face_csv, read_wider_face
 from anonbench.detectors._tinyfaces.train import TinyFacesTask, TrainingRecipe, train_tinyfaces
@@ -31,6 +29,7 @@ def train_detector(
     resume_dir: Path,
     device: str = "auto",
     threads: int = 1,
+    code: str = "",
 ) -> None:
     """Train TinyFaces on images with face boxes.
 
@@ -39,7 +38,8 @@ def train_detector(
     seed: of the weights and of every random choice, >= 0.
     output: weights (.pt).
     history: losses, learning rate and speed of every epoch (CSV).
-    resume_dir: where the state of an unfinished training is kept; removed on success.
+    resume_dir: where the state of an unfinished training is kept. Removed on success. A state that other code has kept
+        is not used.
     """
     recipe = TrainingRecipe.from_config(spec)
     images = read_face_csv(data) if data.is_file() else read_wider_face(data)
@@ -48,20 +48,17 @@ def train_detector(
     print(f"train-detector: {len(images)} images, {faces} faces, {ignored} ignored")
     where = select_device(device, threads)
     workers = threads if where.type == "cuda" else 0  # on a CPU the network needs the threads
-    resume = Resume(resume_dir, _key(spec, seed, images))
+    resume = Resume(resume_dir, _key(spec, seed, images, code))
     network, rows = train_tinyfaces(images, recipe, seed, where, resume, workers)
     save_network(output, network)
     write_history(history, TinyFacesTask.values, rows)
     resume.remove()
 
 
-def _key(spec: Mapping[str, Any], seed: int, images: Sequence[FaceImage]) -> str:
+def _key(spec: Mapping[str, Any], seed: int, images: Sequence[FaceImage], code: str) -> str:
     """What a saved state must have in common with this training: recipe, seed, data, code."""
     data = [
         (image.path.name, image.path.stat().st_size, image.boxes.tolist(), image.ignore.tolist()) for image in images
     ]
-    packages = (anonbench.detectors._tinyfaces, anonbench.training)
-    folders = [Path(path) for package in packages for path in package.__path__]
-    code = [path.read_text(encoding="utf-8") for folder in folders for path in sorted(folder.glob("*.py"))]
     text = json.dumps([dict(spec), seed, data, code, torch.__version__], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
