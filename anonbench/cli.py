@@ -207,7 +207,7 @@ class Command:
         self.name, self.declared = name, declared
         self.values = _values(declared, options)
         self.stamp: Path | None = getattr(options, "stamp", None)
-        code = self.values["code"] if "code" in self.values else options.code if self.stamp else ""
+        code = self.values.get("code", getattr(options, "code", ""))
         self.code = "" if code is _NOT_GIVEN else str(code)
         extra = [] if self.declared.option("plugins") else getattr(options, "plugins", [])
         self.plugins: Sequence[str] = self.values.get("plugins") or extra
