@@ -1,32 +1,37 @@
 """The configuration, checked before any job runs: a misspelt key stops the run and names the nearest valid one.
 
-`workflow/schemas/config.schema.yaml` closes the structure. What a plug-in's entry may hold is asked of the plug-in.
+`workflow/schemas/config.schema.yaml` closes the structure. What a plug-in's entry may hold is asked of the plug-in,
+what a study's sections may hold of the study.
 """
 
 from __future__ import annotations
 
+import importlib
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import yaml
 
 from anonbench.anonymizers import ANONYMIZERS
 from anonbench.core.errors import ConfigError, nearest
 from anonbench.core.registry import load_plugins
+from anonbench.core.structure import check_at, check_known, check_structure
+from anonbench.data.paths import DEFAULT_CONFIG, rendered, study_config
+from anonbench.data.variants import RESERVED
 from anonbench.datasets import DATASETS
 from anonbench.detectors import DETECTORS
 from anonbench.stages.anonymize import ENTRY_KEYS as VARIANT_KEYS
 from anonbench.stages.detect import ENTRY_KEYS as DETECTOR_KEYS
 from anonbench.stages.detect import read_default_box
 from anonbench.stages.index import ENTRY_KEYS as DATASET_KEYS
+from anonbench.studies import STUDIES
+from anonbench.studies.kinds import check_table
 
 SCHEMA = Path(__file__).parents[1] / "workflow" / "schemas" / "config.schema.yaml"
-RENDERED_ROOT = "data/rendered"
-SETTING_ROWS = ("models", "anonymizers")  # tables whose cells are settings of train and test variant
-RESERVED_VARIANTS = ("original", "untrained")
+DEFAULTS = (DEFAULT_CONFIG, *map(study_config, STUDIES))
+"""The defaults, in the order in which they are laid over one another: what studies share, then one file a study."""
 
 
 def check_config(config: Mapping[str, Any], source: str = "config") -> None:
@@ -39,6 +44,7 @@ def check_config(config: Mapping[str, Any], source: str = "config") -> None:
         load_plugins(config["plugins"])
         _check_plugins(config)
         _check_references(config)
+        _check_studies(config)
     except ConfigError as error:
         raise ConfigError(f"{source}: {error}") from error
 
@@ -54,50 +60,33 @@ def resolve_model(config: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def _check_structure(config: Mapping[str, Any]) -> None:
     schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
-    validator = jsonschema.Draft202012Validator(schema)
-    errors = sorted(
-        validator.iter_errors(config), key=lambda e: (len(e.absolute_path), list(map(str, e.absolute_path)))
-    )
-    if errors:
-        raise ConfigError(_explain(errors[0]))
-
-
-def _explain(error: jsonschema.ValidationError) -> str:
-    """A schema error in words."""
-    where = ".".join(map(str, error.absolute_path)) or "the top level"
-    if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
-        known = error.schema.get("properties", {})
-        unknown = next(key for key in error.instance if key not in known)
-        return f"unknown key '{unknown}' at {where}: {nearest(str(unknown), known)}"
-    if error.validator == "required" and isinstance(error.instance, Mapping):
-        absent = next(key for key in error.validator_value if key not in error.instance)
-        return f"key '{absent}' is missing at {where}; config/default.yaml shows and explains every key"
-    if "propertyNames" in list(error.absolute_schema_path)[-2:]:
-        return f"the name {error.instance!r} at {where} may hold letters, digits, '.', '_' and '-' only"
-    return f"{where} is {error.instance!r}: {error.message}"
+    sections = [section for study in STUDIES for section in _check_of(study).SECTIONS]
+    schema["properties"] |= {section: {"type": "object"} for section in sections}
+    schema["required"] += sections
+    check_structure(config, schema)
 
 
 def _check_plugins(config: Mapping[str, Any]) -> None:
     for name, entry in config["face_images"].items():
-        _at(f"face_images.{name}", lambda e=entry: _check_face_images(e))
+        check_at(f"face_images.{name}", lambda e=entry: _check_face_images(e))
     for name, entry in config["face_trainings"].items():
-        _at(f"face_trainings.{name}", lambda e=entry: _check_face_training(e))
+        check_at(f"face_trainings.{name}", lambda e=entry: _check_face_training(e))
     for name, entry in config["detectors"].items():
-        _at(f"detectors.{name}", lambda e=entry: _check_detector(e))
+        check_at(f"detectors.{name}", lambda e=entry: _check_detector(e))
     for name, entry in config["variants"].items():
-        _at(f"variants.{name}", lambda e=entry: ANONYMIZERS.create(e, ignore=VARIANT_KEYS))
+        check_at(f"variants.{name}", lambda e=entry: ANONYMIZERS.create(e, ignore=VARIANT_KEYS))
     for name, entry in config["datasets"].items():
-        _at(f"datasets.{name}", lambda e=entry: _check_dataset(e))
+        check_at(f"datasets.{name}", lambda e=entry: _check_dataset(e))
     for name, entry in config["models"].items():
         if "training" in entry:
             raise ConfigError(f"models.{name} has no key 'training': describe it under `recipes`, name it by 'recipe'")
-        _known(f"models.{name}.recipe", [entry["recipe"]], config["recipes"])
-        _at(f"models.{name}", lambda n=name: _check_model(resolve_model(config, n)))
+        check_known(f"models.{name}.recipe", [entry["recipe"]], config["recipes"])
+        check_at(f"models.{name}", lambda n=name: _check_model(resolve_model(config, n)))
     for name, entry in config["recipes"].items():
-        _at("recipes", lambda n=name, e=entry: _check_recipe(n, e))
+        check_at("recipes", lambda n=name, e=entry: _check_recipe(n, e))
     for name, entry in config["models"].items():
         recipe, gpus = config["recipes"][entry["recipe"]], entry.get("gpus", 1)
-        _at(f"models.{name}", lambda r=recipe, g=gpus: _check_gpus(r, g))
+        check_at(f"models.{name}", lambda r=recipe, g=gpus: _check_gpus(r, g))
 
 
 def _check_face_images(entry: Mapping[str, Any]) -> None:
@@ -133,7 +122,7 @@ def _check_dataset(entry: Mapping[str, Any]) -> None:
 
 
 def _check_model(entry: Mapping[str, Any]) -> None:
-    from anonbench.stages.evaluate import read_settings
+    from anonbench.tasks.reid.features import read_settings
     from anonbench.tasks.reid.models._network import (
         create_model,  # torch takes a second to load: only when it is needed
     )
@@ -158,68 +147,38 @@ def _check_gpus(recipe: Mapping[str, Any], gpus: int) -> None:
 def _check_references(config: Mapping[str, Any]) -> None:
     """Names used in one entry must be defined in another."""
     for name, entry in config["datasets"].items():
-        if "render" in entry and entry["root"] != f"{RENDERED_ROOT}/{name}":
+        if "render" in entry and entry["root"] != rendered(name):
             raise ConfigError(
-                f"datasets.{name}.root is '{entry['root']}'; rendered data goes to {RENDERED_ROOT}/{name}, so that "
+                f"datasets.{name}.root is '{entry['root']}'; rendered data goes to {rendered(name)}, so that "
                 f"no rule ever writes into a folder of yours"
             )
     for name, entry in config["face_images"].items():
-        if "render" in entry and entry["root"] != f"{RENDERED_ROOT}/{name}":
-            raise ConfigError(
-                f"face_images.{name}.root is '{entry['root']}'; rendered data goes to {RENDERED_ROOT}/{name}"
-            )
+        if "render" in entry and entry["root"] != rendered(name):
+            raise ConfigError(f"face_images.{name}.root is '{entry['root']}'; rendered data goes to {rendered(name)}")
         if name in config["datasets"]:
             raise ConfigError(f"face_images.{name}: a dataset has that name too; choose another")
-        _known(f"face_images.{name}.detectors", entry.get("detectors", []), config["detectors"])
+        check_known(f"face_images.{name}.detectors", entry.get("detectors", []), config["detectors"])
     for name, entry in config["face_trainings"].items():
-        _known(f"face_trainings.{name}.images", [entry["images"]], config["face_images"])
-    for name in RESERVED_VARIANTS:
+        check_known(f"face_trainings.{name}.images", [entry["images"]], config["face_images"])
+    for name in RESERVED:
         if name in config["variants"]:
             raise ConfigError(f"variants.{name}: the name is reserved; choose another")
     for name, variant in config["variants"].items():
-        _known(f"variants.{name}.detector", [variant["detector"]], config["detectors"])
-    for name, table in config["tables"].items():
-        _check_table(config, f"tables.{name}", table)
-    settings = [name for name, table in config["tables"].items() if table["rows"] in SETTING_ROWS]
-    by_model = [name for name, table in config["tables"].items() if table["rows"] == "models"]
-    _known("build", config["build"], config["tables"])
-    _known("untrained", config["untrained"], by_model)
-    ranked, dose = config["figures"]["ranked"], config["figures"]["dose_response"]
-    for where, figure in (("figures.ranked", ranked), ("figures.dose_response", dose)):
-        _known(f"{where}.table", [figure["table"]], settings)
-        _known(f"{where}.model", [figure["model"]], config["tables"][figure["table"]]["models"])
-    for parameter, variants in dose["parameters"].items():
-        where = f"figures.dose_response.parameters.{parameter}"
-        _known(where, variants, config["variants"])
-        for variant in variants:
-            if not isinstance(config["variants"][variant].get(parameter), int | float):
-                raise ConfigError(f"{where}: variants.{variant} has no number called '{parameter}'")
+        check_known(f"variants.{name}.detector", [variant["detector"]], config["detectors"])
 
 
-def _check_table(config: Mapping[str, Any], where: str, table: Mapping[str, Any]) -> None:
-    if table["rows"] not in SETTING_ROWS:
-        _known(f"{where}.datasets", table["datasets"], config["datasets"])
-        return
-    _known(f"{where}.dataset", [table["dataset"]], config["datasets"])
-    _known(f"{where}.models", table["models"], config["models"])
-    _known(f"{where}.variants", table["variants"], config["variants"])
-    if table["rows"] == "models" and len(table["variants"]) != 1:
-        raise ConfigError(f"{where}: a table with a row per model compares one variant, got {table['variants']}")
-    if table["rows"] == "anonymizers" and len(table["models"]) != 1:
-        raise ConfigError(f"{where}: a table with a row per anonymizer shows one model, got {table['models']}")
+def _check_studies(config: Mapping[str, Any]) -> None:
+    """Each study checks its own sections, and the kinds of tables theirs."""
+    for name in config["tables"]:
+        check_table(config, name)
+    check_known("build", config["build"], config["tables"])
+    for study in STUDIES:
+        _check_of(study).check(config)
 
 
-def _known(where: str, names: Iterable[str], known: Iterable[str]) -> None:
-    for name in names:
-        if name not in known:
-            raise ConfigError(f"{where} names '{name}': {nearest(str(name), known)}")
-
-
-def _at(where: str, check: Any) -> None:
-    try:
-        check()
-    except ConfigError as error:
-        raise ConfigError(f"{where}: {error}") from error
+def _check_of(study: str) -> Any:
+    """The module with a study's own check: `SECTIONS` names its part of the configuration, `check` looks at it."""
+    return importlib.import_module(f"anonbench.studies.{study}.check")
 
 
 def read_layer(path: Path) -> dict[str, Any]:
@@ -231,6 +190,23 @@ def read_layer(path: Path) -> dict[str, Any]:
     if not isinstance(layer, dict | None):
         raise ConfigError(f"{path}: holds a {type(layer).__name__}; expected keys with values below them")
     return layer or {}
+
+
+def read_config(configfiles: Iterable[Path] = (), root: Path | None = None) -> dict[str, Any]:
+    """The configuration as the workflow sees it, unchecked: the defaults below `root`, and overlays over them.
+
+    root: the folder of the workflow; the current one when left out. A study's defaults may be missing there.
+    """
+    folder = root or Path()
+    defaults = [folder / file for file in DEFAULTS]
+    files = [file for file in defaults if file.is_file() or file == defaults[0]]
+    return merge(map(read_layer, [*files, *configfiles]))
+
+
+def check_files(files: Sequence[Path]) -> None:
+    """Check config files over the defaults, each over the one before (`anonbench check-config my.yaml`)."""
+    overlays = [file for file in files if file not in map(Path, DEFAULTS)]
+    check_config(read_config(overlays), " + ".join(map(str, files)))
 
 
 def merge(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from anonbench.core.errors import DataError
+from anonbench.core.files import write_text
 
 # Names stay text: a variant may be called 6.
 NAMES = ("data", "dataset", "model", "variant", "anonymizer", "contrast", "metric", "group", "path")
@@ -45,3 +46,8 @@ def read_metrics(path: Path, keys: Sequence[str] = ()) -> dict[str, Any]:
     if missing:
         raise DataError(f"{path}: has no '{missing[0]}'; expected {', '.join(keys)}. Evaluate again.")
     return metrics
+
+
+def write_frame(path: Path, frame: pd.DataFrame) -> None:
+    """Write a table's CSV, numbers with six digits."""
+    write_text(path, frame.to_csv(index=False, float_format="%.6g"))

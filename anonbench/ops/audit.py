@@ -14,10 +14,12 @@ from typing import Any
 
 import pandas as pd
 
-from anonbench.config import merge, read_layer
+from anonbench.config import read_config
 from anonbench.core.errors import AnonbenchError, ConfigError, DataError, nearest
 from anonbench.core.files import write_bytes, write_text
 from anonbench.core.hashing import file_sha256
+from anonbench.data import paths
+from anonbench.data.entries import images_root
 from anonbench.data.images import read_image
 from anonbench.data.records import Detection, IndexedImage
 from anonbench.data.tables import read_detections, read_manifest, write_csv
@@ -37,7 +39,6 @@ from anonbench.tasks.detection.audit.verdicts import (
 )
 
 RESULTS = "results"
-DEFAULT_CONFIG = Path("config/default.yaml")
 ANNOTATIONS, SETTINGS, INSTRUCTIONS = "annotations.csv", "audit.json", "README.txt"
 BEFORE, REVIEW = "annotations.before.csv", "review.csv"
 REPORT = "report"
@@ -437,7 +438,7 @@ def choose(
         return Audited(dataset, detector or detections.stem, manifest, root, detections, rendered)
     if any(named):
         raise ConfigError("audit: --manifest, --root and --detections belong together; name all three or none.")
-    return find_audited(dataset, detector, merge(map(read_layer, [DEFAULT_CONFIG, *configfiles])))
+    return find_audited(dataset, detector, read_config(configfiles))
 
 
 def choose_filled(
@@ -476,7 +477,7 @@ def choose_filled(
 
 def default_folder(audited: Audited) -> Path:
     """Where the sheets and reports of an audit go."""
-    return Path(RESULTS, "audit", audited.dataset, audited.detector)
+    return Path(paths.audit(audited.dataset, audited.detector))
 
 
 def find_audited(dataset: str, detector: str | None, config: Mapping[str, Any], root: Path = Path()) -> Audited:
@@ -487,21 +488,20 @@ def find_audited(dataset: str, detector: str | None, config: Mapping[str, Any], 
     entry = config["datasets"].get(dataset)
     if entry is None:
         raise ConfigError(f"audit: unknown dataset '{dataset}': {nearest(dataset, config['datasets'])}")
-    boxes = root / RESULTS / "detections" / dataset
-    known = [name for name in config["detectors"] if (boxes / f"{name}.csv").is_file()]
+    boxes = {name: root / paths.detections(dataset, name) for name in config["detectors"]}
+    known = [name for name, file in boxes.items() if file.is_file()]
     if detector is None:
         if len(known) != 1:
             have = f"has detections of {', '.join(known)}" if known else "has no detections yet"
-            wanted = "Choose one: --detector" if known else f"Run snakemake --cores 2 {boxes}/{_usual(config)}.csv"
+            wanted = "Choose one: --detector" if known else f"Run snakemake --cores 2 {boxes[_usual(config)]}"
             raise AnonbenchError(f"audit: {dataset} {have}. {wanted}")
         detector = known[0]
     elif detector not in config["detectors"]:
         raise ConfigError(f"audit: unknown detector '{detector}': {nearest(detector, config['detectors'])}")
     elif detector not in known:
-        raise DataError(f"{boxes / detector}.csv: not there. Run snakemake --cores 2 {boxes / detector}.csv")
-    images = root / RESULTS / "images" / dataset / "original" if entry.get("unpack") else root / entry["root"]
-    manifest = root / RESULTS / "manifests" / dataset / "original.csv"
-    return Audited(dataset, detector, manifest, images, boxes / f"{detector}.csv", "render" in entry)
+        raise DataError(f"{boxes[detector]}: not there. Run snakemake --cores 2 {boxes[detector]}")
+    manifest, images = root / paths.manifest(dataset), root / images_root(config, dataset)
+    return Audited(dataset, detector, manifest, images, boxes[detector], "render" in entry)
 
 
 def _usual(config: Mapping[str, Any]) -> str:

@@ -11,18 +11,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from anonbench.config import SETTING_ROWS, merge, read_layer
+from anonbench.config import read_config
 from anonbench.core.errors import ConfigError, DataError, nearest
+from anonbench.data import paths
 from anonbench.data.images import clip_box
 from anonbench.data.tables import read_csv, read_detections, read_manifest
+from anonbench.data.variants import ORIGINAL
 from anonbench.ops.dag import SNAKEFILE, Job, workflow_jobs
 from anonbench.ops.dvc.cells import stage_name
 from anonbench.ops.verify import Finding, Verifier, asked_settings
-from anonbench.stages.evaluate import QUERY_COLUMNS
-from anonbench.studies.reid_faces.setting_tables import STANDARD_ERROR, Cell
-from anonbench.studies.reid_faces.settings import METRICS, ORIGINAL, SETTINGS
+from anonbench.report.layout import STANDARD_ERROR
+from anonbench.studies.kinds import kind_of
+from anonbench.tasks.reid.columns import QUERY_COLUMNS
+from anonbench.tasks.reid.setting_table import Cell
+from anonbench.tasks.reid.settings import Condition
 
-DEFAULT_CONFIG = "config/default.yaml"
 WIDTH = 116
 # Printed apart from the settings, or said by the names of the files.
 NAMES = (
@@ -34,7 +37,10 @@ NO_BREAK = "\N{NO-BREAK SPACE}"
 
 @dataclass(frozen=True, slots=True)
 class CellAddress:
-    """A cell of a table of settings: which model, trained on what, tested on what, by which metric."""
+    """A cell of a table of settings: which model, trained on what, queries and gallery of what, by which metric.
+
+    key: the columns of the table that name its row.
+    """
 
     table: str
     row: str
@@ -42,8 +48,15 @@ class CellAddress:
     dataset: str
     model: str
     train: str
-    test: str
+    query: str
+    gallery: str
     metric: str
+    key: tuple[str, ...] = ()
+
+    @property
+    def tested(self) -> str:
+        """What it was tested on, in words."""
+        return Condition(self.dataset, self.model, self.train, self.query, self.gallery).tested
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +121,10 @@ def explain(
     Raises `ConfigError` for a table, row or column that is not there, `DataError` for such a query.
     """
     folder = root or Path.cwd()
+    if not (folder / SNAKEFILE).is_file():
+        raise ConfigError(f"{folder}: there is no {SNAKEFILE} here. Run this in the folder of the workflow.")
     address = find_cell(read_config(configfiles, folder), table, row, column)
-    target = f"results/tables/{address.table}.csv"
+    target = paths.table(address.table)
     verifier = Verifier(workflow_jobs(configfiles, [target], folder), folder)
     top = verifier.producers[target]
     evaluations = cell_evaluations(verifier, top, address)
@@ -123,13 +138,6 @@ def explain(
     )  # fmt: skip
 
 
-def read_config(configfiles: Iterable[Path], root: Path) -> dict[str, Any]:
-    """The configuration as the workflow sees it; what is in it is checked when the workflow is resolved."""
-    if not (root / SNAKEFILE).is_file():
-        raise ConfigError(f"{root}: there is no {SNAKEFILE} here. Run this in the folder of the workflow.")
-    return merge(map(read_layer, [root / DEFAULT_CONFIG, *configfiles]))
-
-
 def find_cell(config: Mapping[str, Any], table: str, row: str, column: str) -> CellAddress:
     """The cell that is meant; rows and columns are found whatever their case and punctuation (`BoT`, `mAP anon-anon`).
 
@@ -139,35 +147,32 @@ def find_cell(config: Mapping[str, Any], table: str, row: str, column: str) -> C
     name = _match(Path(table).stem, entries)
     if name is None:
         raise ConfigError(f"there is no table '{table}': {nearest(table.lower(), entries)}")
-    entry = entries[name]
-    if entry["rows"] not in SETTING_ROWS:
-        cells = [n for n, e in entries.items() if e["rows"] in SETTING_ROWS]
-        what = "counts images" if entry["rows"] == "datasets" else "quotes numbers that others reported"
+    kind = kind_of(entries[name])
+    cells = kind.cells(entries[name])
+    if not cells:
+        others = [other for other, entry in entries.items() if kind_of(entry).cells(entry)]
         raise ConfigError(
-            f"{name} {what}: no cell of it is one model in one setting, so there is no single chain to show. Cells of "
-            f"{', '.join(cells)} can be explained; for {name} as a whole: anonbench verify results/tables/{name}.csv"
+            f"{name} {kind.whole}: no cell of it is one model in one setting, so there is no single chain to show. "
+            f"Cells of {', '.join(others)} can be explained; for {name} as a whole: anonbench verify "
+            f"{paths.table(name)}"
         )
-    by_model = entry["rows"] == "models"
-    rows = entry["models"] if by_model else entry["variants"]
-    found = _match(row, rows)
+    found = _match(row, cells)
     if found is None:
-        raise ConfigError(f"{name} has no row '{row}': {nearest(row.lower(), rows)}")
-    settings = [s for s in SETTINGS if by_model or "anon" in s]
-    columns = {f"{metric}_{setting}": (metric, setting) for setting in settings for metric in METRICS}
-    where = _match(column, columns)
+        raise ConfigError(f"{name} has no row '{row}': {nearest(row.lower(), cells)}")
+    where = _match(column, cells[found])
     if where is None:
-        raise ConfigError(f"{name} has no column '{column}' that holds a metric: {nearest(column.lower(), columns)}")
-    metric, setting = columns[where]
-    model, variant = (found, entry["variants"][0]) if by_model else (entry["models"][0], found)
-    train, test = (variant if v == "anon" else v for v in SETTINGS[setting])
-    return CellAddress(name, found, where, entry["dataset"], model, train, test, metric)
+        raise ConfigError(
+            f"{name} has no column '{column}' that holds a metric: {nearest(column.lower(), cells[found])}"
+        )
+    source = cells[found][where]
+    return CellAddress(name, found, where, **source.condition.labels, metric=source.metric, key=tuple(kind.key))
 
 
 def cell_evaluations(verifier: Verifier, top: Job, address: CellAddress) -> list[Job]:
     """The evaluations that the cell is the mean of, one a run."""
     wanted = {
         "dataset": address.dataset, "model": address.model, "train_variant": address.train,
-        "query_variant": address.test, "gallery_variant": address.test,
+        "query_variant": address.query, "gallery_variant": address.gallery,
     }  # fmt: skip
     return [job for job in verifier.upstream(top) if wanted.items() <= dict(job.wildcards).items()]
 
@@ -178,7 +183,7 @@ def read_cell(path: Path, address: CellAddress) -> tuple[float | None, float | N
         return None, None
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            if address.row in (row.get("model"), row.get("anonymizer")):
+            if address.row == ", ".join(row.get(column) or "" for column in address.key):
                 found = [row.get(address.column), row.get(f"{address.column}{STANDARD_ERROR}")]
                 value, error = (float(text) if text else None for text in found)
                 return value, error
@@ -240,10 +245,10 @@ def query_score(verifier: Verifier, job: Job, address: CellAddress, query: str) 
 def hidden_boxes(
     verifier: Verifier, address: CellAddress, path: str
 ) -> tuple[str | None, tuple[tuple[int, int, int, int, float], ...]]:
-    """The detections that the tested variant stands on, and the boxes that it hides in an image, with their scores."""
-    if address.test == ORIGINAL:
+    """The detections that the queries' variant depends on, and the boxes that it hides in an image, with scores."""
+    if address.query == ORIGINAL:
         return None, ()
-    wanted = {"dataset": address.dataset, "variant": address.test}
+    wanted = {"dataset": address.dataset, "variant": address.query}
     job = next(j for j in verifier.jobs if j.rule == "anonymize" and dict(j.wildcards) == wanted)
     manifest, detections = (
         next(p for p in job.inputs if p.startswith(f"results/{kind}/")) for kind in ("manifests", "detections")
@@ -308,7 +313,7 @@ def _heading(found: Explanation) -> str:
         shown += f" ± {found.standard_error} (standard error)"
     lines = [f"{a.table}, row {a.row}, column {a.column}: {shown}"]
     metric = {"map": "mAP", "rank1": "rank-1"}[a.metric]
-    lines.append(f"  {metric} of {a.model} on {a.dataset}, trained on {a.train}, tested on {a.test}")
+    lines.append(f"  {metric} of {a.model} on {a.dataset}, trained on {a.train}, tested on {a.tested}")
     lines += [
         f"  {run}: " + ("not evaluated yet" if value is None else f"{value:.2f} %") for run, value in found.runs.items()
     ]

@@ -1,34 +1,56 @@
-"""Tables for reading: Markdown and LaTeX, settings spelt out, means with their standard errors."""
+"""Tables for reading: Markdown and LaTeX, columns by their headings, means with their standard errors."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pandas as pd
 
-from anonbench.studies.reid_faces.setting_tables import STANDARD_ERROR
-from anonbench.studies.reid_faces.settings import METRICS, SETTINGS
-
-METRIC_HEADINGS = {"map": "mAP", "rank1": "Rank-1"}
-SETTING_HEADINGS = {
-    "orig_orig": "original → original",
-    "orig_anon": "original → anonymized",
-    "anon_anon": "anonymized → anonymized",
-}
-LATEX_SETTINGS = {
-    "orig_orig": "Trained and tested on original",
-    "orig_anon": "Trained on original, tested on anonymized",
-    "anon_anon": "Trained and tested on anonymized",
-}
+STANDARD_ERROR = "_se"  # the column `map_orig_anon_se` holds the standard errors of `map_orig_anon`
 DASH = "–"
 NUMBER = re.compile(r"-?[\d,]+(\.\d+)?( |$)")  # perhaps with a standard error or a published count behind it
 
 
-def markdown(table: pd.DataFrame, title: str, notes: Sequence[str]) -> str:
-    """A titled Markdown table with one decimal, standard errors behind `±`, and notes on what the numbers stand on."""
+@dataclass(frozen=True)
+class Headings:
+    """What a study calls its columns `<metric>_<setting>`; other columns show their name.
+
+    metrics: metric -> its name, such as {"map": "mAP"}.
+    settings: setting -> its name beside the metric's; its own where there is none.
+    groups: setting -> a heading over all its metrics, where a table has room for two lines of headings.
+    """
+
+    metrics: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, column: str) -> str:
+        """
+        >>> Headings({"map": "mAP"}, {"orig_anon": "original → anonymized"}).of("map_orig_anon")
+        'mAP original → anonymized'
+        """
+        metric, _, setting = column.partition("_")
+        if metric in self.metrics:
+            return f"{self.metrics[metric]} {self.settings.get(setting, setting)}"
+        return column.replace("_", " ")
+
+    def in_group(self, column: str) -> tuple[str, str]:
+        """The heading over a column's group ("" for none), and its own below that."""
+        metric, _, setting = column.partition("_")
+        if metric in self.metrics and setting in self.groups:
+            return self.groups[setting], self.metrics[metric]
+        return "", self.of(column)
+
+
+PLAIN = Headings()
+
+
+def markdown(table: pd.DataFrame, title: str, notes: Sequence[str], headings: Headings = PLAIN) -> str:
+    """A titled Markdown table with one decimal, standard errors behind `±`, and notes on what the numbers depend on."""
     shown = displayed(table)
-    lines = [f"# {title}", "", *markdown_rows(shown, [_heading(column) for column in shown.columns])]
+    lines = [f"# {title}", "", *markdown_rows(shown, [headings.of(column) for column in shown.columns])]
     for note in notes:
         lines += ["", note]
     return "\n".join([*lines, ""])
@@ -42,10 +64,10 @@ def markdown_rows(shown: pd.DataFrame, headings: Sequence[str]) -> list[str]:
     return lines + ["| " + " | ".join(row) + " |" for row in shown.itertuples(index=False, name=None)]
 
 
-def latex(table: pd.DataFrame, caption: str, label: str) -> str:
-    """A LaTeX table (package booktabs); settings are headings over their metrics, as Study 1 prints them."""
+def latex(table: pd.DataFrame, caption: str, label: str, headings: Headings = PLAIN) -> str:
+    """A LaTeX table (package booktabs); settings are headings over their metrics."""
     shown = displayed(table).map(_escape)
-    columns = [_latex_heading(column) for column in shown.columns]
+    columns = [(group, name if group else _escape(name)) for group, name in map(headings.in_group, shown.columns)]
     if any(group for group, _ in columns):
         shown.columns = pd.MultiIndex.from_tuples(columns)
     else:
@@ -82,20 +104,6 @@ def _show(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.1f}"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-
-
-def _heading(column: str) -> str:
-    metric, _, setting = column.partition("_")
-    if metric in METRIC_HEADINGS:
-        return f"{METRIC_HEADINGS[metric]} {SETTING_HEADINGS.get(setting, setting)}"
-    return column.replace("_", " ")
-
-
-def _latex_heading(column: str) -> tuple[str, str]:
-    metric, _, setting = column.partition("_")
-    if metric in METRICS and setting in SETTINGS:
-        return LATEX_SETTINGS[setting], METRIC_HEADINGS[metric]
-    return "", _escape(_heading(column))
 
 
 def _is_numeric(texts: Iterable[str]) -> bool:

@@ -87,14 +87,6 @@ class Series:
     line: str | tuple[float, tuple[float, ...]]
 
 
-# Keys as in `setting_tables.SETTINGS`.
-SETTING_SERIES: dict[str, Series] = {
-    "orig_orig": Series("original → original", OKABE_ITO["blue"], "o", "-"),
-    "orig_anon": Series("original → anonymized", OKABE_ITO["vermillion"], "s", (0.0, (4.0, 1.5))),
-    "anon_anon": Series("anonymized → anonymized", OKABE_ITO["bluish green"], "^", (0.0, (1.0, 1.2))),
-}
-
-
 @contextlib.contextmanager
 def house_style() -> Iterator[None]:
     """Matplotlib's defaults with our settings over them; also a decorator for functions that draw."""

@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from anonbench.core.errors import DataError
+from anonbench.core.command import Input, Output, Spec, command
+from anonbench.core.errors import ConfigError, DataError
 from anonbench.core.files import write_text
 from anonbench.core.hashing import file_sha256
 from anonbench.data.results import read_metrics
 from anonbench.data.tables import read_detections
-from anonbench.ops.journal import went_on
-from anonbench.ops.provenance import read_stamp
 from anonbench.report.layout import markdown
 from anonbench.tasks.detection.groups import ALL
-from anonbench.tasks.detection.table import (
-    ANNOTATED,
-    AUDITED,
-    NONE,
-    DetectionRow,
-    detection_table,
-    readable,
-)
+from anonbench.tasks.detection.table import ANNOTATED, AUDITED, NONE, DetectionRow, detection_table, readable
 
 NOTES = (
     "Recall: of the faces that are there, those with a box (annotated: IoU at least .5); precision: of the boxes, "
     "those on a face; Wilson intervals, 95 %, in brackets. truth: annotated, or an audit by eye of a random sample "
     "(`anonbench audit`), for which truth n counts the sample's faces. setting: WIDER FACE's easy, medium and hard, a "
-    "row each. images per s: of the whole job, its start included.",
+    "row each.",
     "Faces of one image are not counted as independent: the intervals are wider where one image loses several.",
     "Average precision is over the given boxes alone: it is at most the recall, and comparable only between detectors "
     "of the same low threshold.",
@@ -37,50 +28,67 @@ NOTES = (
 )
 
 
-def detection(spec: Sequence[Mapping[str, Any]], label: str, output: Path) -> None:
-    """Write the table of detectors as CSV, and for readers as .md beside it.
+@command("report", beside={"output": (".md",)})
+def detection(
+    detections: list[Input],
+    rows: Spec,
+    label: str,
+    output: Output,
+    metrics: list[Input] | None = None,
+    audits: list[Input] | None = None,
+) -> None:
+    """Collect what detectors found into one table.
 
-    spec: [{dataset, detector, detections, metrics, audit, stamp}], paths; metrics (`anonbench evaluate-detector`) and audit
-    (report.json of `anonbench audit`) None where there are none. stamp: of the detection, for its speed; one that is
-    not there, or of a detection that went on after a kill, leaves the speed out. label: what the data is, in words.
+    detections: faces (CSV of `detect`), one for each row.
+    rows: `[{dataset, detector, truth}]` in the same order. truth: "annotated" where each face is known, "audit" where
+        a person has looked at a random sample, "" where nothing is known.
+    label: which data the numbers depend on, in words.
+    output: the table (CSV); the same for readers goes beside it.
+    metrics: of `evaluate_detector` (JSON), one for each row with annotated faces, in their order.
+    audits: reports of `anonbench audit` (report.json), one for each row with an audit, in their order.
+
     Raises `DataError` for an audit of other boxes.
     """
-    table = detection_table([row for entry in spec for row in _read(entry)])
+    truths = {ANNOTATED: list(metrics or ()), AUDITED: list(audits or ())}
+    if len(detections) != len(rows):
+        raise ConfigError(f"detection: {len(detections)} detections for {len(rows)} rows; expected one for each.")
+    for truth, files in truths.items():
+        wanted = sum(row["truth"] == truth for row in rows)
+        if len(files) != wanted:
+            raise ConfigError(
+                f"detection: {len(files)} files for {wanted} rows of truth '{truth}'; expected equally many."
+            )
+    found = []
+    for row, boxes in zip(rows, detections, strict=True):
+        file = truths[row["truth"]].pop(0) if row["truth"] != NONE else None
+        found += _rows(row, boxes, file)
+    table = detection_table(found)
     write_text(output, table.to_csv(index=False))
     text = markdown(readable(table), "Detectors", [*NOTES, f"Data: {label}."])
     write_text(output.with_suffix(".md"), text)
     print(text)
 
 
-def _read(entry: Mapping[str, Any]) -> list[DetectionRow]:
-    seconds, threads = _speed(Path(entry["stamp"]))
-    boxes = read_detections(Path(entry["detections"]))
-    truth, settings = _truth(entry)
+def _rows(row: Mapping[str, Any], detections: Path, truth: Path | None) -> list[DetectionRow]:
+    """The rows of one detector: one for each setting of the truth."""
+    boxes = read_detections(detections)
+    settings = _truth(row, detections, truth)
     return [
-        DetectionRow(entry["dataset"], entry["detector"], boxes, seconds, threads, truth, setting, found)
-        for setting, found in settings.items()
+        DetectionRow(row["dataset"], row["detector"], boxes, row["truth"], s, found) for s, found in settings.items()
     ]
 
 
-def _truth(entry: Mapping[str, Any]) -> tuple[str, Mapping[str, Mapping[str, Any]]]:
-    """What the truth is, and what was found by setting: "" where there is one alone."""
-    if entry.get("metrics"):
-        settings = read_metrics(Path(entry["metrics"]), ("settings",))["settings"]
-        return ANNOTATED, {"": settings[ALL]} if list(settings) == [ALL] else settings
-    if entry.get("audit"):
-        report = read_metrics(Path(entry["audit"]), ("cameras", "detections_sha256"))
-        if report["detections_sha256"] != file_sha256(Path(entry["detections"])):
-            raise DataError(
-                f"{entry['audit']}: is about other boxes than {entry['detections']} holds now. Draw a sample again "
-                f"(`anonbench audit {entry['dataset']} --detector {entry['detector']} --output …`), or move the report "
-                f"away."
-            )
-        return AUDITED, {"": report["cameras"]["all"]}
-    return NONE, {"": {}}
-
-
-def _speed(stamp: Path) -> tuple[float, int | None]:
-    if not stamp.is_file() or went_on(stamp):
-        return math.nan, None
-    found = read_stamp(stamp)
-    return found.seconds, found.threads
+def _truth(row: Mapping[str, Any], detections: Path, file: Path | None) -> Mapping[str, Mapping[str, Any]]:
+    """What was found by setting: "" where there is one alone."""
+    if file is None:
+        return {"": {}}
+    if row["truth"] == ANNOTATED:
+        settings = read_metrics(file, ("settings",))["settings"]
+        return {"": settings[ALL]} if list(settings) == [ALL] else settings
+    report = read_metrics(file, ("cameras", "detections_sha256"))
+    if report["detections_sha256"] != file_sha256(detections):
+        raise DataError(
+            f"{file}: is about other boxes than {detections} holds now. Draw a sample again "
+            f"(`anonbench audit {row['dataset']} --detector {row['detector']} --output …`), or move the report away."
+        )
+    return {"": report["cameras"]["all"]}

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import json
-import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from anonbench.core.command import Input, Output, Spec, command
-from anonbench.core.errors import ConfigError, DataError, nearest
 from anonbench.core.files import write_text
 from anonbench.data.tables import write_csv
+from anonbench.tasks.reid.columns import CMC_COLUMNS, QUERY_COLUMNS
+from anonbench.tasks.reid.features import read_features, read_settings
 from anonbench.tasks.reid.ranking import evaluate_ranking
-from anonbench.tasks.reid.reranking import Reranking
 from anonbench.training.device import select_device
-
-METRICS = ("euclidean", "cosine")
-CMC_COLUMNS = ("rank", "cmc")
-QUERY_COLUMNS = ("path", "pid", "camid", "matches", "first_match_rank", "ap", "inp", "excluded_because")
 
 
 @command("evaluate")
@@ -77,40 +68,3 @@ def evaluate(
         write_csv(cmc, CMC_COLUMNS, ([rank, f"{value:.6f}"] for rank, value in enumerate(result.cmc, start=1)))
     write_text(output, json.dumps(values, indent=1) + "\n")
     print(f"evaluate: mAP {100 * result.mean_ap:.1f} %, rank-1 {100 * result.rank(1):.1f} %, {result.n_valid} queries")
-
-
-def read_features(path: Path, split: str) -> dict[str, NDArray[Any]]:
-    """The arrays of a feature file, cut down to one split."""
-    try:
-        with np.load(path) as file:
-            arrays = {name: file[name] for name in ("features", "paths", "pids", "camids", "splits")}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: not a complete feature file ({error}). Delete it and embed again.") from error
-    rows = arrays.pop("splits") == split
-    if not rows.any():
-        raise DataError(f"{path}: holds no image of split '{split}'. Does the dataset's listing have one?")
-    return {name: array[rows] for name, array in arrays.items()}
-
-
-def read_settings(evaluation: Mapping[str, Any]) -> tuple[str, Reranking | None]:
-    """The metric and the re-ranking that a model's `evaluation:` entry asks for.
-
-    Raises `ConfigError` for an unknown key, metric or value.
-    """
-    _refuse_unknown(evaluation, ("metric", "rerank"), "evaluation")
-    metric = evaluation.get("metric", "euclidean")
-    if metric not in METRICS:
-        raise ConfigError(f"evaluation.metric is '{metric}': {nearest(str(metric), METRICS)}")
-    rerank = evaluation.get("rerank")
-    if rerank is None:
-        return metric, None
-    if not isinstance(rerank, Mapping):
-        raise ConfigError(f"evaluation.rerank is {rerank!r}; expected null or {{k1: 20, k2: 6, lambda_value: 0.3}}")
-    _refuse_unknown(rerank, ("k1", "k2", "lambda_value"), "evaluation.rerank")
-    return metric, Reranking(**rerank)
-
-
-def _refuse_unknown(entry: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
-    for key in entry:
-        if key not in known:
-            raise ConfigError(f"{where} has no key '{key}': {nearest(key, known)}")

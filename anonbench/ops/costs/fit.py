@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import least_squares
 
-from anonbench.config import merge, read_layer
+from anonbench.config import read_config
 from anonbench.core.errors import DataError
 from anonbench.ops.costs.estimate import MEASURED_HERE, Estimator
 from anonbench.ops.costs.finished import epoch_seconds
@@ -35,7 +35,7 @@ def fit_costs(configfiles: Iterable[Path], root: Path, check: bool = False) -> s
     Raises `DataError` when no job of the configuration has been finished here.
     """
     files = list(configfiles)
-    config = merge(map(read_layer, [root / "config/default.yaml", *files]))
+    config = read_config(files, root)
     results = root / "results"
     measured = measured_jobs(workflow_jobs(files, root=root), config, results)
     if not measured:

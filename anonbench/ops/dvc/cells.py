@@ -20,6 +20,7 @@ from typing import Any
 
 import yaml
 
+from anonbench.config import DEFAULTS
 from anonbench.core.errors import ConfigError
 from anonbench.core.files import write_text
 from anonbench.ops.dag import Job, workflow_jobs
@@ -28,7 +29,6 @@ PIPELINE = "dvc.yaml"
 CELLS = "workflow/cells.yaml"
 PROFILE = "workflow/profiles/dvc"
 SETTINGS = "results/settings"
-DEFAULT_CONFIG = "config/default.yaml"
 CODE = ("Snakefile", "anonbench", "workflow/rules", "workflow/schemas")
 PLAN, REPORT = "plan", "report"
 RUN = f"snakemake --profile {PROFILE} --force --allowed-rules"
@@ -123,7 +123,7 @@ def _overlays(configfiles: Sequence[Path | str], root: Path) -> list[str]:
         if not path.is_file():
             raise ConfigError(f"{file}: there is no such file in {root}.")
         overlays.append(path.relative_to(root.resolve()).as_posix())
-    return [overlay for overlay in dict.fromkeys(overlays) if overlay != DEFAULT_CONFIG]
+    return [overlay for overlay in dict.fromkeys(overlays) if overlay not in DEFAULTS]
 
 
 def _refuse_doubles(jobs: Sequence[Job]) -> None:
@@ -172,7 +172,7 @@ def _plan(configfiles: Sequence[str]) -> list[str]:
         "    cmd: anonbench dvc-settings",
         *_items("deps", CODE),
         "    params:",
-        *(f"      - {file}:" for file in (DEFAULT_CONFIG, *configfiles)),
+        *(f"      - {file}:" for file in (*DEFAULTS, *configfiles)),
         *_items("outs", [SETTINGS]),
     ]
 

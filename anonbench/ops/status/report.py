@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from anonbench.config import merge, read_layer
+from anonbench.config import read_config
 from anonbench.core.errors import ConfigError
+from anonbench.data.paths import DEFAULT_CONFIG
 from anonbench.ops.dag import workflow_jobs
-from anonbench.ops.dvc.cells import DEFAULT_CONFIG
 from anonbench.ops.journal import process_is_here, read_events, read_last_run
 from anonbench.ops.status.costs import Left, Spent, expected, spent, time_left
 from anonbench.ops.status.states import (
@@ -64,7 +64,7 @@ def read_status(configfiles: Sequence[Path | str], targets: Sequence[str], root:
     targets = run["targets"] if run and of_last_run and not targets else targets
     try:
         jobs = workflow_jobs(files, targets, root, params=False)
-        config = merge(map(read_layer, [root / DEFAULT_CONFIG, *map(Path, files)]))
+        config = read_config(map(Path, files), root)
     except ConfigError as error:
         hint = "\nThese are the config files of the last run; name others with --configfile." if of_last_run else ""
         raise ConfigError(f"{error}{hint if files else ''}") from error

@@ -16,25 +16,20 @@ What a verdict rests on (`basis`):
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
 
 from anonbench.core.errors import DataError
+from anonbench.data.variants import ORIGINAL
 from anonbench.statistics.bootstrap import RESAMPLES, bootstrap_mean_difference
 from anonbench.statistics.equivalence import beyond_margin_bootstrap, beyond_margin_t, tost_bootstrap, tost_t
 from anonbench.statistics.multiple import holm
 from anonbench.statistics.noise import NoiseFloor, noise_floor, training_test
-from anonbench.studies.reid_faces.pairing import (
-    METRICS,
-    ORIGINAL,
-    PairedQueries,
-    Runs,
-    Setting,
-    contrast_settings,
-    pair_runs,
-)
+from anonbench.studies.reid_faces.settings import DESIGN
+from anonbench.tasks.reid.scores import PairedQueries, Runs, pair_runs
+from anonbench.tasks.reid.settings import Condition, Contrast, Design
 
 QUERIES, TRAINING = "queries", "queries and training"
 VERDICTS = (
@@ -57,31 +52,40 @@ FAMILY = ["contrast", "metric"]
 
 
 def cell_table(
-    scores: Mapping[Setting, Runs], *, margin: float, alpha: float = 0.05, resamples: int = RESAMPLES, seed: int = 0
+    scores: Mapping[Condition, Runs],
+    *,
+    margin: float,
+    alpha: float = 0.05,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    design: Design = DESIGN,
 ) -> pd.DataFrame:
-    """All contrasts that the settings allow, one row a cell and metric.
+    """All contrasts that the conditions allow, one row a cell and metric.
 
-    scores: per-query tables of every setting and run (see `pairing.pair_runs`). margin: of equivalence, in percent
-    points. alpha: of the tests; intervals are at 1 - alpha, those of equivalence at 1 - 2 alpha.
-    Raises `DataError` when a setting has no baseline, or none is a contrast.
+    scores: scores of every query, by condition and run (`tasks.reid.scores.read_scores`).
+    margin: of equivalence, in percent points.
+    alpha: of the tests; intervals are at 1 - alpha, those of equivalence at 1 - 2 alpha.
+    design: the contrasts and the baseline; conditions that are neither are left aside (`no_contrast` lists them).
+    Raises `DataError` when a condition has no baseline, or none is a contrast.
     """
     noise = {
         (dataset, metric): noise_floor(training_scores(scores, metric, dataset).values(), 1 - alpha)
-        for dataset in sorted({s.dataset for s in scores})
-        for metric in METRICS
+        for dataset in sorted({c.dataset for c in scores})
+        for metric in design.metrics
     }
     rows = []
-    for setting in sorted(scores):
-        found = contrast_settings(setting)
+    for condition in sorted(scores):
+        found = design.contrast_of(condition)
         if found is None:
             continue
-        contrast, baseline = found
-        if baseline not in scores:
-            raise DataError(f"{setting}: there are no metrics of {baseline} to compare it with. Evaluate that too.")
-        pairs = pair_runs(scores[baseline], scores[setting], (baseline, setting))
-        key = {"dataset": setting.dataset, "model": setting.model, "variant": setting.test, "contrast": contrast}
-        for metric in METRICS:
-            cell = _cell(pairs, metric, contrast, noise[setting.dataset, metric], margin, alpha, resamples, seed)
+        pairs = pair_runs(baseline_of(found, condition, scores), scores[condition], (found.baseline, condition))
+        key = {
+            "dataset": condition.dataset, "model": condition.model, "variant": found.names["variant"],
+            "contrast": found.setting,
+        }  # fmt: skip
+        retrained = condition.train != found.baseline.train
+        for metric in design.metrics:
+            cell = _cell(pairs, metric, retrained, noise[condition.dataset, metric], margin, alpha, resamples, seed)
             rows.append({**key, "metric": metric, **cell})
     if not rows:
         raise DataError("statistics: none of the metrics is of an anonymized test set; nothing can be compared.")
@@ -96,19 +100,35 @@ def cell_table(
     return table.sort_values([*FAMILY, "dataset", "variant", "model"], ignore_index=True)[list(COLUMNS)]
 
 
+def baseline_of(contrast: Contrast, condition: Condition, scores: Mapping[Condition, Runs]) -> Runs:
+    """The scores that a condition is compared with. Raises `DataError` when they are not there."""
+    if contrast.baseline not in scores:
+        raise DataError(
+            f"{condition}: there are no metrics of {contrast.baseline} to compare it with. Evaluate that too."
+        )
+    return scores[contrast.baseline]
+
+
+def no_contrast(scores: Iterable[Condition], design: Design = DESIGN) -> list[str]:
+    """The conditions that are neither a contrast nor the baseline of one, in words: they enter no comparison."""
+    contrasts = {c: design.contrast_of(c) for c in scores}
+    compared = {c for c, found in contrasts.items() if found} | {f.baseline for f in contrasts.values() if f}
+    return [str(c) for c in sorted(contrasts) if c not in compared]
+
+
 def training_scores(
-    scores: Mapping[Setting, Runs], metric: str, dataset: str | None = None, original_only: bool = False
-) -> dict[tuple[Setting, int | None], list[float]]:
+    scores: Mapping[Condition, Runs], metric: str, dataset: str | None = None, original_only: bool = False
+) -> dict[tuple[Condition, int | None], list[float]]:
     """The mean score of each training, grouped by what differs in nothing but the seed.
 
-    Only settings tested on the variant they were trained on count: one independent score a training.
+    Only conditions tested on the variant they were trained on count: one independent score a training.
     """
-    groups: dict[tuple[Setting, int | None], list[float]] = {}
-    for setting in sorted(scores):
-        trained_here = setting.train == setting.test and (setting.test == ORIGINAL or not original_only)
-        if trained_here and dataset in (None, setting.dataset):
-            for (split, _), table in sorted(scores[setting].items(), key=str):
-                groups.setdefault((setting, split), []).append(float(table[metric].mean()))
+    groups: dict[tuple[Condition, int | None], list[float]] = {}
+    for condition in sorted(scores):
+        trained_here = condition.same_variant and (condition.train == ORIGINAL or not original_only)
+        if trained_here and dataset in (None, condition.dataset):
+            for (split, _), table in sorted(scores[condition].items(), key=str):
+                groups.setdefault((condition, split), []).append(float(table[metric].mean()))
     return groups
 
 
@@ -126,7 +146,7 @@ def verdict(difference: float, p_holm: float, tost_p_holm: float, beyond_p_holm:
 
 
 def _cell(
-    pairs: PairedQueries, metric: str, contrast: str, noise: NoiseFloor, margin: float, alpha: float,
+    pairs: PairedQueries, metric: str, different_trainings: bool, noise: NoiseFloor, margin: float, alpha: float,
     resamples: int, seed: int,
 ) -> dict[str, Any]:  # fmt: skip
     table = pairs.table
@@ -142,7 +162,7 @@ def _cell(
     retrained = training_test(
         bootstrap.estimate, bootstrap.standard_error, bootstrap.n_clusters, noise, pairs.n_runs, 1 - alpha
     )
-    use_training = contrast == "anon_anon" and not math.isnan(retrained.p)
+    use_training = different_trainings and not math.isnan(retrained.p)
     if use_training:
         with_training = tost_t(bootstrap.estimate, retrained.standard_error, retrained.df, margin, alpha)
         # The luck of training comes on top: a sparse set of changes stays as uncertain as it was.

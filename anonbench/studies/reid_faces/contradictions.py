@@ -20,6 +20,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from anonbench.core.errors import DataError
+from anonbench.studies.reid_faces.settings import BASELINE, METRICS, TESTED
 
 COLUMNS = ("check", "subject", "printed", "expected", "difference", "flagged", "note")
 TEXT_COLUMNS = ("metric", "setting", "mean", "source")
@@ -45,6 +46,14 @@ def contradictions(scores: pd.DataFrame, text: pd.DataFrame, sizes: pd.DataFrame
             raise DataError(f"published {name}: column {missing[0]} is missing; expected {', '.join(columns)}.")
     rows = [*_means(scores, text), *_outliers(scores), *_sizes(sizes, protocols)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def protocol_sizes(table: pd.DataFrame) -> dict[str, Sizes]:
+    """The sizes of protocols by dataset, from a table with `SIZE_COLUMNS`."""
+    return {
+        str(row.data): {"query": int(row.query_images), "gallery": int(row.gallery_images)}
+        for row in table.itertuples(index=False)
+    }
 
 
 def modified_z(values: ArrayLike) -> NDArray[np.float64]:
@@ -100,13 +109,13 @@ def _means(scores: pd.DataFrame, text: pd.DataFrame) -> Iterator[list[object]]:
 
 
 def _outliers(scores: pd.DataFrame) -> Iterator[list[object]]:
-    for metric in ("map", "rank1"):
-        before, after = scores[f"{metric}_orig_orig"], scores[f"{metric}_orig_anon"]
+    for metric in METRICS:
+        before, after = scores[f"{metric}_{BASELINE}"], scores[f"{metric}_{TESTED}"]
         gain = after - before
         z = modified_z(gain)
         rows = sorted(np.flatnonzero(gain.to_numpy() > 0), key=lambda i: -z[i])
         for i in rows:
-            subject = f"{scores['data'].iloc[i]}, {scores['model'].iloc[i]}, {metric}_orig_anon"
+            subject = f"{scores['data'].iloc[i]}, {scores['model'].iloc[i]}, {metric}_{TESTED}"
             note = f"modified z {z[i]:.1f}; median difference of all pairs {gain.median():.1f}"
             yield ["outlier", subject, after.iloc[i], before.iloc[i], gain.iloc[i], bool(z[i] > OUTLIER_Z), note]
 

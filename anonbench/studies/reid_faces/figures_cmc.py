@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from anonbench.core.errors import DataError
-from anonbench.report.style import FAINT, MARGIN, SETTING_SERIES, house_style, open_page
-from anonbench.studies.reid_faces.runs import Case, find_runs
-from anonbench.studies.reid_faces.settings import Metrics
+from anonbench.report.style import FAINT, MARGIN, house_style, open_page
+from anonbench.studies.reid_faces.cases import Case, find_runs
+from anonbench.studies.reid_faces.series import SERIES
+from anonbench.tasks.reid.settings import Metrics
 
 PAGE_WIDTH = 7.6  # inches
 COLUMNS = 3
@@ -27,9 +28,7 @@ def draw_cmc(metrics: Sequence[Metrics], cases: Sequence[Case], max_rank: int, l
     A line is the mean of the runs; with several, a band reaches from the lowest to the highest.
     Raises `DataError` for a setting without metrics or a curve shorter than max_rank.
     """
-    curves = {
-        (case, setting): _curves(metrics, case, setting, max_rank) for case in cases for setting in SETTING_SERIES
-    }
+    curves = {(case, setting): _curves(metrics, case, setting, max_rank) for case in cases for setting in SERIES}
     several = any(len(runs) > 1 for runs in curves.values())
     spread = " Lines: means of the runs; bands: from the lowest run to the highest." if several else ""
     notes = f"Share of queries with a correct image among the first k. Trained → tested on.{spread}\nData: {label}."
@@ -38,13 +37,13 @@ def draw_cmc(metrics: Sequence[Metrics], cases: Sequence[Case], max_rank: int, l
     left, gap, height, row = MARGIN + 0.5, 0.22, 1.7, 2.15
     width = (PAGE_WIDTH - left - MARGIN - (columns - 1) * gap) / columns
     page, top = open_page("Rank at which people are found (CMC)", notes, PAGE_WIDTH, 0.45 + panel_rows * row + 0.1)
-    page.key(list(SETTING_SERIES.values()), MARGIN, top)
+    page.key(list(SERIES.values()), MARGIN, top)
     lowest = min(float(runs.min()) for runs in curves.values())
     floor = max(0.0, 10 * math.floor((lowest - 2) / 10))
     for number, case in enumerate(cases):
         place, line = number % columns, number // columns
         axes = page.axes(left + place * (width + gap), top + 0.5 + line * row, width, height)
-        for setting in SETTING_SERIES:
+        for setting in SERIES:
             _draw(axes, curves[case, setting], setting)
         axes.set_title(case.model, loc="left", fontweight="bold", pad=4)
         axes.grid()
@@ -72,7 +71,7 @@ def _curves(metrics: Sequence[Metrics], case: Case, setting: str, max_rank: int)
 
 
 def _draw(axes: Axes, curves: NDArray[np.float64], setting: str) -> None:
-    series = SETTING_SERIES[setting]
+    series = SERIES[setting]
     ranks = np.arange(1, curves.shape[1] + 1)
     if len(curves) > 1:
         axes.fill_between(ranks, curves.min(axis=0), curves.max(axis=0), color=series.colour, alpha=0.15, lw=0)

@@ -5,27 +5,31 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import offset_copy
 
 from anonbench.core.errors import ConfigError
-from anonbench.report.layout import METRIC_HEADINGS
 from anonbench.report.style import (
     FAINT,
     MARGIN,
-    SETTING_SERIES,
     TEXT_SIZE,
     around,
     house_style,
     open_page,
 )
-from anonbench.studies.reid_faces.runs import Case, Runs, describe_runs, has_runs, runs_of
-from anonbench.studies.reid_faces.settings import Metrics
+from anonbench.studies.reid_faces.cases import Case, describe_runs, has_runs, known_keys, runs_of
+from anonbench.studies.reid_faces.headings import HEADINGS
+from anonbench.studies.reid_faces.series import SERIES
+from anonbench.studies.reid_faces.settings import BASELINE, CONTRASTS, TESTED
+from anonbench.tasks.reid.setting_table import Runs
+from anonbench.tasks.reid.settings import Metrics
 
 PAGE_WIDTH = 7.6  # inches
 NUDGE = 2.5  # points
+FAMILY_KEYS = ("title", "axis", "values", "more_hides")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,13 @@ class Family:
             )
 
 
+def read_families(entries: Sequence[Mapping[str, Any]]) -> list[Family]:
+    """The families that the figure shows; raises `ConfigError` for none, an unknown or a missing key."""
+    if not entries:
+        raise ConfigError("dose_response: families is empty; expected at least one.")
+    return [Family(**known_keys(entry, FAMILY_KEYS, FAMILY_KEYS[:3], "family")) for entry in entries]
+
+
 @house_style()
 def draw_dose_response(
     metrics: Sequence[Metrics],
@@ -68,13 +79,13 @@ def draw_dose_response(
         (family.title, variant, setting): runs_of(metrics, Case(dataset, model, variant), setting, metric)
         for family in families
         for variant in family.values
-        for setting in ("orig_anon", "anon_anon")
-        if setting == "orig_anon" or has_runs(metrics, Case(dataset, model, variant), setting)
+        for setting in CONTRASTS
+        if setting == TESTED or has_runs(metrics, Case(dataset, model, variant), setting)
     }
     first = next(iter(families[0].values))
-    reference = runs_of(metrics, Case(dataset, model, first), "orig_orig", metric)
+    reference = runs_of(metrics, Case(dataset, model, first), BASELINE, metric)
     counts = describe_runs([len(runs.values) for runs in (*points.values(), reference)])
-    heading = METRIC_HEADINGS.get(metric, metric)
+    heading = HEADINGS.metrics.get(metric, metric)
     notes = (
         f"{heading} of {model} as faces are hidden more, from left to right. Trained → tested on. {counts}"
         f"\nData: {label}."
@@ -83,14 +94,14 @@ def draw_dose_response(
     width = (PAGE_WIDTH - left - MARGIN - 0.1 - gap) / 2
     rows = (len(families) + 1) // 2
     page, top = open_page("How strongly must a face be hidden?", notes, PAGE_WIDTH, 0.3 + rows * (height + 0.75))
-    reference_line = replace(SETTING_SERIES["orig_orig"], marker="")
-    page.key([reference_line, SETTING_SERIES["orig_anon"], SETTING_SERIES["anon_anon"]], MARGIN, top)
+    reference_line = replace(SERIES[BASELINE], marker="")
+    page.key([reference_line, *(SERIES[setting] for setting in CONTRASTS)], MARGIN, top)
     spread = [value for runs in (*points.values(), reference) for value in (*runs.values, *runs.bounds)]
     for number, family in enumerate(families):
         place, line = number % 2, number // 2
         axes = page.axes(left + place * (width + gap), top + 0.5 + line * (height + 0.75), width, height)
         _reference(axes, reference)
-        for setting in ("orig_anon", "anon_anon"):
+        for setting in CONTRASTS:
             found = {v: points.get((family.title, v, setting)) for v in family.values}
             if series := {family.values[v]: runs for v, runs in found.items() if runs is not None}:
                 _response(axes, series, setting)
@@ -103,16 +114,16 @@ def draw_dose_response(
 
 
 def _reference(axes: Axes, runs: Runs) -> None:
-    series = SETTING_SERIES["orig_orig"]
+    series = SERIES[BASELINE]
     if len(runs.values) > 1:
         axes.axhspan(*runs.bounds, color=series.colour, alpha=0.12, lw=0)
-    axes.axhline(runs.mean, color=series.colour, ls=series.line, lw=1.2, gid="orig_orig")
+    axes.axhline(runs.mean, color=series.colour, ls=series.line, lw=1.2, gid=BASELINE)
 
 
 def _response(axes: Axes, points: Mapping[float, Runs], setting: str) -> None:
-    look = SETTING_SERIES[setting]
+    look = SERIES[setting]
     # The two settings stand side by side, so that neither hides the other's bars.
-    aside = -NUDGE if setting == "orig_anon" else NUDGE
+    aside = -NUDGE if setting == TESTED else NUDGE
     place = offset_copy(axes.transData, axes.get_figure(root=True), x=aside, units="points")
     for value, runs in points.items():
         if len(runs.values) > 1:

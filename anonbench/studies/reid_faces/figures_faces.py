@@ -16,7 +16,6 @@ from anonbench.report.style import (
     GRID,
     INK,
     MARGIN,
-    SETTING_SERIES,
     SMALL_SIZE,
     TEXT_SIZE,
     around,
@@ -24,10 +23,11 @@ from anonbench.report.style import (
     open_page,
     text_width,
 )
+from anonbench.studies.reid_faces.series import SERIES
+from anonbench.studies.reid_faces.settings import CONTRASTS
 
 PAGE_WIDTH = 7.6  # inches
 COLUMNS = ("dataset", "model", "variant", "contrast", "group", "n_queries", "estimate", "low", "high")
-CONTRASTS = ("orig_anon", "anon_anon")  # each against orig_orig
 PANELS_A_ROW = 3
 ALL_MODELS = "all"  # what the table calls the queries of all models together
 
@@ -103,7 +103,7 @@ def draw_faces_cost(groups: Sequence[FaceGroup], variant: str, label: str) -> Fi
     height = 0.31 * len(names)
     lines = math.ceil(len(models) / columns)
     page, top = open_page("Whose queries pay", notes, PAGE_WIDTH, 0.2 + lines * (height + 0.38) + 0.4)
-    page.key([SETTING_SERIES[c] for c in contrasts], MARGIN, top, lines=False)
+    page.key([SERIES[c] for c in contrasts], MARGIN, top, lines=False)
     limits = around([0.0, *(v for g in groups for v in (g.low, g.high) if not math.isnan(v))])
     for number, model in enumerate(models):
         place, line = number % columns, number // columns
@@ -134,7 +134,7 @@ def _panel(axes: Axes, groups: Sequence[FaceGroup], names: Sequence[str], contra
     for group in groups:
         row = names.index(group.name)
         y = row + aside[group.contrast]
-        series = SETTING_SERIES[group.contrast]
+        series = SERIES[group.contrast]
         if math.isnan(group.estimate):
             axes.text(0.02, y, "–", va="center", color=series.colour, transform=beside, gid=f"none-{group.contrast}")
         else:

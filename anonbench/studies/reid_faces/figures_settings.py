@@ -12,27 +12,28 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from anonbench.core.errors import DataError
-from anonbench.report.layout import METRIC_HEADINGS
 from anonbench.report.style import (
     BAND,
     FAINT,
     GRID,
     INK,
     MARGIN,
-    SETTING_SERIES,
     TEXT_SIZE,
     around,
     house_style,
     open_page,
     text_width,
 )
-from anonbench.studies.reid_faces.runs import Case, Runs, describe_runs, runs_of
-from anonbench.studies.reid_faces.settings import METRICS, Metrics
+from anonbench.studies.reid_faces.cases import Case, describe_runs, runs_of
+from anonbench.studies.reid_faces.headings import HEADINGS
+from anonbench.studies.reid_faces.series import SERIES
+from anonbench.studies.reid_faces.settings import CONTRASTS, METRICS
+from anonbench.tasks.reid.setting_table import Runs
+from anonbench.tasks.reid.settings import Metrics
 
 PAGE_WIDTH = 7.6  # inches
 DIFFERENCE_COLUMNS = ("dataset", "model", "variant", "metric", "contrast", "difference", "low", "high")
 TRAINING_COLUMNS = ("training_low", "training_high")
-CONTRASTS = ("orig_anon", "anon_anon")  # each against orig_orig
 
 
 # ---------------------------------------------------------------------------------------------- metrics by setting
@@ -47,7 +48,7 @@ def draw_settings(metrics: Sequence[Metrics], cases: Sequence[Case], label: str)
         (case, metric, setting): runs_of(metrics, case, setting, metric)
         for case in cases
         for metric in METRICS
-        for setting in SETTING_SERIES
+        for setting in SERIES
     }
     groups = _by_dataset(cases)
     counts = describe_runs([len(runs.values) for runs in values.values()])
@@ -55,7 +56,7 @@ def draw_settings(metrics: Sequence[Metrics], cases: Sequence[Case], label: str)
     row, gap, key, axis = 0.45, 0.5, 0.2, 0.35
     body = key + sum(gap + row * len(group) for group in groups.values()) + axis
     page, top = open_page("The cost of anonymizing, by model", notes, PAGE_WIDTH, body)
-    page.key(list(SETTING_SERIES.values()), MARGIN, top, lines=False)
+    page.key(list(SERIES.values()), MARGIN, top, lines=False)
     left = MARGIN + max(text_width(c.model, TEXT_SIZE) for c in cases) + 0.15
     width = (PAGE_WIDTH - MARGIN - left - 0.3) / len(METRICS)
     top += key
@@ -68,18 +69,18 @@ def draw_settings(metrics: Sequence[Metrics], cases: Sequence[Case], label: str)
             axes = page.axes(left + column * (width + 0.3), top, width, row * len(group))
             _model_rows(axes, [c.model for c in group], labelled=column == 0)
             for index, case in enumerate(group):
-                for place, setting in enumerate(SETTING_SERIES):
+                for place, setting in enumerate(SERIES):
                     _mark(axes, values[case, metric, setting], index + 0.22 * (place - 1), setting)
             axes.set_xlim(*limits[metric])
             axes.tick_params(axis="x", labelbottom=number == len(groups) - 1)
-            axes.set_title(f"{METRIC_HEADINGS[metric]} (%)", loc="left", color=FAINT, pad=4)
+            axes.set_title(f"{HEADINGS.metrics[metric]} (%)", loc="left", color=FAINT, pad=4)
         top += row * len(group)
     return page.figure
 
 
 def _mark(axes: Axes, runs: Runs, y: float, setting: str) -> None:
     """The mean of some runs with its standard error, over the single runs."""
-    series = SETTING_SERIES[setting]
+    series = SERIES[setting]
     if len(runs.values) > 1:
         axes.plot(runs.values, [y] * len(runs.values), "|", color=series.colour, ms=5, mew=0.7, gid=f"runs-{setting}")
         axes.plot(runs.bounds, [y, y], color=series.colour, lw=2.2, solid_capstyle="butt")
@@ -165,7 +166,7 @@ def draw_differences(
     margin: half the width of the equivalence band in percentage points, None for no band. label: the data, in words.
     interval: how the intervals were computed, for the notes.
     """
-    heading = METRIC_HEADINGS.get(metric, metric)
+    heading = HEADINGS.metrics.get(metric, metric)
     band = "" if margin is None else f" Grey band: ± {margin:g} points, taken as equivalent."
     how = f" ({interval})" if interval else ""
     luck = any(d.training for d in differences)
@@ -184,7 +185,7 @@ def draw_differences(
     width = (PAGE_WIDTH - MARGIN - left - 0.25) / len(CONTRASTS)
     limits = _limits(differences, margin)
     for column, contrast in enumerate(CONTRASTS):
-        page.key([SETTING_SERIES[contrast]], left + column * (width + 0.25), top, lines=False, weight="bold")
+        page.key([SERIES[contrast]], left + column * (width + 0.25), top, lines=False, weight="bold")
     top += 0.15
     for number, (dataset, rows) in enumerate(groups.items()):
         page.text(MARGIN, top + 0.12, dataset, fontweight="bold")
@@ -209,7 +210,7 @@ def draw_differences(
 
 
 def _interval(axes: Axes, difference: Difference, y: float) -> None:
-    series = SETTING_SERIES[difference.contrast]
+    series = SERIES[difference.contrast]
     low, high = difference.widest
     clear = low > 0 or high < 0
     axes.plot(

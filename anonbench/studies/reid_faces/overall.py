@@ -10,7 +10,8 @@ import pandas as pd
 
 from anonbench.statistics.effect import paired_effect
 from anonbench.statistics.equivalence import tost_paired
-from anonbench.studies.reid_faces.paired import BASELINE, CONTRASTS, METRICS, check_table, paired_t_test
+from anonbench.studies.reid_faces.paired import check_table, paired_t_test
+from anonbench.studies.reid_faces.settings import BASELINE, CONTRASTS, METRICS
 
 UNITS = {"pair": None, "dataset": "data", "model": "model"}
 COLUMNS = (

@@ -19,10 +19,8 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from anonbench.core.errors import DataError
+from anonbench.studies.reid_faces.settings import BASELINE, CONTRASTS, METRICS
 
-METRICS = ("map", "rank1")
-BASELINE = "orig_orig"
-CONTRASTS = ("orig_anon", "anon_anon")
 KEY = ("data", "model")
 COLUMNS = (*KEY, *(f"{metric}_{setting}" for setting in (BASELINE, *CONTRASTS) for metric in METRICS))
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from anonbench.core.errors import DataError
+from anonbench.core.errors import ConfigError, DataError
 from anonbench.data.images import RGB
 from anonbench.data.records import Detection, IndexedImage
+from anonbench.data.tables import read_detections, read_manifest
 from anonbench.report.style import (
     FAINT,
     MARGIN,
@@ -60,6 +62,23 @@ def best_faces(
                 best[image.pid] = (size, image.path, box)
     ordered = sorted(best.values(), key=lambda entry: entry[:2], reverse=True)
     return [SampleFace(path, box) for _, path, box in ordered[:count]]
+
+
+def choose_faces(manifest: Path, detections: Path, count: int) -> list[SampleFace]:
+    """The images of a dataset to show (see `best_faces`); raises `DataError` when no face was found."""
+    faces = best_faces(read_manifest(manifest), read_detections(detections), count)
+    if not faces:
+        raise DataError(
+            f"{detections}: no identity has a detected face; there is nothing to show. Lower the threshold."
+        )
+    return faces
+
+
+def folders(variants: Sequence[str], roots: Sequence[Path]) -> dict[str, Path]:
+    """Variant -> its image folder."""
+    if len(variants) != len(roots):
+        raise ConfigError(f"{len(variants)} variants and {len(roots)} image folders; expected one for each.")
+    return dict(zip(variants, roots, strict=True))
 
 
 def head(image: RGB, box: Detection) -> RGB:

@@ -1,29 +1,24 @@
-"""The settings of Study 1, by name, and the metrics that belong to one."""
+"""The settings of Study 1 as data. Every other module of the study takes them from here.
+
+Source: Dietlmeier et al. 2020, section IV: three settings, mAP and rank-1.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from anonbench.data.variants import ORIGINAL
+from anonbench.tasks.reid.settings import Design, Setting
 
-Metrics = Mapping[str, Any]
+STUDY = "reid_faces"
+VARIANT = "{variant}"  # stands for the row's variant
 
-ORIGINAL = "original"
-UNTRAINED = "untrained"
-METRICS = ("map", "rank1")
-BASELINE = "orig_orig"
-# Column suffix -> (train variant, test variant); "anon" stands for the row's variant.
-SETTINGS = {
-    BASELINE: (ORIGINAL, ORIGINAL),
-    "orig_anon": (ORIGINAL, "anon"),
-    "anon_anon": ("anon", "anon"),
-}
-
-
-def labels_of(dataset: str, model: str, train: str, test: str) -> dict[str, str]:
-    """What the metrics of a setting are labelled with; query and gallery are of one variant."""
-    return {"dataset": dataset, "model": model, "train": train, "query": test, "gallery": test}
-
-
-def of_setting(metrics: Sequence[Metrics], labels: Mapping[str, str]) -> list[Metrics]:
-    """The metrics with these labels, one for each run (seed, split), in the order given."""
-    return [m for m in metrics if all(m.get(key) == value for key, value in labels.items())]
+DESIGN = Design(
+    settings=(
+        Setting("orig_orig", train=ORIGINAL, query=ORIGINAL, gallery=ORIGINAL),
+        Setting("orig_anon", train=ORIGINAL, query=VARIANT, gallery=VARIANT),
+        Setting("anon_anon", train=VARIANT, query=VARIANT, gallery=VARIANT),
+    ),
+    baseline="orig_orig",
+    metrics=("map", "rank1"),
+)
+BASELINE, METRICS, CONTRASTS = DESIGN.baseline, DESIGN.metrics, DESIGN.contrasts
+TESTED, RETRAINED = CONTRASTS  # the same networks on anonymized images; others that were trained on them

@@ -13,11 +13,21 @@ from collections.abc import Sequence
 import pandas as pd
 from scipy import stats
 
-METRIC_NAMES = {"map": "mAP", "rank1": "rank-1"}
-CONTRAST_NAMES = {"orig_anon": "original → anonymized", "anon_anon": "anonymized → anonymized"}
+from anonbench.studies.reid_faces.sentences import (
+    CONTRAST_NAMES,
+    METRIC_NAMES,
+    count,
+    estimate,
+    overall_lines,
+    percent,
+    points,
+    spread,
+)
+from anonbench.studies.reid_faces.settings import RETRAINED, TESTED
+
 CONTRAST_TITLES = {
-    "orig_anon": "Testing the same networks on anonymized images",
-    "anon_anon": "Training on anonymized images too",
+    TESTED: "Testing the same networks on anonymized images",
+    RETRAINED: "Training on anonymized images too",
 }
 # Verdict (statistics.cells) -> its heading; {m} is the margin with its unit.
 VERDICT_NAMES = {
@@ -48,7 +58,7 @@ def statistics_page(
         *_cells(cells, alpha),
         *_noise(cells, noise, alpha),
         *_faces(faces, alpha),
-        *_overall(effects, alpha),
+        *overall_lines(effects, alpha),
         *_caveats(cells, noise, label),
     ]
     return "\n".join(lines).rstrip() + "\n"
@@ -56,19 +66,19 @@ def statistics_page(
 
 def _data(cells: pd.DataFrame, label: str, alpha: float) -> list[str]:
     contrasts = cells[["dataset", "model", "variant", "contrast"]].drop_duplicates()
-    runs = _range(cells["n_runs"], "run", "runs")
+    runs = spread(cells["n_runs"], "run", "runs")
     return [
         f"Data: {label}.",
         "",
-        f"{_count(len(contrasts), 'comparison', 'comparisons')} of networks on anonymized with networks on original "
-        f"images ({_count(cells['model'].nunique(), 'model', 'models')}, "
-        f"{_count(cells['dataset'].nunique(), 'dataset', 'datasets')}, "
-        f"{_count(cells['variant'].nunique(), 'way', 'ways')} of hiding faces), each over {runs} "
-        f"(a run: one seed and split), {_range(cells['n_queries'], 'query', 'queries')} and "
-        f"{_range(cells['n_identities'], 'identity', 'identities')}.",
+        f"{count(len(contrasts), 'comparison', 'comparisons')} of networks on anonymized with networks on original "
+        f"images ({count(cells['model'].nunique(), 'model', 'models')}, "
+        f"{count(cells['dataset'].nunique(), 'dataset', 'datasets')}, "
+        f"{count(cells['variant'].nunique(), 'way', 'ways')} of hiding faces), each over {runs} "
+        f"(a run: one seed and split), {spread(cells['n_queries'], 'query', 'queries')} and "
+        f"{spread(cells['n_identities'], 'identity', 'identities')}.",
         "",
         f"Differences are in percent points (after - before); "
-        f"in brackets intervals at {_percent(1 - alpha)}, for equivalence at {_percent(1 - 2 * alpha)}, each for its "
+        f"in brackets intervals at {percent(1 - alpha)}, for equivalence at {percent(1 - 2 * alpha)}, each for its "
         f"comparison alone. *Shown* means p < {alpha:g} after Holm's correction for all comparisons of that section "
         f"and metric, so an interval can leave out 0 where nothing is shown.",
         "",
@@ -87,7 +97,7 @@ def _cells(cells: pd.DataFrame, alpha: float) -> list[str]:
             if rows.empty:
                 continue
             lines += [count_sentence(name, rows), ""]
-            margin = _points(rows["margin"].iloc[0])
+            margin = points(rows["margin"].iloc[0])
             for verdict, heading in VERDICT_NAMES.items():
                 chosen = rows[rows["verdict"] == verdict]
                 if len(chosen):
@@ -97,7 +107,7 @@ def _cells(cells: pd.DataFrame, alpha: float) -> list[str]:
 
 def scope_sentence(contrast: str, basis: Sequence[str] | pd.Series) -> str:
     """About which networks the verdicts of a contrast speak."""
-    if contrast == "orig_anon":
+    if contrast == TESTED:
         return (
             "Before and after are the same networks, so these sentences are about the networks trained here and other "
             "people like those in the queries."
@@ -149,7 +159,7 @@ def _cell(row: object) -> str:
         low, high = row.training_low, row.training_high  # type: ignore[attr-defined]
     else:
         low, high = row.low, row.high  # type: ignore[attr-defined]
-    return _estimate(row.difference, low, high)  # type: ignore[attr-defined]
+    return estimate(row.difference, low, high)  # type: ignore[attr-defined]
 
 
 def _noise(cells: pd.DataFrame, noise: pd.DataFrame, alpha: float) -> list[str]:
@@ -170,7 +180,7 @@ def _noise(cells: pd.DataFrame, noise: pd.DataFrame, alpha: float) -> list[str]:
             continue
         lines.append(
             f"- {row.dataset}, {name}: two trainings that differ in the seed alone differ by {row.mean_abs:.2f} points "
-            f"on average, at most by {row.max_abs:.2f} ({_count(row.n_pairs, 'pair', 'pairs')}, {row.df} degrees of "
+            f"on average, at most by {row.max_abs:.2f} ({count(row.n_pairs, 'pair', 'pairs')}, {row.df} degrees of "
             f"freedom). Two single trainings must differ by more than {row.floor:.2f} points for that to be more than "
             f"chance. {above_floor_sentence(cells, row.dataset, row.metric, row.floor)}"
         )
@@ -182,19 +192,19 @@ def _noise(cells: pd.DataFrame, noise: pd.DataFrame, alpha: float) -> list[str]:
 
 def above_floor_sentence(cells: pd.DataFrame, dataset: str, metric: str, floor: float) -> str:
     """How the differences between trainings compare with the floor; over n runs it shrinks by sqrt(n)."""
-    retrained = (cells["contrast"] == "anon_anon") & (cells["dataset"] == dataset) & (cells["metric"] == metric)
+    retrained = (cells["contrast"] == RETRAINED) & (cells["dataset"] == dataset) & (cells["metric"] == metric)
     rows = cells[retrained]
     if rows.empty:
         return "No network was trained on anonymized images to compare with it."
     floors = floor / rows["n_runs"] ** 0.5
     above = int((rows["difference"].abs() > floors).sum())
     runs = (
-        f" (means over {_range(rows['n_runs'], 'run', 'runs')}: floor {floors.max():.2f})"
+        f" (means over {spread(rows['n_runs'], 'run', 'runs')}: floor {floors.max():.2f})"
         if (rows["n_runs"] > 1).any()
         else ""
     )
     return (
-        f"Of {_count(len(rows), 'difference', 'differences')} between networks trained on anonymized and on original "
+        f"Of {count(len(rows), 'difference', 'differences')} between networks trained on anonymized and on original "
         f"images {above} {'is' if above == 1 else 'are'} above it{runs}."
     )
 
@@ -205,8 +215,8 @@ def aa_sentence(name: str, tests: int, rejected: int, alpha: float) -> str:
         return f"{name}: no two seeds trained on original images, so there is no A/A test."
     start = (
         f"{name}, A/A test: the bootstrap over identities alone calls {rejected} of "
-        f"{_count(tests, 'comparison', 'comparisons')} of original with original, other seed, different at "
-        f"p < {alpha:g}; about {_percent(alpha)} are expected by chance."
+        f"{count(tests, 'comparison', 'comparisons')} of original with original, other seed, different at "
+        f"p < {alpha:g}; about {percent(alpha)} are expected by chance."
     )
     too_many = float(stats.binom.sf(rejected - 1, tests, alpha))
     if rejected and too_many < 0.05:
@@ -226,9 +236,9 @@ def _faces(faces: pd.DataFrame, alpha: float) -> list[str]:
         "",
     ]
     rows = faces[faces["summary"] & (faces["metric"] == "map")]
-    if (rows["contrast"] == "anon_anon").any():
+    if (rows["contrast"] == RETRAINED).any():
         lines += [
-            f"The intervals are over queries. In {CONTRAST_NAMES['anon_anon']} they leave out the luck of training, "
+            f"The intervals are over queries. In {CONTRAST_NAMES[RETRAINED]} they leave out the luck of training, "
             f"so what is shown there is so for the networks trained here.",
             "",
         ]
@@ -243,7 +253,7 @@ def face_sentences(rows: pd.DataFrame, alpha: float) -> str:
     parts = []
     for group, words in (("face", "with a face"), ("no face", "without")):
         row = rows.loc[group]
-        size = _count(int(row["n_queries"]), "query", "queries")
+        size = count(int(row["n_queries"]), "query", "queries")
         value = "no estimate" if math.isnan(row["estimate"]) else _row_estimate(row)
         parts.append(f"{size} {words}: {value}")
     text = "; ".join(parts) + ". "
@@ -271,44 +281,6 @@ def _shown(row: pd.Series, alpha: float, below: str, above: str, neither: str, u
     return f"{words} ({_row_estimate(row)})."
 
 
-def _overall(effects: pd.DataFrame, alpha: float) -> list[str]:
-    if effects.empty:
-        return []
-    lines = ["## Over all models and datasets", ""]
-    for row in effects[effects["unit"] == "pair"].to_dict("records"):
-        others = effects[
-            (effects["unit"] != "pair") & (effects["metric"] == row["metric"]) & (effects["after"] == row["after"])
-        ]
-        lines.append(
-            f"- {METRIC_NAMES[row['metric']]}, {CONTRAST_NAMES[row['after']]}: {overall_sentences(row, others, alpha)}"
-        )
-    return [*lines, ""]
-
-
-def overall_sentences(row: dict[str, object], others: pd.DataFrame, alpha: float) -> str:
-    """What the test over the (model, dataset) pairs says, and whether it holds with coarser units.
-
-    row: of unit `pair`. others: the same contrast's rows of units `dataset` and `model`.
-    """
-    r = pd.Series(row)
-    if math.isnan(r["p_one_sided"]):
-        return f"{_count(int(r['n']), 'pair', 'pairs')} of model and dataset: no test ({r['note']})."
-    drop = r["p_one_sided"] < alpha
-    text = (
-        f"{_estimate(r['difference'], r['low'], r['high'])} over {int(r['n'])} pairs of model and dataset; a drop is "
-        f"{'shown' if drop else 'not shown'} ({_p(r['p_one_sided'])}, one-sided; d_z {r['dz']:.2f} "
-        f"[{r['dz_low']:.2f}, {r['dz_high']:.2f}]); equivalence within ±{_points(r['margin'])} is "
-        f"{'shown' if r['equivalent'] else 'not shown'} ({_p(r['tost_p'])})."
-    )
-    for other in others.to_dict("records"):
-        unit, n, p = other["unit"], int(other["n"]), float(other["p_one_sided"])
-        if math.isnan(p):
-            continue
-        outcome = "shown" if p < alpha else "not shown"
-        text += f" With {n} {unit}s as the observations a drop is {outcome} ({_p(p)})."
-    return text
-
-
 def _caveats(cells: pd.DataFrame, noise: pd.DataFrame, label: str) -> list[str]:
     lines = ["## What to keep in mind", ""]
     if "rendered" in label:
@@ -332,94 +304,5 @@ def _caveats(cells: pd.DataFrame, noise: pd.DataFrame, label: str) -> list[str]:
     return [*lines, ""]
 
 
-def published_page(checks: pd.DataFrame, effects: pd.DataFrame, without: pd.DataFrame, alpha: float) -> str:
-    """The paper's printed numbers against each other, in Markdown.
-
-    checks: of `statistics.contradictions`. effects: overall effects on the printed tables; without: the same without
-    the pairs that the outlier check flags.
-    """
-    means = checks[checks["check"] == "mean"]
-    lines = [
-        "# The paper's printed numbers, recomputed",
-        "",
-        "## Means over all models and datasets",
-        "",
-        "| | printed in the text | recomputed from the tables | gap |",
-        "| --- | ---: | ---: | ---: |",
-    ]
-    for row in means.itertuples():
-        metric, _, setting = row.subject.partition("_")
-        name = f"{METRIC_NAMES[metric]}, {CONTRAST_NAMES.get(setting, 'original → original')}"
-        lines.append(f"| {name} | {row.printed:.2f} | {row.expected:.2f} | {row.difference:+.2f} |")
-    flagged = checks[checks["flagged"]]
-    lines += ["", "## Contradictions", ""]
-    lines += [f"- {sentence}" for sentence in contradiction_sentences(flagged)] or ["None found."]
-    lines += ["", "## The tests on the printed tables", ""]
-    lines += _overall(effects, alpha)[2:]
-    removed = int(effects["n"].max()) - int(without["n"].max())
-    if removed:
-        lines += [
-            f"Without the {_count(removed, 'pair', 'pairs')} flagged as outlier:",
-            "",
-            *_overall(without, alpha)[2:],
-        ]
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def contradiction_sentences(flagged: pd.DataFrame) -> list[str]:
-    """One sentence for each kind of contradiction and subject among the flagged checks."""
-    sentences = []
-    means = flagged[flagged["check"] == "mean"]
-    if len(means):
-        notes = "; ".join(dict.fromkeys(means["note"]))
-        sentences.append(
-            f"Means: {len(means)} printed means are not those of the tables (gaps up to "
-            f"{means['difference'].abs().max():.2f}, rounding allows 0.06). {notes}."
-        )
-    for row in flagged[flagged["check"] == "outlier"].itertuples():
-        dataset, model, column = row.subject.split(", ")
-        metric, _, setting = column.partition("_")
-        sentences.append(
-            f"Outlier: {model} on {dataset}, {METRIC_NAMES[metric]} {CONTRAST_NAMES[setting]} is {row.printed:.1f}, "
-            f"{row.difference:+.1f} against original → original ({row.expected:.1f}); {row.note}."
-        )
-    for subject, rows in flagged[flagged["check"] == "size"].groupby(
-        flagged["subject"].str.split(",").str[0], sort=False
-    ):
-        sizes = ", ".join(
-            f"{name.split(', ')[1]} {int(printed):,}" + ("" if math.isnan(wanted) else f" (protocol: {int(wanted):,})")
-            for name, printed, wanted in zip(rows["subject"], rows["printed"], rows["expected"], strict=True)
-        )
-        sentences.append(f"Sizes: {subject}: {sizes}: {rows['note'].iloc[0]}.")
-    return sentences
-
-
 def _row_estimate(row: pd.Series) -> str:
-    return _estimate(row["estimate"], row["low"], row["high"])
-
-
-def _estimate(value: float, low: float, high: float) -> str:
-    if math.isnan(low) or math.isnan(high):
-        return f"{value:+.2f} (no interval)"
-    return f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
-
-
-def _p(value: float) -> str:
-    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
-
-
-def _points(size: float) -> str:
-    return f"{size:g} {'point' if size == 1 else 'points'}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:g} %"
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"
-
-
-def _range(values: pd.Series, one: str, many: str) -> str:
-    low, high = int(values.min()), int(values.max())
-    return _count(low, one, many) if low == high else f"{low:,} to {high:,} {many}"
+    return estimate(row["estimate"], row["low"], row["high"])

@@ -1,4 +1,4 @@
-"""What detectors found: counts and speed, and recall and precision where the truth is known, setting by setting."""
+"""What detectors found: counts, and recall and precision where the truth is known, setting by setting."""
 
 from __future__ import annotations
 
@@ -20,17 +20,16 @@ ANNOTATED, AUDITED, NONE = "annotated", "audit", ""
 class DetectionRow:
     """A dataset and a detector.
 
-    seconds, threads: what the detection took; NaN where no stamp tells. truth: annotated (each face is known), audit (a
-    person has looked at a random sample) or "". setting: of WIDER FACE, easy, medium or hard, for which images and
-    boxes are the same; "" where there is one alone. found: {recall, precision: {value, hits, n, wilson: [low, high]}}
-    and, for annotated faces, average_precision and false_positives_per_image, in 0..1; {} without truth.
+    boxes: image -> the faces that were found in it.
+    truth: annotated (each face is known), audit (a person has looked at a random sample) or "".
+    setting: of WIDER FACE, easy, medium or hard, for which images and boxes are the same; "" where there is one alone.
+    found: {recall, precision: {value, hits, n, wilson: [low, high]}} and, for annotated faces, average_precision and
+        false_positives_per_image, in 0..1; {} without truth.
     """
 
     dataset: str
     detector: str
     boxes: Mapping[str, Sequence[Detection]]
-    seconds: float = math.nan
-    threads: int | None = None
     truth: str = NONE
     setting: str = ""
     found: Mapping[str, Any] | None = None
@@ -42,7 +41,7 @@ def detection_table(rows: Iterable[DetectionRow]) -> pd.DataFrame:
     faces: boxes with a score above 0; a default box stands for a face that was not found. truth_n: faces in the images
     on which recall stands.
     """
-    return pd.DataFrame([_row(row) for row in rows]).astype({"threads": "Int64", "truth_n": "Int64"})
+    return pd.DataFrame([_row(row) for row in rows]).astype({"truth_n": "Int64"})
 
 
 def _row(row: DetectionRow) -> dict[str, Any]:
@@ -54,8 +53,6 @@ def _row(row: DetectionRow) -> dict[str, Any]:
         "images": len(faces),
         "faces": sum(faces),
         "images_without_face": faces.count(0),
-        "images_per_s": len(faces) / row.seconds if row.seconds > 0 else math.nan,
-        "threads": row.threads,
         "truth": row.truth,
         "setting": row.setting,
         "truth_n": found["recall"]["n"] if found else None,

@@ -1,4 +1,4 @@
-"""Show what a model brings up for a few queries, before and after anonymizing."""
+"""What a model brings up for a few queries: which queries, chosen by rule, and their ranked lists."""
 
 from __future__ import annotations
 
@@ -11,17 +11,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anonbench.core.errors import ConfigError, DataError
+from anonbench.core.errors import DataError
 from anonbench.data.images import read_image
 from anonbench.data.records import JUNK_PID
 from anonbench.data.tables import read_csv
-from anonbench.report.style import write_figure
-from anonbench.stages.evaluate import QUERY_COLUMNS, read_features, read_settings
-from anonbench.studies.reid_faces.figures_ranked import RankedImage, RankedQuery, RankedStrip, draw_ranked
+from anonbench.studies.reid_faces.figures_ranked import RankedImage, RankedQuery, RankedStrip
+from anonbench.tasks.reid.columns import QUERY_COLUMNS
 from anonbench.tasks.reid.distance import distance_matrix
+from anonbench.tasks.reid.features import read_features, read_settings
 from anonbench.tasks.reid.reranking import reranked_distance_blocks
 
-SETTING_KEYS = ("setting", "features", "queries", "root")
+
+@dataclass(frozen=True, slots=True)
+class RankedSetting:
+    """One run in one setting: its name, its features (.npz), its results of every query (CSV), the tested images."""
+
+    name: str
+    features: Path
+    queries: Path
+    root: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,35 +40,21 @@ class ChosenQuery:
     why: str
 
 
-def ranked(
-    settings: Sequence[Mapping[str, str]],
-    evaluation: Mapping[str, Any],
-    model: str,
-    top: int,
-    label: str,
-    svg: Path,
-    png: Path,
-) -> None:
-    """Write the first `top` gallery images for three queries in two settings, correct and wrong ones framed.
+def ranked_queries(
+    before: RankedSetting, after: RankedSetting, evaluation: Mapping[str, Any], top: int
+) -> list[RankedQuery]:
+    """The first `top` gallery images for three queries in two settings.
 
-    settings: two of `{setting, features, queries, root}`: what to call it, the feature file (.npz) and the per-query
-    results (.csv) of the same run, and the folder of the tested variant's images; `original → original` first.
     evaluation: the model's `{metric, rerank}`, so that the lists are those that were scored.
-    model: its name. label: the data, in words.
-
-    The queries are chosen by rule: the largest loss of average precision from the first setting to the second, the
-    median change, and the largest gain; at ties the first path.
     """
-    if len(settings) != 2 or any(set(entry) != set(SETTING_KEYS) for entry in settings):
-        raise ConfigError(f"ranked needs two settings with the keys {', '.join(SETTING_KEYS)}; got {list(settings)}.")
-    precisions = [read_precisions(Path(entry["queries"])) for entry in settings]
+    settings = (before, after)
+    precisions = [read_precisions(setting.queries) for setting in settings]
     chosen = choose_queries(*precisions)
     strips = [
-        _strips(entry, [query.path for query in chosen], evaluation, top, precision)
-        for entry, precision in zip(settings, precisions, strict=True)
+        ranked_strips(setting, [query.path for query in chosen], evaluation, top, precision)
+        for setting, precision in zip(settings, precisions, strict=True)
     ]
-    queries = [RankedQuery(query.why, query.path, pair) for query, *pair in zip(chosen, *strips, strict=True)]
-    write_figure(draw_ranked(queries, model, label), svg, png)
+    return [RankedQuery(query.why, query.path, pair) for query, *pair in zip(chosen, *strips, strict=True)]
 
 
 def read_precisions(path: Path) -> dict[str, float]:
@@ -102,15 +96,15 @@ def choose_queries(before: Mapping[str, float], after: Mapping[str, float]) -> l
     return list(found.values())
 
 
-def _strips(
-    entry: Mapping[str, str],
+def ranked_strips(
+    setting: RankedSetting,
     paths: Sequence[str],
     evaluation: Mapping[str, Any],
     top: int,
     precisions: Mapping[str, float],
 ) -> list[RankedStrip]:
     """The ranked lists of some queries in one setting."""
-    features, root = Path(entry["features"]), Path(entry["root"])
+    features, root = setting.features, setting.root
     q, g = read_features(features, "query"), read_features(features, "gallery")
     rows = [_row(q["paths"], path, features) for path in paths]
     kept = g["pids"] != JUNK_PID
@@ -120,7 +114,7 @@ def _strips(
         pid, path = q["pids"][row], str(q["paths"][row])
         order = ranked_order(distances, (g["pids"] == pid) & (g["camids"] == q["camids"][row]), top)
         gallery = [RankedImage(read_image(root / str(g["paths"][i])), bool(g["pids"][i] == pid)) for i in order]
-        strips.append(RankedStrip(entry["setting"], read_image(root / path), precisions[path], gallery))
+        strips.append(RankedStrip(setting.name, read_image(root / path), precisions[path], gallery))
     return strips
 
 

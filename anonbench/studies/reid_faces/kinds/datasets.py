@@ -1,4 +1,4 @@
-"""Study 1's Table II: what the datasets consist of, counted from the manifests."""
+"""`rows: datasets`: what the datasets consist of, counted from the manifests (Table II)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,61 @@ from typing import Any
 
 import pandas as pd
 
+from anonbench.core.structure import check_known
+from anonbench.data import paths
+from anonbench.data.entries import published_names
 from anonbench.data.records import DISTRACTOR_PID, JUNK_PID, IndexedImage
+from anonbench.data.results import read_frame
+from anonbench.data.tables import read_csv, read_manifest
+from anonbench.report.compare import compare_number, comparison, known
+from anonbench.report.tables import Table
+from anonbench.studies.kinds import Entry, Files, Source
+from anonbench.studies.reid_faces.headings import HEADINGS
+from anonbench.studies.reid_faces.kinds import KINDS
+from anonbench.studies.reid_faces.kinds._common import NAME, NAMES, check_keys, published_inputs
 
 COUNTS = ("cameras", "identities", "train_images", "gallery_images", "query_images")
+
+
+@KINDS.register("datasets")
+class Datasets:
+    key, whole = ("data",), "counts images"
+
+    def check(self, config: Mapping[str, Any], entry: Entry, where: str) -> None:
+        check_keys(entry, where, {"datasets": NAMES, "published": NAME}, {})
+        check_known(f"{where}.datasets", entry["datasets"], config["datasets"])
+
+    def datasets(self, config: Mapping[str, Any], entry: Entry) -> list[str]:
+        return list(entry["datasets"])
+
+    def inputs(self, config: Mapping[str, Any], entry: Entry) -> dict[str, list[str]]:
+        return {
+            "manifests": [paths.manifest(dataset) for dataset in entry["datasets"]],
+            "dropped": [paths.dropped(dataset) for dataset in entry["datasets"]],
+            **published_inputs(entry, "published"),
+        }
+
+    def spec(self, config: Mapping[str, Any], entry: Entry) -> dict[str, Any]:
+        return {**entry, "datasets": published_names(config, entry["datasets"])}
+
+    def build(self, name: str, files: Files, spec: Entry, label: str) -> Table:
+        counts = {
+            dataset: count_dataset(read_manifest(manifest), len(read_csv(dropped, ("path", "reason"))))
+            for dataset, manifest, dropped in zip(spec["datasets"], files["manifests"], files["dropped"], strict=True)
+        }
+        frame = dataset_table(counts, read_frame(files["published"][0]), spec["datasets"])
+        return Table(
+            frame,
+            f"{name}: the datasets",
+            ["Counted from the manifests; in brackets: published.", f"Data: {label}."],
+            self.key,
+            HEADINGS,
+            shown=readable(frame),
+            compared=compare_counts(frame),
+        )
+
+    def cells(self, entry: Entry) -> dict[str, dict[str, Source]]:
+        return {}
 
 
 def count_dataset(images: Sequence[IndexedImage], dropped: int) -> dict[str, int]:
@@ -68,3 +120,12 @@ def note(printed: Mapping[str, Any]) -> str:
             f"the two are swapped"
         )
     return ""
+
+
+def compare_counts(table: pd.DataFrame) -> pd.DataFrame:
+    """Compare Table II, count by count."""
+    return comparison([
+        compare_number(row["data"], "", column, (known(row[f"published_{column}"]), known(row[column])))
+        for row in table.to_dict("records")
+        for column in COUNTS
+    ])  # fmt: skip

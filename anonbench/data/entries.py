@@ -1,0 +1,49 @@
+"""What the entries of a configuration mean for files: runs, folders of images, labels. Opens no file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from anonbench.data import paths
+from anonbench.data.variants import ORIGINAL
+
+Config = Mapping[str, Any]
+NO_EVIDENCE = " (rendered people: a check of the pipeline, not evidence about real ones)"
+
+
+def runs_of(config: Config, dataset: str, model: str) -> list[str]:
+    """The repetitions of a model's training on a dataset: one a seed, and one a split where it has several."""
+    seeds = config["models"][model].get("seeds") or config["seeds"]
+    splits = config["datasets"][dataset].get("splits")
+    return [f"split{k}-seed{n}" for k in splits for n in seeds] if splits else [f"seed{n}" for n in seeds]
+
+
+def is_rendered(config: Config, name: str) -> bool:
+    """Whether a dataset, or pictures for face detectors, are drawn."""
+    return "render" in (config["datasets"].get(name) or config["face_images"].get(name) or {})
+
+
+def images_root(config: Config, dataset: str, variant: str = ORIGINAL) -> str:
+    """The folder with the images of a variant of a dataset; originals lie where the dataset does."""
+    entry = config["datasets"][dataset]
+    if variant == ORIGINAL and not entry.get("unpack"):
+        return str(entry["root"])
+    return paths.images(dataset, variant)
+
+
+def detections_of(config: Config, dataset: str, variant: str) -> str:
+    """The regions that a variant hides."""
+    return paths.detections(dataset, config["variants"][variant]["detector"])
+
+
+def published_names(config: Config, datasets: Iterable[str]) -> dict[str, str]:
+    """dataset -> the name that the papers' tables give it."""
+    return {d: config["datasets"][d].get("published_as", d) for d in datasets}
+
+
+def data_label(config: Config, datasets: Iterable[str]) -> str:
+    """Which data the numbers depend on, in words."""
+    names = list(dict.fromkeys(datasets))
+    note = NO_EVIDENCE if any(is_rendered(config, name) for name in names) else ""
+    return ", ".join(names) + note

@@ -1,0 +1,100 @@
+"""Kinds of tables as data: a study has a folder `kinds/` with a small module for each value of `rows:`.
+
+`rows: models` in a table's config entry is `studies/reid_faces/kinds/models.py`; `study:` names the study whose kinds
+it uses. A kind says what may stand in the entry, which files the table needs, how it is built from them, and which
+evaluations a cell is the mean of. Rules, the check of the config and `anonbench explain` ask it, and know no kind.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from anonbench.core.errors import ConfigError
+from anonbench.core.registry import Registry
+from anonbench.core.structure import check_known
+from anonbench.report.tables import Table
+from anonbench.studies import DEFAULT_STUDY, STUDIES
+from anonbench.tasks.reid.settings import Condition
+
+Entry = Mapping[str, Any]
+"""A table's config entry."""
+Files = Mapping[str, Sequence[Path]]
+"""What a table is made of, by role: `metrics`, `published`, …; a role without files is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a cell is: one metric of every run of a condition."""
+
+    condition: Condition
+    metric: str
+
+
+class TableKind(Protocol):
+    """A kind of table.
+
+    key: the columns that name a row.
+    whole: why no cell of it has a chain of its own, such as "counts images"; "" where cells do.
+    """
+
+    key: Sequence[str]
+    whole: str
+
+    def check(self, config: Mapping[str, Any], entry: Entry, where: str) -> None:
+        """Raise `ConfigError` for an entry that cannot be used. where: its dotted name."""
+
+    def datasets(self, config: Mapping[str, Any], entry: Entry) -> list[str]:
+        """The datasets that its numbers depend on."""
+
+    def inputs(self, config: Mapping[str, Any], entry: Entry) -> dict[str, list[str]]:
+        """The files that it is built from, by role."""
+
+    def spec(self, config: Mapping[str, Any], entry: Entry) -> dict[str, Any]:
+        """The entry with what `build` must know from elsewhere in the config."""
+
+    def build(self, name: str, files: Files, spec: Entry, label: str) -> Table:
+        """The table. name: of the entry. label: which data, in words."""
+
+    def cells(self, entry: Entry) -> dict[str, dict[str, Source]]:
+        """row -> column -> what the cell is the mean of."""
+
+
+def kinds_of(study: str) -> Registry:
+    """The kinds of tables of a study. Raises `ConfigError` for an unknown study."""
+    check_known("study", [study], STUDIES)
+    return cast(Registry, importlib.import_module(f"anonbench.studies.{study}.kinds").KINDS)
+
+
+def study_of(entry: Entry) -> str:
+    return str(entry.get("study", DEFAULT_STUDY))
+
+
+def kind_of(entry: Entry) -> TableKind:
+    """The kind of a table. Raises `ConfigError` for an unknown study or kind."""
+    return cast(TableKind, kinds_of(study_of(entry)).get(entry["rows"])())
+
+
+def check_table(config: Mapping[str, Any], name: str) -> None:
+    """Raise `ConfigError` for a table's entry that cannot be used."""
+    entry, where = config["tables"][name], f"tables.{name}"
+    check_known(f"{where}.study", [study_of(entry)], STUDIES)
+    check_known(f"{where}.rows", [entry["rows"]], kinds_of(study_of(entry)).names())
+    kind_of(entry).check(config, entry, where)
+
+
+def by_role(files: Sequence[Path], roles: Sequence[str]) -> dict[str, list[Path]]:
+    """Files by what they are, in the order given; `roles` says it of each.
+
+    >>> by_role([Path("a.json"), Path("b.json")], ["metrics", "metrics"])
+    {'metrics': [PosixPath('a.json'), PosixPath('b.json')]}
+    """
+    if len(files) != len(roles):
+        raise ConfigError(f"table: {len(files)} files and {len(roles)} roles; expected a role for each file.")
+    found: dict[str, list[Path]] = {}
+    for file, role in zip(files, roles, strict=True):
+        found.setdefault(role, []).append(file)
+    return found

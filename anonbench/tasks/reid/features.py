@@ -1,0 +1,53 @@
+"""Feature files, and how features are compared."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anonbench.core.errors import ConfigError, DataError, nearest
+from anonbench.tasks.reid.reranking import Reranking
+
+METRICS = ("euclidean", "cosine")
+
+
+def read_features(path: Path, split: str) -> dict[str, NDArray[Any]]:
+    """The arrays of a feature file, cut down to one split."""
+    try:
+        with np.load(path) as file:
+            arrays = {name: file[name] for name in ("features", "paths", "pids", "camids", "splits")}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: not a complete feature file ({error}). Delete it and embed again.") from error
+    rows = arrays.pop("splits") == split
+    if not rows.any():
+        raise DataError(f"{path}: holds no image of split '{split}'. Does the dataset's listing have one?")
+    return {name: array[rows] for name, array in arrays.items()}
+
+
+def read_settings(evaluation: Mapping[str, Any]) -> tuple[str, Reranking | None]:
+    """The metric and the re-ranking that a model's `evaluation:` entry asks for.
+
+    Raises `ConfigError` for an unknown key, metric or value.
+    """
+    _refuse_unknown(evaluation, ("metric", "rerank"), "evaluation")
+    metric = evaluation.get("metric", "euclidean")
+    if metric not in METRICS:
+        raise ConfigError(f"evaluation.metric is '{metric}': {nearest(str(metric), METRICS)}")
+    rerank = evaluation.get("rerank")
+    if rerank is None:
+        return metric, None
+    if not isinstance(rerank, Mapping):
+        raise ConfigError(f"evaluation.rerank is {rerank!r}; expected null or {{k1: 20, k2: 6, lambda_value: 0.3}}")
+    _refuse_unknown(rerank, ("k1", "k2", "lambda_value"), "evaluation.rerank")
+    return metric, Reranking(**rerank)
+
+
+def _refuse_unknown(entry: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
+    for key in entry:
+        if key not in known:
+            raise ConfigError(f"{where} has no key '{key}': {nearest(key, known)}")
