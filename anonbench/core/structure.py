@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jsonschema
@@ -46,7 +46,7 @@ def check_known(where: str, names: Iterable[str], known: Iterable[str]) -> None:
             raise ConfigError(f"{where} names '{name}': {nearest(str(name), known)}")
 
 
-def check_at(where: str, check: Callable[[], object]) -> None:
+def check_at(where: str, check: Any) -> None:
     """Run a check; its `ConfigError` says where."""
     try:
         check()

@@ -55,9 +55,7 @@ def detection(
     for truth, files in truths.items():
         wanted = sum(row["truth"] == truth for row in rows)
         if len(files) != wanted:
-            raise ConfigError(
-                f"detection: {len(files)} files for {wanted} rows of truth '{truth}'; expected equally many."
-            )
+            raise ConfigError(f"detection: {len(files)} files for {wanted} rows of truth '{truth}'; expected one each.")
     found = []
     for row, boxes in zip(rows, detections, strict=True):
         file = truths[row["truth"]].pop(0) if row["truth"] != NONE else None

@@ -44,5 +44,5 @@ def figure_ranked(
             "figure_ranked shows two settings; expected two each of settings, features, queries and roots, got "
             f"{', '.join(map(str, counts))}."
         )
-    pair = [RankedSetting(*parts) for parts in zip(settings, features, queries, roots, strict=True)]
-    write_figure(draw_ranked(ranked_queries(*pair, evaluation, ranks), model, label), output, png)
+    before, after = (RankedSetting(*parts) for parts in zip(settings, features, queries, roots, strict=True))
+    write_figure(draw_ranked(ranked_queries(before, after, evaluation, ranks), model, label), output, png)

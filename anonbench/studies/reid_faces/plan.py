@@ -97,7 +97,7 @@ class Plan:
 
     def details(self) -> dict[str, str]:
         """What a figure says of each variant that is shown: its method's main parameter."""
-        found = {}
+        found: dict[str, str] = {}
         for variant in self.sampled["variants"]:
             entry = self.config["variants"][variant]
             text = ", ".join(f"{name} = {entry[name]:.3g}" for name in DETAILS if name in entry)
