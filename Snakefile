@@ -9,28 +9,25 @@ min_version("9.27")
 
 
 configfile: "config/default.yaml"
+configfile: "config/studies/reid_faces.yaml"
 
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/faces.smk"
 include: "workflow/rules/models.smk"
-include: "workflow/rules/tables.smk"
-include: "workflow/rules/statistics.smk"
+include: "workflow/rules/report_common.smk"
 include: "workflow/rules/detection_common.smk"
 include: "workflow/rules/detection.smk"
-include: "workflow/rules/figures_common.smk"
-include: "workflow/rules/figures.smk"
+include: "workflow/rules/report.smk"
+include: "workflow/rules/studies/reid_faces_common.smk"
+include: "workflow/rules/studies/reid_faces.smk"
 include: "workflow/rules/planning.smk"
 
 
 rule all:
     default_target: True
     input:
-        expand("results/tables/{table}.csv", table=config["build"]),
-        "results/tables/untrained.csv",
-        "results/tables/detection.csv",
-        "results/statistics/ttest.csv",
-        "results/statistics/statistics.md",
-        "results/statistics/published.md",
-        figure_targets(),
+        [paths.table(name) for name in config["build"]],
+        paths.table("detection"),
+        reid_faces_reports(),

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from anonbench.core.command import Input, Output, Spec, command
+from anonbench.core.registry import load_plugins
 from anonbench.report.tables import write_table
 from anonbench.studies.kinds import by_role, kind_of
 
 
 @command("report", beside={"output": (".md", ".tex", ".json", ".runs.csv", ".compare.csv")})
-def table(files: list[Input], roles: list[str], name: str, spec: Spec, label: str, output: Output) -> None:
+def table(
+    files: list[Input],
+    roles: list[str],
+    name: str,
+    spec: Spec,
+    label: str,
+    output: Output,
+    plugins: Sequence[str] = (),
+) -> None:
     """Arrange metrics, manifests and published numbers in a table of a study.
 
     files: what the table is made of, such as metrics files, one a setting and run.
@@ -18,5 +29,6 @@ def table(files: list[Input], roles: list[str], name: str, spec: Spec, label: st
     label: which data the numbers depend on, in words, printed below the table.
     output: the table (CSV); its twins for readers, for DVC, run by run and beside the published numbers go beside it.
     """
+    load_plugins(plugins)
     built = kind_of(spec).build(name, by_role(files, roles), spec, label)
     print(write_table(built, output))

@@ -11,12 +11,13 @@ from snakemake.resources import Resource
 
 sys.path.insert(0, str(Path(workflow.basedir)))
 
-from anonbench.config import SETTING_ROWS, check_config, resolve_model
+from anonbench.config import check_config, resolve_model
 from anonbench.ops.costs.estimate import CUDA_MEMORY_MB, LOADER_MB, Estimator, request_memory_mb, request_minutes
 from anonbench.ops.catalog import digest_modules, outside_plugins, shell_command
 from anonbench.ops.dag import LISTING, NAMES_ONLY
 from anonbench.core.errors import AnonbenchError
 from anonbench.core.gpus import gpu_count
+from anonbench.data import entries, paths
 from anonbench.ops.provenance import code_digest
 from anonbench.anonymizers import ANONYMIZERS
 from anonbench.datasets import DATASETS
@@ -60,9 +61,7 @@ wildcard_constraints:
     gallery_variant=any_of(["original", *config["variants"]]),
     model=any_of(config["models"]),
     run=r"(split\d+-)?seed\d+",  # one repetition: a seed, on one of the dataset's splits where it has several
-    table=any_of(name for name, table in config["tables"].items() if table["rows"] in SETTING_ROWS),
-    reported_table=any_of(name for name, table in config["tables"].items() if table["rows"] == "reported") or "none",
-    dataset_table=any_of(name for name, table in config["tables"].items() if table["rows"] == "datasets") or "none",
+    table=any_of(config["tables"]),
 
 
 def raw_root(wildcards):
@@ -163,13 +162,6 @@ def needed_plugins(name, method):
     return as_json(outside_plugins(name, method))
 
 
-def runs_of(dataset, model):
-    """The repetitions of a model's training on a dataset: one a seed, and one a split where it has several."""
-    seeds = config["models"][model].get("seeds") or config["seeds"]
-    splits = DATASET_ENTRIES[dataset].get("splits")
-    return [f"split{k}-seed{n}" for k in splits for n in seeds] if splits else [f"seed{n}" for n in seeds]
-
-
 def run_labels(run):
     """`split3-seed0` -> {"split": 3, "seed": 0}"""
     return {name: int(number) for name, number in re.findall(r"([a-z]+)(\d+)", run)}
@@ -184,61 +176,8 @@ def split_of(wildcards):
     return run_labels(wildcards.run).get("split", "")
 
 
-def metrics_path(dataset, model, run, train, query, gallery=None):
-    gallery = gallery or query
-    return f"results/metrics/{dataset}/{model}/{train}/{run}/{query}-vs-{gallery}.json"
-
-
-def tables_with(*rows):
-    """The tables of these kinds that are built by default."""
-    return [name for name in config["build"] if config["tables"][name]["rows"] in rows]
-
-
-def settings_metrics(table):
-    """The settings that a table stands on, for every run: each model trained on originals and on each variant."""
-    table = config["tables"][table]
-    settings = [("original", "original")]
-    settings += [(train, v) for v in table["variants"] for train in ("original", v)]
-    return [
-        metrics_path(table["dataset"], model, run, train, test)
-        for model in table["models"]
-        for train, test in settings
-        for run in runs_of(table["dataset"], model)
-    ]
-
-
-def reported_metrics(table):
-    """The original -> original settings of a table's datasets that other tables need anyway."""
-    wanted = config["tables"][table]["datasets"]
-    return [
-        path
-        for name in tables_with("models")
-        if config["tables"][name]["dataset"] in wanted
-        for path in settings_metrics(name)
-        if Path(path).name == "original-vs-original.json"
-    ]
-
-
-def published_file(table, key="published"):
-    name = config["tables"][table].get(key)
-    return f"config/published/{name}.csv" if name else []
-
-
-def table_spec(table):
-    """A table's config entry; datasets with the names that the paper gives them."""
-    entry = dict(config["tables"][table])
-    if "datasets" in entry:
-        entry["datasets"] = {d: DATASET_ENTRIES[d].get("published_as", d) for d in entry["datasets"]}
-    return json.dumps(entry)
-
-
-def table_datasets(table):
-    entry = config["tables"][table]
-    return entry.get("datasets") or [entry["dataset"]]
-
-
 def detections_of(dataset, variant):
-    return f"results/detections/{dataset}/{config['variants'][variant]['detector']}.csv"
+    return entries.detections_of(config, dataset, variant)
 
 
 def detector_weights(wildcards):
@@ -252,10 +191,8 @@ def detector_weights(wildcards):
 
 
 def data_label(datasets):
-    """What the numbers stand on, in words."""
-    rendered = set(datasets) & {*RENDERED, *DRAWN_FACES}
-    note = " (rendered people: a check of the pipeline, not evidence about real ones)" if rendered else ""
-    return ", ".join(dict.fromkeys(datasets)) + note
+    """Which data the numbers depend on, in words."""
+    return entries.data_label(config, datasets)
 
 
 # --- what jobs ask for: estimates from measured rates, more at each retry (docs/cluster.md) ---

@@ -1,4 +1,4 @@
-# How good the detectors are: held against the truth where it is known, and one table of all of them.
+# How good the detectors are where the truth is known (their table: report.smk).
 
 
 rule evaluate_detector:
@@ -26,38 +26,8 @@ rule evaluate_detector:
         labels=lambda w: json.dumps(
             {"dataset": w.dataset, "detector": w.detector, "data": data_label([w.dataset])}, ensure_ascii=False
         ),
-        heights=STATISTICS["face_heights_px"],
-        confidence=STATISTICS["confidence"],
+        heights=config["statistics"]["face_heights_px"],
+        confidence=config["statistics"]["confidence"],
         code=lambda w: digest("evaluate_detector"),
     shell:
         call("evaluate_detector", without=["iou"])
-
-
-rule detection:
-    input:
-        boxes=[row["detections"] for row in DETECTION_ROWS],
-        metrics=[row["metrics"] for row in DETECTION_ROWS if row["metrics"]],
-        audits=[row["audit"] for row in DETECTION_ROWS if row["audit"]],
-    output:
-        csv="results/tables/detection.csv",
-        readable="results/tables/detection.md",
-        stamp="results/stamps/detection.json",
-    log:
-        "logs/detection.log",
-    benchmark:
-        "results/benchmarks/detection.tsv"
-    conda:
-        "../../envs/cpu.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory_mb("detection"),
-        runtime=minutes("detection"),
-    params:
-        # The stamps of the detections tell their speed. They are no inputs: a detection that took another time makes
-        # nothing stale.
-        spec=json.dumps(DETECTION_ROWS),
-        label=data_label([row["dataset"] for row in DETECTION_ROWS]),
-        code=lambda w: code_digest("anonbench.stages.detection"),
-    shell:
-        "anonbench detection --spec {params.spec:q} --label {params.label:q} --output {output.csv}"
-        " --stamp {output.stamp} --code {params.code} > {log} 2>&1"

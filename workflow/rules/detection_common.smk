@@ -1,5 +1,7 @@
-# Helpers of detection.smk: which detections are evaluated, and what a row of their table stands on. No rule here.
+# Helpers of detection.smk and report.smk: which detections are evaluated. No rule here.
+from anonbench.studies.reid_faces.plan import Plan as ReidFaces
 from anonbench.tasks.detection.truth import FILE as FACE_TRUTH
+from anonbench.tasks.detection.table import ANNOTATED, AUDITED, NONE
 
 
 def has_truth(dataset):
@@ -8,28 +10,29 @@ def has_truth(dataset):
 
 
 WITH_TRUTH = [*filter(has_truth, DATASET_ENTRIES), *FACE_IMAGES]
-# What the tables that are built by default stand on, so that the detections are there anyway.
-DETECTED = list(
-    dict.fromkeys(
-        (config["tables"][table]["dataset"], config["variants"][variant]["detector"])
-        for table in tables_with(*SETTING_ROWS)
-        for variant in config["tables"][table]["variants"]
-    )
-)
 
 
-def detection_files(dataset, detector):
-    """The files that a row of the table stands on; an audit by eye counts once its report is there."""
-    audit = f"results/audit/{dataset}/{detector}/report.json"
-    return {
-        "dataset": dataset,
-        "detector": detector,
-        "detections": f"results/detections/{dataset}/{detector}.csv",
-        "metrics": f"results/detection_metrics/{dataset}/{detector}.json" if dataset in WITH_TRUTH else None,
-        "audit": audit if dataset not in WITH_TRUTH and Path(audit).is_file() else None,
-        "stamp": f"results/stamps/detect/{dataset}/{detector}.json",
-    }
+def detection_rows():
+    """The rows of the table of detectors: those whose boxes other tables hide, and those tried on pictures of faces.
+
+    An audit by eye counts once its report is there.
+    """
+    used = [(pair["dataset"], config["variants"][pair["variant"]]["detector"]) for pair in ReidFaces(config).pairs]
+    tried = [(name, detector) for name, entry in FACE_IMAGES.items() for detector in entry.get("detectors", ())]
+    return [
+        {"dataset": dataset, "detector": detector, "truth": truth_of(dataset, detector)}
+        for dataset, detector in dict.fromkeys(used + tried)
+    ]
 
 
-TRIED = [(name, detector) for name, entry in FACE_IMAGES.items() for detector in entry.get("detectors", ())]
-DETECTION_ROWS = [detection_files(*pair) for pair in DETECTED + TRIED]
+def truth_of(dataset, detector):
+    if dataset in WITH_TRUTH:
+        return ANNOTATED
+    return AUDITED if Path(paths.audit_report(dataset, detector)).is_file() else NONE
+
+
+def detection_files(pattern, *truths):
+    """A file for each row of the table of detectors, or for each whose truth is one of these."""
+    return [
+        pattern(row["dataset"], row["detector"]) for row in detection_rows() if not truths or row["truth"] in truths
+    ]

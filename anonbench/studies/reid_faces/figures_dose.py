@@ -57,7 +57,13 @@ def read_families(entries: Sequence[Mapping[str, Any]]) -> list[Family]:
     """The families that the figure shows; raises `ConfigError` for none, an unknown or a missing key."""
     if not entries:
         raise ConfigError("dose_response: families is empty; expected at least one.")
-    return [Family(**known_keys(entry, FAMILY_KEYS, FAMILY_KEYS[:3], "family")) for entry in entries]
+    return [_by_dose(Family(**known_keys(entry, FAMILY_KEYS, FAMILY_KEYS[:3], "family"))) for entry in entries]
+
+
+def _by_dose(family: Family) -> Family:
+    """Its variants from the one that hides least to the one that hides most."""
+    ordered = sorted(family.values.items(), key=lambda item: item[1], reverse=not family.more_hides)
+    return replace(family, values=dict(ordered))
 
 
 @house_style()

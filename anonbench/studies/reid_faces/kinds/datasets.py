@@ -42,14 +42,14 @@ class Datasets:
         }
 
     def spec(self, config: Mapping[str, Any], entry: Entry) -> dict[str, Any]:
-        return {**entry, "datasets": published_names(config, entry["datasets"])}
+        return {**entry, "names": published_names(config, entry["datasets"])}
 
     def build(self, name: str, files: Files, spec: Entry, label: str) -> Table:
         counts = {
             dataset: count_dataset(read_manifest(manifest), len(read_csv(dropped, ("path", "reason"))))
             for dataset, manifest, dropped in zip(spec["datasets"], files["manifests"], files["dropped"], strict=True)
         }
-        frame = dataset_table(counts, read_frame(files["published"][0]), spec["datasets"])
+        frame = dataset_table(counts, read_frame(files["published"][0]), spec["names"])
         return Table(
             frame,
             f"{name}: the datasets",

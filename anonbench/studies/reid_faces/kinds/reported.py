@@ -54,11 +54,11 @@ class Reported:
         return {"metrics": metrics, **published_inputs(entry, "published")}
 
     def spec(self, config: Mapping[str, Any], entry: Entry) -> dict[str, Any]:
-        return {**entry, "datasets": published_names(config, entry["datasets"])}
+        return {**entry, "names": published_names(config, entry["datasets"])}
 
     def build(self, name: str, files: Files, spec: Entry, label: str) -> Table:
         results = read_results(files)
-        frame = reported_table(results, read_frame(files["published"][0]), spec["datasets"])
+        frame = reported_table(results, read_frame(files["published"][0]), spec["names"])
         notes = [note_on(results, label)] if results else ["Nothing has been rebuilt yet."]
         return Table(
             frame, f"{name}: reported and rebuilt", notes, self.key, HEADINGS, compared=compare_reported(frame)

@@ -1,0 +1,17 @@
+# Helpers of reid_faces.smk. No rule here.
+from anonbench.studies.reid_faces.plan import Plan as ReidFaces
+from anonbench.studies.reid_faces.settings import DESIGN, STUDY
+
+REID_FACES = ReidFaces(config)
+STATISTICS, FIGURES = config["statistics"], config["figures"]
+
+
+def sampled_roots(*variants):
+    """The image folders of the originals and of some variants of the dataset whose people are shown."""
+    return [image_folder(REID_FACES.sampled["dataset"], variant) for variant in ("original", *variants)]
+
+
+def reid_faces_reports():
+    """What is built by default beside the tables."""
+    pages = [paths.statistics(name, ".md") for name in ("statistics", "published")]
+    return [paths.statistics("ttest"), *pages, *REID_FACES.figures]
