@@ -260,7 +260,7 @@ def test_a_cancelled_job_cleans_up(
 
 
 def test_a_stamp_holds_the_hashes_of_inputs_and_outputs(run_command: Run, tmp_path: Path) -> None:
-    published = [ROOT / f"config/published/table{n}.csv" for n in (3, 4)]
+    published = [ROOT / f"config/published/reid_faces/table{n}.csv" for n in (3, 4)]
     outcome = run_command("ttest", "--tables", *published, "--output", tmp_path / "t.csv", "--stamp",
                           tmp_path / "stamps/t.json", "--code", "0123456789ab")  # fmt: skip
     assert outcome.status == 0, outcome.errors

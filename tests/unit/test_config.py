@@ -14,12 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from snakemake.utils import update_config
 
-from anonbench.config import SCHEMA, check_config, merge, read_layer, resolve_model
+from anonbench.config import DEFAULTS, SCHEMA, check_config, check_files, merge, read_config, read_layer, resolve_model
 from anonbench.core.errors import ConfigError
+from anonbench.studies.reid_faces.check import SECTIONS
 from anonbench.tasks.reid.models import MODELS
 
-ROOT = Path(__file__).parents[1]
-LAYERS = {name: read_layer(ROOT / f"config/{name}.yaml") for name in ("default", "demo", "test", "paper")}
+ROOT = Path(__file__).parents[2]
+LAYERS = {name: read_layer(ROOT / f"config/{name}.yaml") for name in ("demo", "test", "paper")}
+LAYERS["default"] = read_config(root=ROOT)
 SHIPPED = [("default",), ("default", "demo"), ("default", "test"), ("default", "paper")]
 
 
@@ -38,6 +40,13 @@ def test_every_shipped_config_can_be_used(names: tuple[str, ...]) -> None:
 
 def test_every_file_in_config_is_tried() -> None:
     assert {p.stem for p in (ROOT / "config").glob("*.yaml")} == set(LAYERS)
+    studies = {p.relative_to(ROOT).as_posix() for p in (ROOT / "config/studies").glob("*.yaml")}
+    assert {"config/default.yaml", *studies} == set(DEFAULTS)
+
+
+def test_snakemake_reads_the_same_defaults() -> None:
+    text = (ROOT / "Snakefile").read_text()
+    assert tuple(re.findall(r'^configfile: "(.*)"$', text, flags=re.MULTILINE)) == DEFAULTS
 
 
 def schema_keys(node: Any) -> Iterator[str]:
@@ -48,16 +57,18 @@ def schema_keys(node: Any) -> Iterator[str]:
 
 
 def test_every_key_of_the_schema_is_explained_in_the_default_config() -> None:
-    text = (ROOT / "config/default.yaml").read_text()
-    keys = set(schema_keys(yaml.safe_load(SCHEMA.read_text())))
-    assert {"plugins", "jpeg_quality", "unpack"} <= keys
+    text = "".join((ROOT / file).read_text() for file in DEFAULTS)
+    keys = {*schema_keys(yaml.safe_load(SCHEMA.read_text())), *SECTIONS}
+    keys |= {key for schema in SECTIONS.values() for key in schema_keys(schema)}
+    assert {"plugins", "jpeg_quality", "unpack", "less_hides"} <= keys
     assert [key for key in sorted(keys) if not re.search(rf"\b{key}:", text)] == []
 
 
 def test_a_published_table_is_there_for_every_table_that_names_one() -> None:
     for names in SHIPPED:
         for table in merge(LAYERS[name] for name in names)["tables"].values():
-            assert table["published"] is None or (ROOT / f"config/published/{table['published']}.csv").is_file()
+            name = table.get("published")
+            assert name is None or (ROOT / f"config/published/reid_faces/{name}.csv").is_file()
 
 
 def test_overlays_say_only_what_differs() -> None:
@@ -157,7 +168,23 @@ MISTAKES: dict[str, tuple[Change, str]] = {
         r"models\.bot\.recipe names 'dmo': did you mean 'demo'\?",
     ),
     "table to build": (lambda c: c.update(build=["tabel8"]), r"build names 'tabel8': did you mean 'table8'\?"),
-    "untrained": (lambda c: c.update(untrained=["table8"]), r"untrained names 'table8': did you mean 'table7'\?"),
+    "untrained": (
+        lambda c: c["tables"]["untrained"].update(tables=["table8"]),
+        r"tables\.untrained\.tables names 'table8': did you mean 'table7'\?",
+    ),
+    "kind of a table": (
+        lambda c: c["tables"]["table3"].update(rows="model"),
+        r"tables\.table3\.rows names 'model': did you mean 'models'\?",
+    ),
+    "study of a table": (
+        lambda c: c["tables"]["table3"].update(study="reid_face"),
+        r"tables\.table3\.study names 'reid_face': did you mean 'reid_faces'\?",
+    ),
+    "section of a study": (lambda c: c.pop("figures"), r"key 'figures' is missing at the top level"),
+    "key of a study's section": (
+        lambda c: c["figures"]["dose_response"].update(tabel="table8"),
+        r"unknown key 'tabel' at figures\.dose_response: did you mean 'table'\?",
+    ),
     "dataset in a table of datasets": (
         lambda c: c["tables"]["table2"].update(datasets=["viper"]),
         r"tables\.table2\.datasets names 'viper': did you mean 'viper-rendered'\?",
@@ -298,3 +325,16 @@ def test_a_layer_that_is_missing_or_no_map_or_empty(tmp_path: Path) -> None:
         read_layer(tmp_path / "list.yaml")
     (tmp_path / "empty.yaml").write_text("# nothing yet\n")
     assert read_layer(tmp_path / "empty.yaml") == {}
+
+
+def test_files_are_checked_over_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("build: [table3]\n")
+    check_files([mine])
+    check_files([Path("config/default.yaml"), mine])
+    mine.write_text("tables: {table3: {variant: [blur]}}\n")
+    with pytest.raises(
+        ConfigError, match=r"mine\.yaml: unknown key 'variant' at tables\.table3: did you mean 'variants'"
+    ):
+        check_files([mine])

@@ -20,7 +20,7 @@ from anonbench.ops.dvc.cells import stage_name
 from anonbench.ops.explain import as_json, as_text, explain, find_cell
 from anonbench.ops.provenance import write_stamp
 from anonbench.ops.verify import asked_settings
-from anonbench.stages.evaluate import QUERY_COLUMNS
+from anonbench.tasks.reid.columns import QUERY_COLUMNS
 
 Run = Callable[..., Any]
 SETTING = {"dataset": "mine", "variants": ["blur"]}
@@ -298,7 +298,8 @@ def test_unknown_cells(table: str, row: str, column: str, message: str) -> None:
 )  # fmt: skip
 def test_cells_are_found_by_any_spelling(table: str, row: str, column: str, expected: tuple[str, ...]) -> None:
     a = find_cell(CONFIG, table, row, column)
-    assert (a.table, a.row, a.column, a.model, a.train, a.test, a.metric) == expected
+    assert (a.table, a.row, a.column, a.model, a.train, a.query, a.metric) == expected
+    assert a.gallery == a.query
     assert a.dataset == "mine"
 
 

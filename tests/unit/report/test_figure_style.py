@@ -17,7 +17,6 @@ from anonbench.report import style
 from anonbench.report.style import (
     FAINT,
     INK,
-    SETTING_SERIES,
     Page,
     Series,
     open_page,
@@ -26,6 +25,7 @@ from anonbench.report.style import (
     wrap,
 )
 from anonbench.studies.reid_faces.figures_ranked import CORRECT, WRONG
+from anonbench.studies.reid_faces.series import SERIES
 
 # How colours look without the long- or the middle-wave cones: linear RGB, severity 1.
 # Machado, Oliveira and Fernandes, "A Physiologically-based Model for Simulation of Color Vision Deficiency" (2009).
@@ -66,7 +66,7 @@ def contrast_on_white(colour: str) -> float:
 
 @pytest.mark.parametrize("vision", VISION)
 def test_colours_that_carry_meaning_can_be_told_apart(vision: str) -> None:
-    assert closest([series.colour for series in SETTING_SERIES.values()], vision) > 30
+    assert closest([series.colour for series in SERIES.values()], vision) > 30
     assert closest([CORRECT, WRONG], vision) > 30
 
 
@@ -77,14 +77,14 @@ def test_the_check_of_colours_can_fail() -> None:
 
 
 def test_settings_differ_in_more_than_colour() -> None:
-    looks = list(SETTING_SERIES.values())
+    looks = list(SERIES.values())
     assert len({series.marker for series in looks}) == len({str(series.line) for series in looks}) == len(looks) == 3
 
 
 def test_text_is_readable_on_white() -> None:
     """4.5:1 is what WCAG asks of text of this size, 3:1 of marks."""
     assert min(contrast_on_white(INK), contrast_on_white(FAINT)) >= 4.5
-    assert min(contrast_on_white(s.colour) for s in SETTING_SERIES.values()) >= 3
+    assert min(contrast_on_white(s.colour) for s in SERIES.values()) >= 3
 
 
 def sheet() -> Figure:

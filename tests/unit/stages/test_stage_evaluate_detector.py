@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import json
 import math
@@ -19,8 +18,6 @@ from anonbench.core.errors import ConfigError, DataError
 from anonbench.core.hashing import file_sha256
 from anonbench.data.records import Detection
 from anonbench.data.tables import write_detections
-from anonbench.ops.journal import Attempt
-from anonbench.ops.provenance import write_stamp
 from anonbench.stages.detection import detection
 from anonbench.stages.evaluate_detector import evaluate_detector
 
@@ -91,7 +88,7 @@ def test_by_hand(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_groups_and_curve(folder: Path) -> None:
-    run(folder, heights_px=[12.0])
+    run(folder, heights=[12.0])
     groups = {(row["kind"], row["group"]): (row["faces"], row["found"]) for row in read(folder / "g.csv")}
     assert groups == {
         ("all", "all"): ("4", "3"),
@@ -229,9 +226,9 @@ def test_settings_of_wider_face_in_figure_and_table(settings: Path) -> None:
     }  # fmt: skip
     assert metrics["settings"]["hard"]["lowest_score"] == 0.4
     assert "(setting: hard)" in (settings / "f.svg").read_text()
-    detection([entry(settings, metrics=str(settings / "m.json")), entry(settings)], "x", settings / "t.csv")
+    table(settings, [{"truth": "annotated"}, {}], metrics=[settings / "m.json"])
     rows = read(settings / "t.csv")
-    assert list(rows[0])[7:10] == ["truth", "setting", "truth_n"]
+    assert list(rows[0])[5:8] == ["truth", "setting", "truth_n"]
     assert [(row["setting"], row["truth_n"], row["recall"]) for row in rows] == [
         ("easy", "1", "100.0"), ("medium", "1", "100.0"), ("hard", "2", "50.0"), ("", "", ""),
     ]  # fmt: skip
@@ -243,14 +240,14 @@ def test_settings_of_wider_face_in_figure_and_table(settings: Path) -> None:
 # --- the table ---
 
 
-def entry(folder: Path, **more: Any) -> dict[str, Any]:
-    paths = {"detections": str(folder / "boxes.csv"), "metrics": None, "audit": None, "stamp": str(folder / "s.json")}
-    return {"dataset": "made-up", "detector": "finder", **paths, **more}
+def table(folder: Path, rows: list[dict[str, str]], label: str = "x", **files: list[Path]) -> None:
+    """Runs the stage on the boxes of the folder."""
+    rows = [{"dataset": "made-up", "detector": "finder", "truth": "", **row} for row in rows]
+    detection([folder / "boxes.csv"] * len(rows), rows, label, folder / "t.csv", **files)
 
 
 def test_the_table_by_hand(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(folder)
-    write_stamp(folder / "s.json", "detect", {}, [], [], "0", 1.5, threads=2)
     audit = {
         "detections_sha256": file_sha256(folder / "boxes.csv"),
         "cameras": {
@@ -261,23 +258,22 @@ def test_the_table_by_hand(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
         },
     }
     (folder / "audit.json").write_text(json.dumps(audit))
-    spec = [
-        entry(folder, metrics=str(folder / "m.json")),
-        entry(folder, detector="audited", audit=str(folder / "audit.json")),
-        entry(folder, detector="unknown", stamp=str(folder / "gone.json")),
+    rows = [
+        {"truth": "annotated"},
+        {"detector": "audited", "truth": "audit"},
+        {"detector": "unknown"},
     ]
-    detection(spec, "drawn by hand", folder / "t.csv")
+    table(folder, rows, "drawn by hand", metrics=[folder / "m.json"], audits=[folder / "audit.json"])
     evaluated, audited, unknown = read(folder / "t.csv")
     assert (evaluated["images"], evaluated["faces"], evaluated["images_without_face"]) == ("6", "8", "0")
-    assert float(evaluated["images_per_s"]) == 4.0
-    assert (evaluated["threads"], evaluated["truth"], evaluated["truth_n"]) == ("2", "annotated", "4")
+    assert (evaluated["truth"], evaluated["truth_n"]) == ("annotated", "4")
     assert [row["setting"] for row in (evaluated, audited, unknown)] == ["", "", ""]
     low, high = proportion_confint(18 / 7, 24 / 7, 0.05, "wilson")
     numbers = [float(evaluated[f"recall{end}"]) for end in ("", "_low", "_high")]
     assert numbers == pytest.approx([75, 100 * low, 100 * high], abs=1e-3)
     assert float(evaluated["average_precision"]) == 65
     assert (audited["truth"], float(audited["recall_low"]), audited["precision"]) == ("audit", 49.0, "")
-    assert (unknown["truth"], unknown["recall"], unknown["images_per_s"]) == ("", "", "")
+    assert (unknown["truth"], unknown["recall"], unknown["truth_n"]) == ("", "", "")
     text = (folder / "t.md").read_text()
     assert text == capsys.readouterr().out[-len(text) - 1 : -1]
     for words in ("| 75.0 (27.7 to 95.9) |", "| 80.0 (49.0 to 94.0) |", "| 0.750 |", "Data: drawn by hand.", "| – |"):
@@ -286,30 +282,28 @@ def test_the_table_by_hand(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert math.isnan(float(unknown["recall"] or "nan"))
 
 
-def test_a_detection_that_went_on_after_a_kill_has_no_speed(folder: Path) -> None:
-    stamp = folder / "stamps/detect/finder.json"
-    write_stamp(stamp, "detect", {}, [], [], "0", 1.5, threads=2)
-    speeds = []
-    for failure in (None, KeyboardInterrupt, None):
-        with contextlib.suppress(KeyboardInterrupt), Attempt("detect", stamp):
-            if failure:
-                raise failure
-        detection([entry(folder, stamp=str(stamp))], "x", folder / "t.csv")
-        speeds.append(read(folder / "t.csv")[0]["images_per_s"])
-    assert speeds == ["4.0", "4.0", ""]
+def test_a_file_for_each_row(folder: Path) -> None:
+    run(folder)
+    with pytest.raises(ConfigError, match="detection: 1 files for 0 rows of truth 'annotated'; expected one each"):
+        table(folder, [{}], metrics=[folder / "m.json"])
+    with pytest.raises(ConfigError, match="detection: 0 files for 1 rows of truth 'audit'"):
+        table(folder, [{"truth": "audit"}])
+    with pytest.raises(ConfigError, match="detection: 1 detections for 2 rows; expected one for each"):
+        detection([folder / "boxes.csv"], [{}, {}], "x", folder / "t.csv")
 
 
 def test_an_audit_of_other_boxes_is_refused(folder: Path) -> None:
     (folder / "audit.json").write_text(json.dumps({"detections_sha256": "0", "cameras": {"all": {}}}))
     with pytest.raises(DataError, match=r"audit\.json: is about other boxes than .*boxes\.csv holds now"):
-        detection([entry(folder, audit=str(folder / "audit.json"))], "x", folder / "t.csv")
+        table(folder, [{"truth": "audit"}], audits=[folder / "audit.json"])
 
 
 def test_images_without_a_face_and_default_boxes(folder: Path, run_command: Callable[..., Any]) -> None:
     write_detections(
         folder / "boxes.csv", {"a": [Detection(0, 0, 1, 1, 0.0)], "b": [], "c": [Detection(0, 0, 1, 1, 1)]}
     )
-    outcome = run_command("detection", "--spec", json.dumps([entry(folder)]), "--label", "x", "--output",
+    rows = json.dumps([{"dataset": "made-up", "detector": "finder", "truth": ""}])
+    outcome = run_command("detection", "--detections", folder / "boxes.csv", "--rows", rows, "--label", "x", "--output",
                           folder / "t.csv", "--stamp", folder / "stamp.json")  # fmt: skip
     assert outcome.status == 0, outcome.errors
     (row,) = read(folder / "t.csv")

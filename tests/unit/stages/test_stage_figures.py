@@ -13,7 +13,11 @@ from figure_checks import metrics_of, three_settings
 from PIL import Image
 
 from anonbench.core.errors import ConfigError, DataError
-from anonbench.stages.figures import cmc, differences, dose_response, faces_cost, settings
+from anonbench.stages.figure_cmc import figure_cmc
+from anonbench.stages.figure_differences import figure_differences
+from anonbench.stages.figure_dose_response import figure_dose_response
+from anonbench.stages.figure_faces import figure_faces
+from anonbench.stages.figure_settings import figure_settings
 from anonbench.studies.reid_faces import cells, figures_faces, figures_settings
 from anonbench.studies.reid_faces import face_groups as faces
 
@@ -65,12 +69,13 @@ def draw(tmp_path: Path, metrics: list[Path]) -> Callable[[str], tuple[Path, Pat
 
     def run(name: str) -> tuple[Path, Path]:
         svg, png = tmp_path / f"figures/{name}.svg", tmp_path / f"figures/{name}.png"
+        made = cells_table(tmp_path / "cells.csv")
         calls: dict[str, Callable[[], Any]] = {
-            "settings": lambda: settings(metrics, CASES, LABEL, svg, png),
-            "differences": lambda: differences(cells_table(tmp_path / "cells.csv"), "map", LABEL, svg, png),
-            "cmc": lambda: cmc(metrics, CASES, 20, LABEL, svg, png),
-            "dose_response": lambda: dose_response(metrics, "toy", "bot", [FAMILY], LABEL, svg, png),
-            "faces_cost": lambda: faces_cost(faces_table(tmp_path / "faces.csv"), "toy", "6", LABEL, svg, png),
+            "figure_settings": lambda: figure_settings(metrics, CASES, LABEL, svg, png),
+            "figure_differences": lambda: figure_differences(made, "map", LABEL, svg, png),
+            "figure_cmc": lambda: figure_cmc(metrics, CASES, 20, LABEL, svg, png),
+            "figure_dose_response": lambda: figure_dose_response(metrics, "toy", "bot", [FAMILY], LABEL, svg, png),
+            "figure_faces": lambda: figure_faces(faces_table(tmp_path / "faces.csv"), "toy", "6", LABEL, svg, png),
         }
         calls[name]()
         return svg, png
@@ -79,11 +84,11 @@ def draw(tmp_path: Path, metrics: list[Path]) -> Callable[[str], tuple[Path, Pat
 
 
 WORDS = {
-    "settings": ["mAP (%)", "Rank-1 (%)", "pcb", "bot", "original → original"],
-    "differences": ["pcb", "bot", "original → anonymized", "percentage points"],
-    "cmc": ["rank k", "found (%)", "pcb", "bot", "anonymized → anonymized"],
-    "dose_response": ["Mosaic", "cells a side", "mAP (%)"],
-    "faces_cost": ["bot", "face", "no face", "0-8 px"],
+    "figure_settings": ["mAP (%)", "Rank-1 (%)", "pcb", "bot", "original → original"],
+    "figure_differences": ["pcb", "bot", "original → anonymized", "percentage points"],
+    "figure_cmc": ["rank k", "found (%)", "pcb", "bot", "anonymized → anonymized"],
+    "figure_dose_response": ["Mosaic", "cells a side", "mAP (%)"],
+    "figure_faces": ["bot", "face", "no face", "0-8 px"],
 }
 
 
@@ -108,7 +113,7 @@ def test_the_columns_are_those_of_the_statistics() -> None:
 
 
 def test_comparisons_of_groups_are_no_groups(draw: Callable[[str], tuple[Path, Path]]) -> None:
-    svg, _ = draw("faces_cost")
+    svg, _ = draw("figure_faces")
     assert faces.CONTRAST not in svg.read_text()
     assert faces.SLOPE not in svg.read_text()
 
@@ -116,14 +121,14 @@ def test_comparisons_of_groups_are_no_groups(draw: Callable[[str], tuple[Path, P
 @pytest.mark.parametrize(("given", "expected"), [(None, "± 1 points"), (2.5, "± 2.5 points")])
 def test_the_margin_is_the_tables_unless_one_is_given(given: float | None, expected: str, tmp_path: Path) -> None:
     table = cells_table(tmp_path / "cells.csv")
-    differences(table, "map", LABEL, tmp_path / "f.svg", tmp_path / "f.png", margin=given)
+    figure_differences(table, "map", LABEL, tmp_path / "f.svg", tmp_path / "f.png", margin=given)
     assert expected in " ".join((tmp_path / "f.svg").read_text().split())
 
 
 def test_a_missing_setting_writes_nothing(metrics: list[Path], tmp_path: Path) -> None:
     some = [m for m in metrics if json.loads(m.read_text())["model"] == "bot"]
     with pytest.raises(DataError, match="no metrics for toy, pcb, trained on original, tested on original"):
-        settings(some, CASES, LABEL, tmp_path / "f.svg", tmp_path / "f.png")
+        figure_settings(some, CASES, LABEL, tmp_path / "f.svg", tmp_path / "f.png")
     assert not (tmp_path / "f.svg").exists()
 
 
@@ -132,7 +137,7 @@ def test_a_table_that_cannot_be_read_is_named(content: bytes | None, tmp_path: P
     if content is not None:
         (tmp_path / "cells.csv").write_bytes(content)
     with pytest.raises(DataError, match=r"cells\.csv: not a readable table .*Make it again"):
-        differences(tmp_path / "cells.csv", "map", LABEL, tmp_path / "f.svg", tmp_path / "f.png")
+        figure_differences(tmp_path / "cells.csv", "map", LABEL, tmp_path / "f.svg", tmp_path / "f.png")
 
 
 @pytest.mark.parametrize(
@@ -148,7 +153,7 @@ def test_a_table_that_cannot_be_read_is_named(content: bytes | None, tmp_path: P
 )
 def test_cases_are_checked(entries: list[dict[str, str]], message: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=message):
-        settings([], entries, LABEL, tmp_path / "f.svg", tmp_path / "f.png")
+        figure_settings([], entries, LABEL, tmp_path / "f.svg", tmp_path / "f.png")
 
 
 @pytest.mark.parametrize(
@@ -164,4 +169,4 @@ def test_families_are_checked(
     families: list[dict[str, Any]], message: str, metrics: list[Path], tmp_path: Path
 ) -> None:
     with pytest.raises(ConfigError, match=message):
-        dose_response(metrics, "toy", "bot", families, LABEL, tmp_path / "f.svg", tmp_path / "f.png")
+        figure_dose_response(metrics, "toy", "bot", families, LABEL, tmp_path / "f.svg", tmp_path / "f.png")

@@ -13,8 +13,11 @@ from anonbench.core.errors import ConfigError, DataError
 from anonbench.data.images import read_image
 from anonbench.data.records import Detection, IndexedImage
 from anonbench.data.tables import write_detections, write_manifest
+from anonbench.stages import figure2 as figure2_stage
 from anonbench.stages import samples as stage
-from anonbench.stages.samples import figure1, figure2, samples
+from anonbench.stages.figure1 import figure1
+from anonbench.stages.figure2 import figure2
+from anonbench.stages.samples import samples
 
 # path: (pid, faces as width x score)
 PEOPLE: dict[str, tuple[int, list[tuple[float, float]]]] = {
@@ -45,7 +48,8 @@ def dataset(tmp_path: Path) -> Path:
 
 def draw(dataset: Path, count: int = 6) -> Path:
     roots = {"original": dataset / "original", "zero": dataset / "zero"}
-    samples(dataset / "m.csv", dataset / "d.csv", roots, count, dataset / "out/picture.png")
+    picture = dataset / "out/picture.png"
+    samples(dataset / "m.csv", dataset / "d.csv", list(roots.values()), list(roots), picture, count)
     return dataset / "out/picture.png"
 
 
@@ -89,7 +93,7 @@ def test_a_failure_leaves_nothing(dataset: Path, monkeypatch: pytest.MonkeyPatch
 
 def draw_figure(number: int, dataset: Path, roots: dict[str, Path]) -> dict[str, bytes]:
     files = [dataset / f"out/figure{number}.{kind}" for kind in ("svg", "png")]
-    places = (dataset / "m.csv", dataset / "d.csv", roots)
+    places = (dataset / "m.csv", dataset / "d.csv", list(roots.values()), list(roots))
     if number == 1:
         figure1(*places, 2, "toy (rendered people)", *files)
     else:
@@ -112,8 +116,8 @@ def test_figures_are_written_twice_and_repeat(number: int, dataset: Path) -> Non
 
 def test_figure2_shows_the_largest_face_under_every_variant(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
-    plain = stage.draw_techniques
-    monkeypatch.setattr(stage, "draw_techniques", lambda *a: seen.extend(a) or plain(*a))
+    plain = figure2_stage.draw_techniques
+    monkeypatch.setattr(figure2_stage, "draw_techniques", lambda *a: seen.extend(a) or plain(*a))
     draw_figure(2, dataset, {"zero": dataset / "zero", "original": dataset / "original"})
     images, box, label, details = seen
     assert list(images) == ["zero", "original"], "the order given"
@@ -123,6 +127,8 @@ def test_figure2_shows_the_largest_face_under_every_variant(dataset: Path, monke
 
 def test_figure1_compares_two_variants(dataset: Path) -> None:
     roots = dict.fromkeys(("original", "zero", "blur"), dataset / "original")
+    with pytest.raises(ConfigError, match="1 variants and 2 image folders; expected one for each"):
+        samples(dataset / "m.csv", dataset / "d.csv", [dataset] * 2, ["zero"], dataset / "out/picture.png")
     with pytest.raises(ConfigError, match="figure1 shows two variants, one over the other; got original, zero, blur"):
         draw_figure(1, dataset, roots)
 

@@ -10,26 +10,27 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from anonbench.core.errors import DataError
+from anonbench.core.errors import ConfigError, DataError
 from anonbench.data.records import Detection
 from anonbench.data.tables import write_csv, write_detections
-from anonbench.stages.evaluate import QUERY_COLUMNS, evaluate
-from anonbench.stages.statistics import (
-    NOISE_COLUMNS,
-    cells,
-    effects,
-    faces,
-    noise_floor,
-    page,
-    published,
-    read_scores,
-)
+from anonbench.stages.cells import cells
+from anonbench.stages.conclusions import conclusions
+from anonbench.stages.effects import effects
+from anonbench.stages.evaluate import evaluate
+from anonbench.stages.faces import faces
+from anonbench.stages.noise_floor import noise_floor
+from anonbench.stages.published import published
 from anonbench.studies.reid_faces.cells import COLUMNS as CELL_COLUMNS
+from anonbench.studies.reid_faces.face_groups import BINS_PX
+from anonbench.studies.reid_faces.noise_table import COLUMNS as NOISE_COLUMNS
+from anonbench.tasks.reid.columns import QUERY_COLUMNS
+from anonbench.tasks.reid.scores import read_scores
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SETTINGS = (("original", "original"), ("original", "blur"), ("blur", "blur"))
 IDENTITIES, QUERIES = 60, 240
 RESAMPLES = 500
+CASES = [{"dataset": "toy", "variant": "blur"}]
 Write = Callable[..., Path]
 
 
@@ -117,13 +118,17 @@ def test_queries_without_a_match_are_counted(write: Write, tmp_path: Path) -> No
     assert set(table["n_pairs"]) == {QUERIES - 5}
 
 
-def test_other_settings_are_left_aside(write: Write, tmp_path: Path) -> None:
+def test_other_settings_are_left_aside(write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     files = study(write, models=("bot",))
     files.append(write(np.full(QUERIES, 12.0), "untrained", "original"))
     crossed = write(np.full(QUERIES, 12.0), "original", "crossed")
     crossed.write_text(crossed.read_text().replace('"query": "crossed"', '"query": "original"'))
     cells([*files, crossed], 1.0, tmp_path / "cells.csv", resamples=RESAMPLES)
     assert set(pd.read_csv(tmp_path / "cells.csv")["variant"]) == {"blur"}
+    said = capsys.readouterr().out
+    assert "left aside, no contrast of the study: toy, bot, untrained → original\n" in said
+    assert "left aside, no contrast of the study: toy, bot, original → original queries, crossed gallery\n" in said
+    assert said.count("left aside") == 2
 
 
 def test_runs_are_splits_and_seeds(write: Write, tmp_path: Path) -> None:
@@ -161,8 +166,7 @@ def test_noise_floor_of_lucky_seeds(write: Write, tmp_path: Path) -> None:
 
 
 def test_faces(write: Write, detections: Path, tmp_path: Path) -> None:
-    spec = [{"dataset": "toy", "variant": "blur", "detections": str(detections)}]
-    faces(study(write), spec, tmp_path / "faces.csv", [15], resamples=RESAMPLES)
+    faces(study(write), [detections], CASES, tmp_path / "faces.csv", [15], resamples=RESAMPLES)
     table = pd.read_csv(tmp_path / "faces.csv")
     assert set(table["model"]) == {"bot", "pcb", "all"}
     assert set(table[table["summary"]]["model"]) == {"all"}
@@ -177,20 +181,25 @@ def test_faces(write: Write, detections: Path, tmp_path: Path) -> None:
 
 
 def test_faces_need_the_detections_of_each_cell(write: Write, detections: Path, tmp_path: Path) -> None:
-    spec = [{"dataset": "toy", "variant": "zero", "detections": str(detections)}]
+    cases = [{"dataset": "toy", "variant": "zero"}]
     with pytest.raises(DataError, match="the spec names no detections for it"):
-        faces(study(write), spec, tmp_path / "faces.csv", resamples=RESAMPLES)
+        faces(study(write), [detections], cases, tmp_path / "faces.csv", BINS_PX, resamples=RESAMPLES)
+    with pytest.raises(ConfigError, match="0 detections for 1 cases; expected one for each"):
+        faces(study(write), [], cases, tmp_path / "faces.csv", BINS_PX, resamples=RESAMPLES)
 
 
 def test_effects_of_the_published_tables(tmp_path: Path) -> None:
-    effects([ROOT / f"config/published/table{n}.csv" for n in range(3, 8)], 1.0, tmp_path / "effects.csv")
+    effects([ROOT / f"config/published/reid_faces/table{n}.csv" for n in range(3, 8)], 1.0, tmp_path / "effects.csv")
     table = pd.read_csv(tmp_path / "effects.csv").set_index(["metric", "after", "unit"])
     assert table.loc[("map", "anon_anon", "pair"), "n"] == 30
     assert table.loc[("map", "orig_anon", "pair"), "difference"] == pytest.approx(-1.32)
 
 
 def test_published_finds_the_contradictions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    published(ROOT / "config/published", 1.0, tmp_path / "published.csv", tmp_path / "published.md")
+    printed = ROOT / "config/published/reid_faces"
+    tables = [printed / f"table{n}.csv" for n in range(3, 8)]
+    others = [printed / f"{name}.csv" for name in ("text", "table2", "protocols")]
+    published(tables, *others, 1.0, tmp_path / "published.csv", tmp_path / "published.md")
     table = pd.read_csv(tmp_path / "published.csv")
     assert table[table["flagged"]]["check"].value_counts().to_dict() == {"mean": 6, "outlier": 2, "size": 2}
     text = (tmp_path / "published.md").read_text()
@@ -216,11 +225,10 @@ def everything(write: Write, detections: Path, folder: Path, label: str, seeds: 
     pd.DataFrame(rows, columns=["data", "model", *scores]).to_csv(folder / "table.csv", index=False)
     cells(files, 1.0, folder / "cells.csv", resamples=RESAMPLES)
     noise_floor(files, folder / "noise.csv", resamples=RESAMPLES)
-    spec = [{"dataset": "toy", "variant": "blur", "detections": str(detections)}]
-    faces(files, spec, folder / "faces.csv", resamples=RESAMPLES)
+    faces(files, [detections], CASES, folder / "faces.csv", BINS_PX, resamples=RESAMPLES)
     effects([folder / "table.csv"], 1.0, folder / "effects.csv")
     names = [folder / f"{name}.csv" for name in ("cells", "noise", "faces", "effects")]
-    page(*names, label=label, output=folder / "statistics.md")
+    conclusions(*names, label=label, output=folder / "statistics.md")
     return (folder / "statistics.md").read_text()
 
 
@@ -315,11 +323,11 @@ def test_nothing_anonymized(write: Write, detections: Path, tmp_path: Path) -> N
     with pytest.raises(DataError, match="none of the metrics is of an anonymized test set"):
         cells(files, 1.0, tmp_path / "c.csv")
     with pytest.raises(DataError, match="none of the metrics is of an anonymized test set"):
-        faces(files, [], tmp_path / "f.csv")
+        faces(files, [], [], tmp_path / "f.csv", BINS_PX)
     assert not (tmp_path / "c.csv").exists()
 
 
 def test_the_page_names_a_wrong_table(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("dataset\ntoy\n")
     with pytest.raises(DataError, match=r"x\.csv: column model is missing"):
-        page(*[tmp_path / "x.csv"] * 4, label="toy", output=tmp_path / "p.md")
+        conclusions(*[tmp_path / "x.csv"] * 4, label="toy", output=tmp_path / "p.md")

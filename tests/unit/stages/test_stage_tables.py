@@ -13,10 +13,10 @@ import pytest
 from anonbench.core.errors import DataError
 from anonbench.data.records import IndexedImage
 from anonbench.data.tables import write_manifest
-from anonbench.stages.table import datasets, reported, table, untrained
+from anonbench.stages import table as stage
 from anonbench.stages.ttest import ttest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SETTINGS = [("original", "original"), ("original", "blur"), ("blur", "blur"), ("original", "zero"), ("zero", "zero")]
 MODELS = ("bot", "pcb")
 
@@ -48,6 +48,16 @@ def spec(**changes: Any) -> dict[str, Any]:
         "variants": ["blur"],
         "published": None,
     } | changes
+
+
+def table(
+    metrics: list[Path], name: str, entry: dict[str, Any], label: str, output: Path, **others: Path | list[Path] | None
+) -> None:
+    """Runs the stage. others: further files, by role."""
+    files = [(path, "metrics") for path in metrics]
+    for role, found in others.items():
+        files += [(path, role) for path in (found if isinstance(found, list) else [found]) if path]
+    stage.table([path for path, _ in files], [role for _, role in files], name, entry, label, output)
 
 
 def percent(model: str, train: str, test: str, extra: float = 0.0) -> float:
@@ -128,7 +138,7 @@ def test_untrained_beside_trained(tmp_path: Path) -> None:
                    "gallery": "original", "map": rank1 / 2, "rank1": rank1}  # fmt: skip
         files.append(tmp_path / f"{train}.json")
         files[-1].write_text(json.dumps(content))
-    untrained(files, [("toy", "bot")], "toy", tmp_path / "u.csv")
+    table(files, "untrained", {"rows": "untrained", "pairs": [["toy", "bot"]]}, "toy", tmp_path / "u.csv")
     row = pd.read_csv(tmp_path / "u.csv").iloc[0]
     assert (row.rank1_untrained, row.rank1_trained, row.rank1_ratio) == (10, 25, 2.5)
     assert (row.map_untrained, row.map_trained) == (5, 12.5)
@@ -141,7 +151,7 @@ def test_an_untrained_network_without_a_hit_has_no_ratio(tmp_path: Path) -> None
                    "gallery": "original", "map": 0.1, "rank1": rank1}  # fmt: skip
         files.append(tmp_path / f"{train}.json")
         files[-1].write_text(json.dumps(content))
-    untrained(files, [("toy", "bot")], "toy", tmp_path / "u.csv")
+    table(files, "untrained", {"rows": "untrained", "pairs": [["toy", "bot"]]}, "toy", tmp_path / "u.csv")
     assert pd.read_csv(tmp_path / "u.csv").rank1_ratio.isna().all()
     assert "| 25.0 | – |" in (tmp_path / "u.md").read_text()
 
@@ -188,7 +198,7 @@ def printed(path: Path, **scores: list[float]) -> Path:
 def test_beside_the_published_numbers(metrics: list[Path], tmp_path: Path) -> None:
     """pcb, rebuilt: 40.05, 41.15, 42.25 mAP (gains); printed: 50, 49 (a loss), 51 (a gain). bot is not printed."""
     published = printed(tmp_path / "p.csv", pcb=[50, 60, 49, 61, 51, 60])
-    table(metrics, "table3", spec(), "toy", tmp_path / "t.csv", published)
+    table(metrics, "table3", spec(), "toy", tmp_path / "t.csv", published=published)
     lines = pd.read_csv(tmp_path / "t.compare.csv").set_index(["row", "quantity"])
     first = lines.loc[("pcb", "map_orig_orig")]
     assert (first.published, first.rebuilt, first.difference) == (50, 40.05, -9.95)
@@ -206,8 +216,8 @@ def test_beside_the_published_numbers(metrics: list[Path], tmp_path: Path) -> No
 def test_anonymizers_are_compared_with_their_models_row_for_originals(metrics: list[Path], tmp_path: Path) -> None:
     """bot, rebuilt: 30.05 for originals, 33.35 (zero) tested on; printed: 94.1 for originals, 93.4 (zero)."""
     entry = spec(rows="anonymizers", models=["bot"], variants=["zero"])
-    published, baseline = (ROOT / f"config/published/table{n}.csv" for n in (8, 3))
-    table(metrics, "table8", entry, "toy", tmp_path / "t.csv", published, baseline)
+    published, baseline = (ROOT / f"config/published/reid_faces/table{n}.csv" for n in (8, 3))
+    table(metrics, "table8", entry, "toy", tmp_path / "t.csv", published=published, published_baseline=baseline)
     lines = pd.read_csv(tmp_path / "t.compare.csv").set_index("quantity")
     assert set(lines.row) == {"zero"}
     assert lines.loc["map_orig_anon"].published_effect == pytest.approx(93.4 - 94.1)
@@ -226,9 +236,10 @@ def test_the_latex_twin_groups_metrics_under_settings(metrics: list[Path], tmp_p
 
 
 def test_reported_numbers_beside_rebuilt_ones(metrics: list[Path], tmp_path: Path) -> None:
-    entry = {"rows": "reported", "datasets": {"toy": "market1501"}}
+    entry = {"rows": "reported", "datasets": ["toy"], "names": {"toy": "market1501"}}
     originals = [m for m in metrics if "original-original" in m.name]
-    reported(originals, "table1", entry, "toy", tmp_path / "t.csv", ROOT / "config/published/table1.csv")
+    published = ROOT / "config/published/reid_faces/table1.csv"
+    table(originals, "table1", entry, "toy", tmp_path / "t.csv", published=published)
     frame = pd.read_csv(tmp_path / "t.csv")
     assert frame.map_reported.tolist()[:2] == [94.2, 81.6]
     rebuilt = frame[frame.data == "toy"].set_index("model").map_rebuilt
@@ -249,8 +260,10 @@ def test_datasets_are_counted_from_their_manifests(tmp_path: Path) -> None:
             (-1, 3, "gallery"), (0, 3, "gallery")]  # fmt: skip
     manifest = write_manifest_of(tmp_path / "m.csv", rows)
     (tmp_path / "d.csv").write_text("path,reason\nx.jpg,hidden file\n")
-    datasets({"toy": manifest}, {"toy": tmp_path / "d.csv"}, "table2", {"toy": "cuhk03"}, "toy", tmp_path / "t.csv",
-             ROOT / "config/published/table2.csv")  # fmt: skip
+    entry = {"rows": "datasets", "datasets": ["toy"], "names": {"toy": "cuhk03"}}
+    published = ROOT / "config/published/reid_faces/table2.csv"
+    table([], "table2", entry, "toy", tmp_path / "t.csv", manifests=manifest, dropped=tmp_path / "d.csv",
+          published=published)  # fmt: skip
     row = pd.read_csv(tmp_path / "t.csv").iloc[0]
     assert (row.cameras, row.identities, row.train_images, row.gallery_images, row.query_images) == (3, 2, 2, 3, 1)
     assert (row.junk_images, row.distractor_images, row.dropped_files) == (1, 1, 1)
@@ -292,7 +305,7 @@ def test_ttest_over_the_rows_of_several_tables(tmp_path: Path) -> None:
 
 
 def test_ttest_takes_the_papers_printed_tables(tmp_path: Path) -> None:
-    ttest([ROOT / f"config/published/table{n}.csv" for n in range(3, 8)], tmp_path / "out.csv")
+    ttest([ROOT / f"config/published/reid_faces/table{n}.csv" for n in range(3, 8)], tmp_path / "out.csv")
     assert (pd.read_csv(tmp_path / "out.csv").n >= 28).all()
 
 

@@ -19,11 +19,13 @@ from anonbench.studies.reid_faces.cells import (
     training_scores,
     verdict,
 )
-from anonbench.studies.reid_faces.pairing import Setting, contrast_settings, pair_runs
+from anonbench.studies.reid_faces.settings import DESIGN
+from anonbench.tasks.reid.scores import pair_runs
+from anonbench.tasks.reid.settings import Condition, Contrast
 
-ORIGINAL = Setting("toy", "bot", "original", "original")
-TESTED = Setting("toy", "bot", "original", "blur")
-RETRAINED = Setting("toy", "bot", "blur", "blur")
+ORIGINAL = Condition("toy", "bot", "original", "original", "original")
+TESTED = Condition("toy", "bot", "original", "blur", "blur")
+RETRAINED = Condition("toy", "bot", "blur", "blur", "blur")
 
 
 def queries(ap: np.ndarray, pids: np.ndarray | None = None, hits: np.ndarray | None = None) -> pd.DataFrame:
@@ -86,11 +88,12 @@ def test_nothing_to_compare():
 
 
 def test_what_is_a_contrast():
-    assert contrast_settings(TESTED) == ("orig_anon", ORIGINAL)
-    assert contrast_settings(RETRAINED) == ("anon_anon", ORIGINAL)
-    assert contrast_settings(ORIGINAL) is None
+    assert DESIGN.contrast_of(TESTED) == Contrast("orig_anon", ORIGINAL, {"variant": "blur"})
+    assert DESIGN.contrast_of(RETRAINED) == Contrast("anon_anon", ORIGINAL, {"variant": "blur"})
+    assert DESIGN.contrast_of(ORIGINAL) is None
     for train, test in (("blur", "zero"), ("blur", "original"), ("untrained", "original"), ("untrained", "blur")):
-        assert contrast_settings(Setting("toy", "bot", train, test)) is None
+        assert DESIGN.contrast_of(Condition("toy", "bot", train, test, test)) is None
+    assert DESIGN.contrast_of(Condition("toy", "bot", "original", "original", "blur")) is None
 
 
 # --- cells ---
@@ -137,7 +140,7 @@ def test_holm_is_over_the_cells_of_a_contrast_and_metric():
     for model in ("bot", "pcb", "mlfn"):
         for dataset in ("a", "b"):
             cells = scores(0.2 * len(table), 3.0)
-            table.update({Setting(dataset, model, s.train, s.test): runs for s, runs in cells.items()})
+            table.update({Condition(dataset, model, s.train, s.query, s.gallery): runs for s, runs in cells.items()})
     result = cell_table(table, margin=1.0, resamples=1000)
     for _, family in result.groupby(["contrast", "metric"]):
         assert len(family) == 6

@@ -12,7 +12,7 @@ import pytest
 from anonbench.core.errors import DataError
 from anonbench.studies.reid_faces.contradictions import COLUMNS, contradictions, matching_subsets, modified_z
 
-PUBLISHED = Path(__file__).parents[3] / "config" / "published"
+PUBLISHED = Path(__file__).parents[4] / "config" / "published" / "reid_faces"
 PROTOCOLS = {"cuhk03": {"query": 1400, "gallery": 5332}, "market1501": {"query": 3368, "gallery": 19732}}
 
 

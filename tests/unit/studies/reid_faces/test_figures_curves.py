@@ -7,9 +7,9 @@ import pytest
 from figure_checks import check_layout, marks, metrics_of, three_settings, titled, words
 
 from anonbench.core.errors import ConfigError, DataError
+from anonbench.studies.reid_faces.cases import Case
 from anonbench.studies.reid_faces.figures_cmc import draw_cmc
 from anonbench.studies.reid_faces.figures_dose import Family, draw_dose_response
-from anonbench.studies.reid_faces.runs import Case
 
 RUNS = {"orig_orig": [0.62, 0.58], "orig_anon": [0.50, 0.54], "anon_anon": [0.57, 0.57]}
 

@@ -9,6 +9,7 @@ import pytest
 from figure_checks import check_layout, marks, metrics_of, three_settings, titled, words
 
 from anonbench.core.errors import DataError
+from anonbench.studies.reid_faces.cases import Case, describe_runs, runs_of
 from anonbench.studies.reid_faces.figures_settings import (
     DIFFERENCE_COLUMNS,
     TRAINING_COLUMNS,
@@ -16,7 +17,6 @@ from anonbench.studies.reid_faces.figures_settings import (
     draw_settings,
     read_differences,
 )
-from anonbench.studies.reid_faces.runs import Case, describe_runs, runs_of
 
 RUNS = {"orig_orig": [0.62, 0.58], "orig_anon": [0.50, 0.54], "anon_anon": [0.57, 0.57]}
 METRICS = [

@@ -12,7 +12,7 @@ from statsmodels.stats.weightstats import ttost_paired
 from anonbench.core.errors import DataError
 from anonbench.studies.reid_faces.overall import COLUMNS, effect_table
 
-PUBLISHED = Path(__file__).parents[3] / "config" / "published"
+PUBLISHED = Path(__file__).parents[4] / "config" / "published" / "reid_faces"
 
 
 @pytest.fixture

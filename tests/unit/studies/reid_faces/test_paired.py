@@ -14,7 +14,7 @@ from statsmodels.stats.weightstats import DescrStatsW
 from anonbench.core.errors import DataError
 from anonbench.studies.reid_faces.paired import COLUMNS, paired_t_test, paired_tests
 
-PUBLISHED = Path(__file__).parents[3] / "config" / "published"
+PUBLISHED = Path(__file__).parents[4] / "config" / "published" / "reid_faces"
 MODELS = ["pcb", "mlfn", "hacnn", "resnet50mid", "mudeep", "bot"]
 DATASETS = {3: "market1501", 4: "dukemtmcreid", 5: "viper", 6: "airport", 7: "cuhk03"}
 

@@ -8,15 +8,14 @@ import pandas as pd
 import pytest
 
 from anonbench.studies.reid_faces.cells import COLUMNS, QUERIES, TRAINING, VERDICTS
+from anonbench.studies.reid_faces.published_page import contradiction_sentences, published_page
+from anonbench.studies.reid_faces.sentences import overall_sentences
 from anonbench.studies.reid_faces.statistics_page import (
     VERDICT_NAMES,
     aa_sentence,
     above_floor_sentence,
-    contradiction_sentences,
     count_sentence,
     face_sentences,
-    overall_sentences,
-    published_page,
     scope_sentence,
     statistics_page,
 )

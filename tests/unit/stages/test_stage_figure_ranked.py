@@ -10,9 +10,15 @@ import pytest
 from PIL import Image
 
 from anonbench.core.errors import ConfigError, DataError
-from anonbench.stages import ranked as stage
+from anonbench.stages import figure_ranked as stage
 from anonbench.stages.evaluate import evaluate
-from anonbench.stages.ranked import choose_queries, ranked, ranked_order, read_precisions
+from anonbench.studies.reid_faces.ranked_lists import (
+    RankedSetting,
+    choose_queries,
+    ranked_order,
+    ranked_strips,
+    read_precisions,
+)
 
 PLAIN = {"metric": "euclidean", "rerank": None}
 
@@ -53,6 +59,14 @@ def settings(tmp_path: Path) -> list[dict[str, str]]:
         root = str(tmp_path / name)
         found.append({"setting": name, "features": str(features), "queries": str(queries), "root": root})
     return found
+
+
+def ranked(
+    settings: list[dict[str, str]], evaluation: dict[str, Any], model: str, top: int, label: str, svg: Path, png: Path
+) -> None:
+    """Runs the stage."""
+    files = [[Path(entry[key]) for entry in settings] for key in ("features", "queries", "root")]
+    stage.figure_ranked(*files, [entry["setting"] for entry in settings], evaluation, model, top, label, svg, png)
 
 
 def seen_strips(settings: list[dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **more: Any) -> Any:
@@ -137,10 +151,10 @@ def test_re_ranked_lists_are_those_that_were_scored(settings: list[dict[str, str
     evaluate(tmp_path / "f.npz", tmp_path / "f.npz", evaluation, {}, tmp_path / "m.json", tmp_path / "q.csv", "cpu", 1)
     for n in range(46):
         Image.fromarray(np.full((4, 2, 3), n, np.uint8)).save(tmp_path / f"{n}.png")
-    entry = {"setting": "s", "features": str(tmp_path / "f.npz"), "root": str(tmp_path), "queries": ""}
+    setting = RankedSetting("s", tmp_path / "f.npz", tmp_path / "q.csv", tmp_path)
     rows = [line.split(",") for line in (tmp_path / "q.csv").read_text().splitlines()[1:]]
     paths = [row[0] for row in reversed(rows)]
-    strips = stage._strips(entry, paths, evaluation, 40, dict.fromkeys(paths, 0.0))
+    strips = ranked_strips(setting, paths, evaluation, 40, dict.fromkeys(paths, 0.0))
     found = [1 + [g.correct for g in strip.gallery].index(True) for strip in reversed(strips)]
     assert found == [int(row[4]) for row in rows]
 
@@ -192,7 +206,7 @@ def test_features_and_results_must_belong_together(settings: list[dict[str, str]
         ranked(settings, PLAIN, "bot", 3, "toy", tmp_path / "r.svg", tmp_path / "r.png")
 
 
-@pytest.mark.parametrize("change", [lambda s: s[:1], lambda s: [*s, s[0]], lambda s: [s[0], s[1] | {"extra": ""}]])
+@pytest.mark.parametrize("change", [lambda s: s[:1], lambda s: [*s, s[0]]])
 def test_two_complete_settings_are_needed(change: Any, settings: list[dict[str, str]], tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="ranked needs two settings with the keys setting, features, queries, root"):
+    with pytest.raises(ConfigError, match=r"figure_ranked shows two settings; expected two each .*, got (1, 1|3, 3)"):
         ranked(change(settings), PLAIN, "bot", 3, "toy", tmp_path / "r.svg", tmp_path / "r.png")
