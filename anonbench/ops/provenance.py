@@ -78,11 +78,19 @@ def _digest_and_imports(file: Path, name: str, mtime_ns: int) -> tuple[str, tupl
             imports += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         if isinstance(node, ast.Raise):
             _drop_texts(node)
-        documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-        if documented and ast.get_docstring(node, clean=False) is not None:  # type: ignore[arg-type]
-            node.body = node.body[1:]  # type: ignore[attr-defined]
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            node.body = [statement for statement in node.body if not _is_text(statement)]
     ours = tuple(sorted({i for i in imports if i.split(".")[0] == PACKAGE}))
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), ours
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    """Whether a statement is a text alone: a docstring, or one below a constant."""
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
 
 
 def _drop_texts(node: ast.Raise) -> None:

@@ -15,7 +15,7 @@ def cells(
     output: Output,
     alpha: float = 0.05,
     resamples: Count = 10_000,
-    seed: int = 0,
+    threads: int = 1,
 ) -> None:
     """Compute every cell's difference to original → original with its interval, p-values and verdict.
 
@@ -27,10 +27,9 @@ def cells(
     output: the cells (CSV).
     alpha: level of the tests, 0..1.
     resamples: bootstrap draws of query identities.
-    seed: of the draws.
     """
     scores = read_scores(metrics)
-    table = cell_table(scores, margin=margin, alpha=alpha, resamples=resamples, seed=seed)
+    table = cell_table(scores, margin=margin, alpha=alpha, resamples=resamples)
     write_frame(output, table)
     for condition in no_contrast(scores):
         print(f"cells: left aside, no contrast of the study: {condition}")

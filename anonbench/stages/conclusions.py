@@ -12,7 +12,14 @@ from anonbench.studies.reid_faces.statistics_page import statistics_page
 
 @command("study")
 def conclusions(
-    cells: Input, noise: Input, faces: Input, effects: Input, label: str, output: Output, alpha: float = 0.05
+    cells: Input,
+    noise: Input,
+    faces: Input,
+    effects: Input,
+    label: str,
+    output: Output,
+    alpha: float = 0.05,
+    threads: int = 1,
 ) -> None:
     """Write one page of plain words on what the numbers allow one to conclude.
 

@@ -36,6 +36,7 @@ def detection(
     output: Output,
     metrics: list[Input] | None = None,
     audits: list[Input] | None = None,
+    threads: int = 1,
 ) -> None:
     """Collect what detectors found into one table.
 

@@ -11,7 +11,7 @@ from anonbench.studies.reid_faces.paired import COLUMNS
 
 
 @command("study")
-def effects(tables: list[Input], margin: float, output: Output, alpha: float = 0.05) -> None:
+def effects(tables: list[Input], margin: float, output: Output, alpha: float = 0.05, threads: int = 1) -> None:
     """Measure the overall effects over the (model, dataset) pairs of tables with a row a model.
 
     tables: CSV files of `table`, or the paper's printed ones.

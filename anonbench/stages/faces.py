@@ -22,7 +22,7 @@ def faces(
     bins: list[float],
     alpha: float = 0.05,
     resamples: Count = 10_000,
-    seed: int = 0,
+    threads: int = 1,
 ) -> None:
     """Compute every cell's difference by the face of the query: with and without one, and by its height.
 
@@ -33,13 +33,12 @@ def faces(
     bins: bounds of the classes of face height, pixels of the original image, rising.
     alpha: level of the tests, 0..1.
     resamples: bootstrap draws of query identities.
-    seed: of the draws.
     """
     if len(detections) != len(cases):
         raise ConfigError(f"faces: {len(detections)} detections for {len(cases)} cases; expected one for each.")
     heights = {path: _heights(path) for path in sorted(set(detections))}
     by_case = {(c["dataset"], c["variant"]): heights[path] for c, path in zip(cases, detections, strict=True)}
-    table = face_differences(read_scores(metrics), by_case, bins, alpha, resamples, seed)
+    table = face_differences(read_scores(metrics), by_case, bins, alpha, resamples)
     write_frame(output, table)
     print(f"faces: {len(table)} rows of {len(table[list(KEY)].drop_duplicates())} cells")
 

@@ -19,6 +19,7 @@ def figure1(
     label: str,
     output: Output,
     png: Output,
+    threads: int = 1,
 ) -> None:
     """Draw people's crops over the same crops anonymized, and their heads enlarged (Study 1's Figure 1).
 

@@ -18,6 +18,7 @@ def figure2(
     label: str,
     output: Output,
     png: Output,
+    threads: int = 1,
 ) -> None:
     """Draw the crop with the largest face under each variant (Study 1's Figure 2).
 

@@ -10,7 +10,9 @@ from anonbench.studies.reid_faces.figures_cmc import draw_cmc
 
 
 @command("study")
-def figure_cmc(metrics: list[Input], cases: Spec, ranks: Count, label: str, output: Output, png: Output) -> None:
+def figure_cmc(
+    metrics: list[Input], cases: Spec, ranks: Count, label: str, output: Output, png: Output, threads: int = 1
+) -> None:
     """Draw CMC curves, a panel a case, the three settings as lines.
 
     metrics: metrics files, every run of the three settings of every case.

@@ -12,7 +12,13 @@ from anonbench.studies.reid_faces.figures_settings import draw_differences, read
 
 @command("study")
 def figure_differences(
-    cells: Input, metric: Literal["map", "rank1"], label: str, output: Output, png: Output, margin: float | None = None
+    cells: Input,
+    metric: Literal["map", "rank1"],
+    label: str,
+    output: Output,
+    png: Output,
+    margin: float | None = None,
+    threads: int = 1,
 ) -> None:
     """Draw the differences of every model on every dataset to original → original with their intervals.
 

@@ -10,7 +10,14 @@ from anonbench.studies.reid_faces.figures_dose import draw_dose_response, read_f
 
 @command("study")
 def figure_dose_response(
-    metrics: list[Input], dataset: str, model: str, families: Spec, label: str, output: Output, png: Output
+    metrics: list[Input],
+    dataset: str,
+    model: str,
+    families: Spec,
+    label: str,
+    output: Output,
+    png: Output,
+    threads: int = 1,
 ) -> None:
     """Draw mAP of one model over the strength of its anonymizers, a panel a family.
 

@@ -10,7 +10,9 @@ from anonbench.studies.reid_faces.figures_faces import draw_faces_cost, read_fac
 
 
 @command("study")
-def figure_faces(faces: Input, dataset: str, variant: str, label: str, output: Output, png: Output) -> None:
+def figure_faces(
+    faces: Input, dataset: str, variant: str, label: str, output: Output, png: Output, threads: int = 1
+) -> None:
     """Draw the change of average precision by the face of the query, a panel a model.
 
     faces: of `faces` (CSV).

@@ -21,6 +21,7 @@ def figure_ranked(
     label: str,
     output: Output,
     png: Output,
+    threads: int = 1,
 ) -> None:
     """Show the first gallery images for three queries in two settings, correct and wrong ones framed.
 

@@ -10,7 +10,9 @@ from anonbench.studies.reid_faces.figures_settings import draw_settings
 
 
 @command("study")
-def figure_settings(metrics: list[Input], cases: Spec, label: str, output: Output, png: Output) -> None:
+def figure_settings(
+    metrics: list[Input], cases: Spec, label: str, output: Output, png: Output, threads: int = 1
+) -> None:
     """Draw mAP and rank-1 of every model in the three settings.
 
     metrics: metrics files, every run of the three settings of every case.

@@ -10,7 +10,7 @@ from anonbench.tasks.reid.scores import read_scores
 
 @command("study", beside={"metrics": (".queries.csv",)})
 def noise_floor(
-    metrics: list[Input], output: Output, alpha: float = 0.05, resamples: Count = 10_000, seed: int = 0
+    metrics: list[Input], output: Output, alpha: float = 0.05, resamples: Count = 10_000, threads: int = 1
 ) -> None:
     """Measure how far trainings differ that differ in the seed alone, by dataset and over all.
 
@@ -18,8 +18,7 @@ def noise_floor(
     output: the noise floor (CSV).
     alpha: level of the tests, 0..1.
     resamples: bootstrap draws of query identities.
-    seed: of the draws.
     """
-    table = noise_table(read_scores(metrics), alpha, resamples, seed)
+    table = noise_table(read_scores(metrics), alpha, resamples)
     write_frame(output, table)
     print(table.to_string(index=False))

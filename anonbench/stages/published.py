@@ -23,6 +23,7 @@ def published(
     output: Output,
     readable: Output,
     alpha: float = 0.05,
+    threads: int = 1,
 ) -> None:
     """Recompute what the paper's own printed numbers say, and where they contradict each other.
 

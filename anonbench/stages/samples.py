@@ -11,7 +11,13 @@ from anonbench.studies.reid_faces.samples import choose_faces, draw_variants, fo
 
 @command("study")
 def samples(
-    manifest: Input, detections: Input, roots: list[Input], variants: list[str], output: Output, people: Count = 6
+    manifest: Input,
+    detections: Input,
+    roots: list[Input],
+    variants: list[str],
+    output: Output,
+    people: Count = 6,
+    threads: int = 1,
 ) -> None:
     """Show images with a confidently detected face, one row a variant.
 

@@ -19,6 +19,7 @@ def table(
     label: str,
     output: Output,
     plugins: Sequence[str] = (),
+    threads: int = 1,
 ) -> None:
     """Arrange metrics, manifests and published numbers in a table of a study.
 

@@ -11,7 +11,7 @@ from anonbench.studies.reid_faces.paired import COLUMNS, paired_tests
 
 
 @command("study")
-def ttest(tables: list[Input], output: Output) -> None:
+def ttest(tables: list[Input], output: Output, threads: int = 1) -> None:
     """Run one-sided paired t-tests over the (model, dataset) pairs of tables with a row a model.
 
     tables: CSV files of `table`, or the paper's printed ones.

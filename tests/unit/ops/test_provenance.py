@@ -33,7 +33,8 @@ def hide(x):
 
     return read(helper(x))
 ''',
-    "tables.py": "import anonbench.core.errors\n\n\ndef read(x):\n    return x\n",
+    "data/__init__.py": "",
+    "data/tables.py": "import anonbench.core.errors\n\n\ndef read(x):\n    return x\n",
     "errors.py": "class Error(Exception):\n    pass\n",
     "late/__init__.py": "from anonbench.late.deep import helper\n",
     "late/deep.py": "def helper(x):\n    return x\n",
@@ -78,8 +79,8 @@ def test_it_is_twelve_digits_and_repeatable(write: Write) -> None:
     [
         ("stages/hide.py", "read(helper(x))", "read(helper(-x))"),
         ("stages/hide.py", "import numpy", "import pandas"),
-        ("tables.py", "return x", "return x + 1"),
-        ("tables.py", "def read(x)", "def read(x, y=1)"),
+        ("data/tables.py", "return x", "return x + 1"),
+        ("data/tables.py", "def read(x)", "def read(x, y=1)"),
         ("errors.py", "Exception", "ValueError"),  # through `import anonbench.core.errors` and `from anonbench import`
         ("late/deep.py", "return x", "return 'x'"),  # through a package, from within a function
         ("late/__init__.py", "import helper", "import helper as other"),
@@ -101,7 +102,8 @@ def test_it_changes_with_the_code_of_whatever_is_imported(name: str, old: str, n
         ("stages/hide.py", '"""Hides x."""', '"""Hides x, all of it.\n\n    With reasons.\n    """'),
         ("stages/hide.py", '"""Hide."""', '"""Hide something."""\n# why'),
         ("stages/hide.py", "read(helper(x))", "read(\n        helper(x),\n    )"),
-        ("tables.py", "def read(x):\n", 'def read(x):\n    """Now with a docstring."""\n'),
+        ("data/tables.py", "def read(x):\n", 'def read(x):\n    """Now with a docstring."""\n'),
+        ("data/tables.py", "def read(x):\n", '"""About a constant above."""\n\n\ndef read(x):\n'),
         ("unrelated.py", "A = 1", "A = 2"),
         ("errors.py", "\n    pass", "\n    # nothing\n    pass"),
     ],
@@ -116,9 +118,9 @@ def test_it_ignores_comments_docstrings_layout_and_unrelated_modules(
 
 
 def test_a_text_that_is_no_docstring_counts(write: Write) -> None:
-    write("tables.py", "def read(x):\n    return 'a'\n")
+    write("data/tables.py", "def read(x):\n    return 'a'\n")
     before = digest()
-    write("tables.py", "def read(x):\n    return 'b'\n")
+    write("data/tables.py", "def read(x):\n    return 'b'\n")
     assert digest() != before
 
 
@@ -126,7 +128,7 @@ def test_a_new_module_counts_from_its_import_on(write: Write) -> None:
     before = digest()
     write("extra.py", "B = 1\n")
     assert digest() == before
-    write("tables.py", FILES["tables.py"] + "from anonbench.extra import B\n")
+    write("data/tables.py", FILES["data/tables.py"] + "from anonbench.extra import B\n")
     with_import = digest()
     assert with_import != before
     write("extra.py", "B = 2\n")
@@ -274,12 +276,13 @@ def footprint_of(*words: str) -> tuple[list[str], list[str], dict[str, object]]:
 
 def test_files_that_lie_beside_those_that_are_named() -> None:
     inputs, outputs, settings = footprint_of(
-        "table", "--metrics", "m/a.json", "m/b.json", "--name", "t1", "--spec", '{"rows": "models"}', "--label", "mine",
-        "--published", "p.csv", "--output", "t/t1.csv", "--threads", "3", "--stamp", "s.json", "--code", "0",
+        "table", "--files", "m/a.json", "m/b.json", "p.csv", "--roles", "metrics", "metrics", "published",
+        "--name", "t1", "--spec", '{"rows": "models"}', "--label", "mine", "--output", "t/t1.csv", "--threads", "3", "--stamp", "s.json", "--code", "0",
     )  # fmt: skip
     assert inputs == ["m/a.json", "m/b.json", "p.csv"]
     assert {"t/t1.csv", "t/t1.md", "t/t1.tex", "t/t1.runs.csv", "t/t1.compare.csv"} <= set(outputs)
-    assert settings == {"spec": {"rows": "models"}, "label": "mine", "name": "t1"}
+    roles = ["metrics", "metrics", "published"]
+    assert settings == {"spec": {"rows": "models"}, "label": "mine", "name": "t1", "roles": roles, "plugins": []}
 
     inputs, outputs, settings = footprint_of(
         "cells", "--metrics", "m/a.json", "--margin", "1", "--resamples", "50", "--output", "c.csv"

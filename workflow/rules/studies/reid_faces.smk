@@ -65,7 +65,7 @@ rule cells:
         resamples=STATISTICS["resamples"],
         code=lambda w: digest("cells"),
     shell:
-        call("cells", without=["seed"])
+        call("cells")
 
 
 rule noise_floor:
@@ -87,7 +87,7 @@ rule noise_floor:
         resamples=STATISTICS["resamples"],
         code=lambda w: digest("noise_floor"),
     shell:
-        call("noise_floor", without=["seed"])
+        call("noise_floor")
 
 
 rule faces:
@@ -112,7 +112,7 @@ rule faces:
         resamples=STATISTICS["resamples"],
         code=lambda w: digest("faces"),
     shell:
-        call("faces", without=["seed"])
+        call("faces")
 
 
 rule conclusions:
