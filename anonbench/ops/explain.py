@@ -29,7 +29,7 @@ from anonbench.tasks.reid.settings import Condition
 WIDTH = 116
 # Printed apart from the settings, or said by the names of the files.
 NAMES = (
-    "labels", "label", "name", "plugins", "seed", "split", "spec.models", "spec.dataset", "spec.variants",
+    "labels", "label", "name", "roles", "plugins", "seed", "split", "spec.models", "spec.dataset", "spec.variants",
     "spec.rows", "spec.published", "spec.render",
 )  # fmt: skip
 NO_BREAK = "\N{NO-BREAK SPACE}"

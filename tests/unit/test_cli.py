@@ -29,7 +29,7 @@ from anonbench.stages import ttest as ttest_stage
 from anonbench.tasks.reid.models import MODELS
 
 Run = Callable[..., Any]
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def index_arguments(root: Path, results: Path, **entry: Any) -> list[object]:

@@ -33,7 +33,7 @@ from anonbench.detectors import _contract as detector
 from anonbench.tasks.reid.models import MODELS
 from anonbench.tasks.reid.models import _contract as model
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 KINDS = {"anonymizer": ANONYMIZERS, "detector": DETECTORS, "model": MODELS, "dataset": DATASETS}
 CONTRACTS: dict[str, Contract] = {
     "anonymizer": anonymizer.CONTRACT,

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".svg")
 WEIGHTS = (".pt", ".pth", ".onnx", ".npz", ".npy", ".mat", ".ckpt", ".safetensors", ".zip", ".gz", ".tar")
 # Written in two parts, so that this file does not hold them.

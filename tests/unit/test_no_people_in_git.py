@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from dataset_writers import write_image
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 # Each image in git, and the script that draws it from rendered people. Real people have no place here.
 ALLOWED = {"docs/images/variants.png": "docs/images/make_variants.py"}

@@ -28,7 +28,7 @@ from anonbench.ops.dvc.cells import (
     write_settings,
 )
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 LOCK = ROOT / "dvc.lock"
 
 

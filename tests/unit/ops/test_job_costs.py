@@ -29,7 +29,7 @@ from anonbench.ops.costs.rates import COLUMNS, Rate, find_memory, read_rates, wr
 from anonbench.ops.costs.work import Work
 from anonbench.ops.dag import Job
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NOTHING = Rate("", "", {}, None, None, "", None, None, None, None, "measured: by hand")
 CONFIG: dict[str, Any] = {
     "device": "auto",

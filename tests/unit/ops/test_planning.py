@@ -25,7 +25,7 @@ from anonbench.stages.render import read_spec
 from anonbench.tasks.reid.checkpoint import save_network
 from anonbench.tasks.reid.models._network import create_model
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NOTHING = Rate("", "", {}, None, None, "", None, None, None, None, "measured: by hand")
 
 

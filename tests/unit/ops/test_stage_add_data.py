@@ -18,7 +18,7 @@ from dataset_writers import FORMATS, write_market1501
 from anonbench.datasets import DATASETS
 from anonbench.datasets.market1501 import INFO
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ANY = json.dumps({"expect": "any"})
 Add = Callable[..., Any]
 

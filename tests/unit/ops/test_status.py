@@ -350,7 +350,7 @@ def test_hours(hours: float, text: str) -> None:
 
 
 def test_status_of_the_shipped_workflow(tmp_path: Path) -> None:
-    repository = Path(__file__).parents[2]
+    repository = Path(__file__).parents[3]
     for name in ("Snakefile", "workflow", "config", "anonbench", "benchmarks"):
         (tmp_path / name).symlink_to(repository / name)
     with Attempt("published", tmp_path / "results/stamps/published.json"):

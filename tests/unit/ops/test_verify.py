@@ -33,7 +33,7 @@ from anonbench.ops.verify import (
 )
 
 Run = Callable[..., Any]
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CODE = "0123456789ab"
 MANIFEST, MODEL, HISTORY = "results/manifests/mine/original.csv", "results/models/m.pt", "results/models/history.csv"
 FOLDER, METRICS = "results/images/mine/zero", "results/metrics/m.json"

@@ -370,7 +370,7 @@ rule figure_ranked:
     input:
         features=REID_FACES.ranked.features,
         queries=REID_FACES.ranked.queries,
-        roots=lambda w: [image_folder(REID_FACES.ranked.dataset, variant) for variant in REID_FACES.ranked.variants],
+        roots=lambda w: image_folders(REID_FACES.ranked.dataset, REID_FACES.ranked.variants),
     output:
         output=paths.figure("ranked"),
         png=paths.figure("ranked", ".png"),

@@ -6,9 +6,14 @@ REID_FACES = ReidFaces(config)
 STATISTICS, FIGURES = config["statistics"], config["figures"]
 
 
+def image_folders(dataset, variants):
+    """The image folders of variants; a real dataset that a dry run does without has none of its originals."""
+    return [folder for folder in (image_folder(dataset, variant) for variant in variants) if folder]
+
+
 def sampled_roots(*variants):
-    """The image folders of the originals and of some variants of the dataset whose people are shown."""
-    return [image_folder(REID_FACES.sampled["dataset"], variant) for variant in ("original", *variants)]
+    """Those of the originals and of some variants of the dataset whose people are shown."""
+    return image_folders(REID_FACES.sampled["dataset"], ("original", *variants))
 
 
 def reid_faces_reports():
