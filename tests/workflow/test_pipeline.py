@@ -367,6 +367,11 @@ def test_a_comment_and_a_docstring_re_run_nothing(finished: Workplace) -> None:
         assert finished.plan() == set()
 
 
+def test_a_reworded_page_re_runs_that_page_alone(finished: Workplace) -> None:
+    with finished.edited("anonbench/studies/reid_faces/statistics_page.py", "\nCLOSING = 'That is all.'\n"):
+        assert finished.plan() == {"results/statistics/statistics.md"}
+
+
 def test_an_edited_ranking_re_runs_no_training(finished: Workplace) -> None:
     with finished.edited("anonbench/tasks/reid/ranking.py", "\nNEW = 1\n"):
         plan = finished.plan()

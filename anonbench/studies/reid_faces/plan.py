@@ -26,7 +26,7 @@ DETAILS = {"sigma_rel": "standard deviation / width of the box", "n": "cells a s
 
 @dataclass(frozen=True)
 class Plan:
-    """The study's reports under one configuration. `tables`: all entries; reports show those named under `build`."""
+    """The study's reports under one configuration. Statistics and figures show the tables named under `build`."""
 
     config: Mapping[str, Any]
 

@@ -277,7 +277,8 @@ def footprint_of(*words: str) -> tuple[list[str], list[str], dict[str, object]]:
 def test_files_that_lie_beside_those_that_are_named() -> None:
     inputs, outputs, settings = footprint_of(
         "table", "--files", "m/a.json", "m/b.json", "p.csv", "--roles", "metrics", "metrics", "published",
-        "--name", "t1", "--spec", '{"rows": "models"}', "--label", "mine", "--output", "t/t1.csv", "--threads", "3", "--stamp", "s.json", "--code", "0",
+        "--name", "t1", "--spec", '{"rows": "models"}', "--label", "mine", "--output", "t/t1.csv",
+        "--threads", "3", "--stamp", "s.json", "--code", "0",
     )  # fmt: skip
     assert inputs == ["m/a.json", "m/b.json", "p.csv"]
     assert {"t/t1.csv", "t/t1.md", "t/t1.tex", "t/t1.runs.csv", "t/t1.compare.csv"} <= set(outputs)

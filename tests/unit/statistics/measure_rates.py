@@ -7,9 +7,13 @@ A/A: how often two trainings alike but for the seed are called different at p < 
 
 from __future__ import annotations
 
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
+
+sys.path.append(str(Path(__file__).parents[2]))
 from simulated_scores import bootstraps, clustered, seeds_without_effect, skewed, sparse_hits
 
 from anonbench.statistics.bootstrap import ClusterBootstrap, bootstrap_mean_difference

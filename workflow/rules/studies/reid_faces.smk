@@ -171,8 +171,8 @@ rule published:
 
 rule samples:
     input:
-        manifest=paths.manifest(REID_FACES.sampled["dataset"]),
-        detections=detections_of(REID_FACES.sampled["dataset"], REID_FACES.sampled["variants"][0]),
+        manifest=lambda w: paths.manifest(REID_FACES.sampled["dataset"]),
+        detections=lambda w: detections_of(REID_FACES.sampled["dataset"], REID_FACES.sampled["variants"][0]),
         roots=lambda w: sampled_roots(*REID_FACES.sampled["variants"]),
     output:
         output=paths.figure("variants", ".png"),
@@ -186,7 +186,7 @@ rule samples:
         mem_mb=memory_mb("samples"),
         runtime=minutes("samples"),
     params:
-        variants=["original", *REID_FACES.sampled["variants"]],
+        variants=lambda w: ["original", *REID_FACES.sampled["variants"]],
         people=FIGURES["people"],
         code=lambda w: digest("samples"),
     shell:
@@ -195,8 +195,8 @@ rule samples:
 
 rule figure1:
     input:
-        manifest=paths.manifest(REID_FACES.sampled["dataset"]),
-        detections=detections_of(REID_FACES.sampled["dataset"], REID_FACES.sampled["variants"][0]),
+        manifest=lambda w: paths.manifest(REID_FACES.sampled["dataset"]),
+        detections=lambda w: detections_of(REID_FACES.sampled["dataset"], REID_FACES.sampled["variants"][0]),
         roots=lambda w: sampled_roots(REID_FACES.sampled["variants"][0]),
     output:
         output=paths.figure("figure1"),
@@ -211,9 +211,9 @@ rule figure1:
         mem_mb=memory_mb("figure1"),
         runtime=minutes("figure1"),
     params:
-        variants=["original", REID_FACES.sampled["variants"][0]],
+        variants=lambda w: ["original", REID_FACES.sampled["variants"][0]],
         people=FIGURES["people"],
-        label=data_label([REID_FACES.sampled["dataset"]]),
+        label=lambda w: data_label([REID_FACES.sampled["dataset"]]),
         code=lambda w: digest("figure1"),
     shell:
         call("figure1")
@@ -221,8 +221,8 @@ rule figure1:
 
 rule figure2:
     input:
-        manifest=paths.manifest(REID_FACES.sampled["dataset"]),
-        detections=detections_of(REID_FACES.sampled["dataset"], REID_FACES.sampled["variants"][0]),
+        manifest=lambda w: paths.manifest(REID_FACES.sampled["dataset"]),
+        detections=lambda w: detections_of(REID_FACES.sampled["dataset"], REID_FACES.sampled["variants"][0]),
         roots=lambda w: sampled_roots(*REID_FACES.sampled["variants"]),
     output:
         output=paths.figure("figure2"),
@@ -237,9 +237,9 @@ rule figure2:
         mem_mb=memory_mb("figure2"),
         runtime=minutes("figure2"),
     params:
-        variants=["original", *REID_FACES.sampled["variants"]],
-        details=as_json(REID_FACES.details()),
-        label=data_label([REID_FACES.sampled["dataset"]]),
+        variants=lambda w: ["original", *REID_FACES.sampled["variants"]],
+        details=lambda w: as_json(REID_FACES.details()),
+        label=lambda w: data_label([REID_FACES.sampled["dataset"]]),
         code=lambda w: digest("figure2"),
     shell:
         call("figure2")

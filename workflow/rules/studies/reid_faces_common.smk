@@ -17,6 +17,8 @@ def sampled_roots(*variants):
 
 
 def reid_faces_reports():
-    """What is built by default beside the tables."""
+    """What is built by default beside the tables; nothing where no table of the study is."""
+    if not REID_FACES.setting_tables:
+        return []
     pages = [paths.statistics(name, ".md") for name in ("statistics", "published")]
     return [paths.statistics("ttest"), *pages, *REID_FACES.figures]
