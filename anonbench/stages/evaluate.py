@@ -11,7 +11,6 @@ from anonbench.data.tables import write_csv
 from anonbench.tasks.reid.columns import CMC_COLUMNS, QUERY_COLUMNS
 from anonbench.tasks.reid.features import read_features, read_settings
 from anonbench.tasks.reid.ranking import evaluate_ranking
-from anonbench.training.device import select_device
 
 
 @command("evaluate")
@@ -40,7 +39,7 @@ def evaluate(
     q, g = read_features(query, "query"), read_features(gallery, "gallery")
     result = evaluate_ranking(
         q["features"], g["features"], q["pids"], q["camids"], g["pids"], g["camids"],
-        metric=metric, rerank=rerank, device=str(select_device(device, threads)),
+        metric=metric, rerank=rerank,
     )  # fmt: skip
     values: dict[str, Any] = {
         **labels,

@@ -29,7 +29,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 
 from anonbench.core.errors import ConfigError, DataError
@@ -109,7 +108,6 @@ def evaluate_ranking(
     max_rank: int = 50,
     rerank: Reranking | None = None,
     block_rows: int | None = None,
-    device: str = "cpu",
 ) -> RankingResult:
     """Rank the gallery for every query by feature distance and score the rankings.
 
@@ -118,7 +116,7 @@ def evaluate_ranking(
     metric: "euclidean" (squared Euclidean, as torchreid) or "cosine".
     ranks: ranks to report, each at most max_rank; max_rank: length of the CMC curve.
     rerank: k-reciprocal re-ranking first; None ranks by plain distance. Junk takes no part in it.
-    block_rows: queries at a time, by default as many as fit 16 MiB; device: torch device for the matrix products.
+    block_rows: queries at a time, by default as many as fit 16 MiB.
     Raises `DataError` for features or labels that cannot be scored (shapes, NaN, empty sets, a junk or distractor
     query, no valid query at all), `ConfigError` for an unknown metric or a rank outside the curve.
 
@@ -131,9 +129,9 @@ def evaluate_ranking(
     _check_lengths(len(queries), len(gallery), labels)
     gallery = gallery[labels.gallery_pids != JUNK_PID] if labels.n_junk else gallery
     if rerank is None:
-        blocks = distance_blocks(queries, gallery, metric, block_rows=block_rows, device=device)
+        blocks = distance_blocks(queries, gallery, metric, block_rows=block_rows)
     else:
-        blocks = reranked_distance_blocks(queries, gallery, metric, rerank, block_rows=block_rows, device=device)
+        blocks = reranked_distance_blocks(queries, gallery, metric, rerank, block_rows=block_rows)
     return _score(blocks, labels, ranks, max_rank)
 
 
@@ -280,15 +278,12 @@ def _match_ranks(
     distances = block.copy()
     distances[ignored] = np.inf
     wanted = distances[row, column]  # (n,)
-    # One binary search per row of the block: the wanted values as a matrix, rows padded with zeros.
-    count = np.bincount(row, minlength=len(block))
-    place = np.arange(len(row)) - (np.cumsum(count) - count)[row]
-    padded = np.zeros((len(block), count.max()), block.dtype)
-    padded[row, place] = wanted
-    ordered = torch.from_numpy(np.sort(distances, axis=1))
-    needles = torch.from_numpy(padded)
-    smaller = torch.searchsorted(ordered, needles).numpy()[row, place]
-    up_to_equal = torch.searchsorted(ordered, needles, right=True).numpy()[row, place]
+    ordered = np.sort(distances, axis=1)
+    bounds = np.searchsorted(row, np.arange(len(block) + 1))  # row i has wanted[bounds[i] : bounds[i + 1]]
+    smaller, up_to_equal = np.empty_like(row), np.empty_like(row)
+    for values, start, stop in zip(ordered, bounds[:-1], bounds[1:], strict=True):
+        smaller[start:stop] = values.searchsorted(wanted[start:stop])
+        up_to_equal[start:stop] = values.searchsorted(wanted[start:stop], "right")
 
     rank = smaller + 1
     tied = np.flatnonzero(up_to_equal - smaller > 1)  # someone else is at the same distance

@@ -28,7 +28,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
@@ -66,7 +65,6 @@ def reranked_distance_blocks(
     rerank: Reranking | None = None,
     *,
     block_rows: int | None = None,
-    device: str = "cpu",
 ) -> Iterator[Float32]:
     """Yield the re-ranked query x gallery distances as consecutive blocks of rows, each (b, n_gallery) float32 in 0..1.
 
@@ -79,12 +77,12 @@ def reranked_distance_blocks(
     rerank = rerank or Reranking()
     queries, gallery = check_feature_pair(query_features, gallery_features)
     features = np.concatenate([queries, gallery])  # (N, d)
-    prepared = blocked_distance(features, features[:1], metric, device).rows  # normalised for cosine
+    prepared = blocked_distance(features, features[:1], metric).rows  # normalised for cosine
     return _reranked_blocks(prepared, len(queries), rerank, block_rows)
 
 
 def _reranked_blocks(
-    features: torch.Tensor, n_query: int, rerank: Reranking, block_rows: int | None
+    features: Float32, n_query: int, rerank: Reranking, block_rows: int | None
 ) -> Iterator[Float32]:
     everything = BlockedDistance(features, features)
     neighbours, largest = nearest_neighbours(everything, rerank.k1 + 1)  # (N, k1 + 1), (N,)
@@ -103,11 +101,11 @@ def _reranked_blocks(
         final *= 1 - rerank.lambda_value
         distances = original.block(start, stop)
         distances *= (rerank.lambda_value / largest[start:stop])[:, None]
-        final += distances.cpu().numpy()  # equation 12
+        final += distances  # equation 12
         yield final
 
 
-def nearest_neighbours(distance: BlockedDistance, count: int) -> tuple[Indices, torch.Tensor]:
+def nearest_neighbours(distance: BlockedDistance, count: int) -> tuple[Indices, Float32]:
     """The nearest images of every image, and the distance of the farthest.
 
     distance: from every one of N images to every one of them.
@@ -117,29 +115,23 @@ def nearest_neighbours(distance: BlockedDistance, count: int) -> tuple[Indices, 
     total = len(distance.rows)
     count = min(count, total)
     neighbours = np.empty((total, count), np.int64)
-    largest = torch.empty(total, device=distance.rows.device)
+    largest = np.empty(total, np.float32)
     spans = list(distance.spans(max(1, 4 * BLOCK_BYTES // (4 * total))))  # larger: faster products, and reused
     buffer = distance.buffer(spans[0][1])
     for start, stop in spans:
         block = distance.block(start, stop, buffer)  # (b, N)
-        block.diagonal(offset=start).zero_()
-        largest[start:stop] = block.amax(dim=1)
+        block[np.arange(stop - start), np.arange(start, stop)] = 0
+        largest[start:stop] = block.max(axis=1)
         neighbours[start:stop] = _smallest(block, count)
-    return neighbours, torch.where(largest > 0, largest, 1)
+    return neighbours, np.where(largest > 0, largest, np.float32(1))
 
 
-def _smallest(block: torch.Tensor, count: int) -> Indices:
-    """Indices of the `count` smallest values of every row, by (value, index). `topk` alone breaks ties at random."""
-    values, indices = block.topk(min(count + 1, block.shape[1]), dim=1, largest=False)  # one more, to see a cut tie
-    cut = torch.nonzero(values[:, count - 1] == values[:, count])[:, 0].tolist() if values.shape[1] > count else []
-    values, indices = values[:, :count], indices[:, :count]
-    indices, by_index = indices.sort(dim=1)
-    values, by_value = values.gather(1, by_index).sort(dim=1, stable=True)
-    result: Indices = indices.gather(1, by_value).cpu().numpy()
-    for row in cut:
-        candidates = torch.nonzero(block[row] <= values[row, -1])[:, 0]  # ascending, so a stable sort does the rest
-        order = block[row, candidates].sort(stable=True).indices[:count]
-        result[row] = candidates[order].cpu().numpy()
+def _smallest(block: Float32, count: int) -> Indices:
+    """Indices of the `count` smallest values of every row, by (value, index)."""
+    result = np.empty((len(block), count), np.int64)
+    for row, values in enumerate(block):
+        candidates = np.flatnonzero(values <= np.partition(values, count - 1)[count - 1])  # more than `count` at ties
+        result[row] = candidates[np.argsort(values[candidates], kind="stable")[:count]]
     return result
 
 
@@ -173,23 +165,22 @@ def expanded_reciprocal_sets(neighbours: Indices, k1: int) -> sparse.csr_array:
     return expanded
 
 
-def encode(sets: sparse.csr_array, features: torch.Tensor, largest: torch.Tensor) -> sparse.csr_array:
+def encode(sets: sparse.csr_array, features: Float32, largest: Float32) -> sparse.csr_array:
     """V, equation 7: exp(-d) on the pattern of `sets`, each row divided by its sum.
 
     sets: (N, N) sparse; features: (N, d); largest: (N,) distances that d is divided by. Returns (N, N) float32 sparse.
     """
-    rows = torch.from_numpy(np.repeat(np.arange(sets.shape[0]), np.diff(sets.indptr)))
-    columns = torch.from_numpy(sets.indices.astype(np.int64))
-    weights = torch.empty(sets.nnz, device=features.device)
+    rows = np.repeat(np.arange(sets.shape[0]), np.diff(sets.indptr))
+    weights = np.empty(sets.nnz, np.float32)
     step = max(1, BLOCK_BYTES // (4 * features.shape[1]))
     for start in range(0, sets.nnz, step):
-        row, column = (i[start : start + step].to(features.device) for i in (rows, columns))
-        difference = features[row].sub_(features[column])  # exact where the matrix product cancels; (b, d)
-        squared = torch.linalg.vecdot(difference, difference)
-        weights[start : start + step] = torch.exp(-squared / largest[row])
-    encoding = sparse.csr_array((weights.cpu().numpy(), sets.indices, sets.indptr), sets.shape)
-    sums = np.bincount(rows.numpy(), weights=encoding.data, minlength=sets.shape[0])
-    encoding.data /= sums[rows.numpy()].astype(np.float32)
+        row, column = (i[start : start + step] for i in (rows, sets.indices))
+        difference = features[row]
+        difference -= features[column]  # exact where the matrix product cancels; (b, d)
+        weights[start : start + step] = np.exp(-np.vecdot(difference, difference) / largest[row])
+    encoding = sparse.csr_array((weights, sets.indices, sets.indptr), sets.shape)
+    sums = np.bincount(rows, weights=encoding.data, minlength=sets.shape[0])
+    encoding.data /= sums[rows].astype(np.float32)
     return encoding
 
 
