@@ -1,4 +1,5 @@
 # make demo    rendered people -> tables 3 and 8, statistics, figures: nothing else needs to be there before
+# make quick   a first table in two minutes: two of the demo's networks, which `make demo` then goes on from
 # make test    linters, types, tests
 # make test-faults     kills at random moments, full disks, damaged files, two runs at once: 12 minutes
 # make test-cluster    the workflow on a SLURM of its own (Debian: apt-get install slurm-wlm munge): 15 minutes
@@ -8,14 +9,19 @@ PYTHON ?= python3.11
 CORES ?= $(shell nproc)
 BIN := .venv/bin
 
-.PHONY: demo test test-faults test-cluster lint setup setup-dev dvc-commit clean-demo
+.PHONY: demo quick test test-faults test-cluster lint setup setup-dev dvc-commit clean-demo
 
 demo: setup
 	$(BIN)/snakemake --cores $(CORES) --configfile config/demo.yaml --quiet rules host reason
 	@cat results/tables/table3.md results/tables/table8.md results/tables/untrained.md results/statistics/statistics.md
 
+quick: setup
+	$(BIN)/snakemake --cores $(CORES) --configfile config/demo.yaml config/quick.yaml --quiet rules host reason -- results/tables/table3.csv
+	@cat results/tables/table3.md
+
+# A test file stays in one process, with what it has made; the long ones, the workflow's, come first.
 test: setup-dev lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder
 
 test-faults: setup-dev
 	$(BIN)/python -m pytest tests/faults -m ""

@@ -11,6 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from anonbench.core.parallel import THREAD_SETTINGS
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # one process of several: each has a core, as two jobs of the workflow have
+    os.environ.update(dict.fromkeys(THREAD_SETTINGS, "1"))
+
 from anonbench.anonymizers import ANONYMIZERS
 from anonbench.cli import main
 from anonbench.data.images import RGB

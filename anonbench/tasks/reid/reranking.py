@@ -81,9 +81,7 @@ def reranked_distance_blocks(
     return _reranked_blocks(prepared, len(queries), rerank, block_rows)
 
 
-def _reranked_blocks(
-    features: Float32, n_query: int, rerank: Reranking, block_rows: int | None
-) -> Iterator[Float32]:
+def _reranked_blocks(features: Float32, n_query: int, rerank: Reranking, block_rows: int | None) -> Iterator[Float32]:
     everything = BlockedDistance(features, features)
     neighbours, largest = nearest_neighbours(everything, rerank.k1 + 1)  # (N, k1 + 1), (N,)
     expanded = expanded_reciprocal_sets(neighbours, rerank.k1)  # (N, N) sparse
