@@ -217,10 +217,6 @@ def limit_here(resource, amount):
 
 limit_here("gpu", GPUS_HERE)  # two GPUs: two trainings side by side; one GPU: one after the other
 limit_here("mem_mb", granted_memory() // 10**6)
-if not ON_CLUSTER:
-    # To keep to so many starts a second (100), Snakemake 9.27 looks at all waiting jobs once more a second after every
-    # look, and after each of those looks again: the rounds pile up to one a second for every job that has ended.
-    workflow.scheduling_settings.max_jobs_per_timespan = None
 
 
 resource_scopes:
