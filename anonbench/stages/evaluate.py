@@ -21,7 +21,6 @@ def evaluate(
     labels: Spec,
     output: Output,
     queries: Output,
-    device: str = "auto",
     threads: int = 1,
     cmc: Output | None = None,
 ) -> None:

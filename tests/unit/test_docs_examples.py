@@ -222,7 +222,7 @@ def test_the_stages_run_with_them(at: Callable[[str], None], run_command: Callab
     )  # fmt: skip
     stage(
         "evaluate", query=features, gallery=features, labels={}, spec=config["models"]["small_cnn"]["evaluation"],
-        output=tmp_path / "metrics.json", queries=tmp_path / "queries.csv", device="cpu",
+        output=tmp_path / "metrics.json", queries=tmp_path / "queries.csv",
     )  # fmt: skip
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert (metrics["n_queries"], metrics["n_gallery"]) == (4, 4)

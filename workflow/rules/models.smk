@@ -73,7 +73,7 @@ rule evaluate:
     log:
         "logs/evaluate/{dataset}/{model}/{train_variant}/{run}/{query_variant}-vs-{gallery_variant}.log",
     conda:
-        "../../envs/gpu.yaml"
+        "../../envs/cpu.yaml"
     threads: NETWORK_THREADS
     resources:
         mem_mb=memory_mb("evaluate"),
@@ -90,7 +90,6 @@ rule evaluate:
                 "gallery": w.gallery_variant,
             }
         ),
-        device="cpu",  # seconds even at Market-1501's size: no reason to wait for a GPU, and the same on every machine
         code=lambda w: digest("evaluate"),
     shell:
         call("evaluate")

@@ -21,7 +21,7 @@ def test_the_curve_is_that_of_the_metrics(tmp_path: Path) -> None:
         splits=np.array(["query", "query", "gallery", "gallery", "gallery"]),
     )  # fmt: skip
     metrics, curve = tmp_path / "m.json", tmp_path / "m.cmc.csv"
-    evaluate(features, features, {"metric": "euclidean"}, {}, metrics, tmp_path / "q.csv", "cpu", 1, curve)
+    evaluate(features, features, {"metric": "euclidean"}, {}, metrics, tmp_path / "q.csv", cmc=curve)
     with curve.open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["rank"] for row in rows[:3]] == ["1", "2", "3"]

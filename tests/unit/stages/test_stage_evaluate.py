@@ -40,7 +40,7 @@ def write_features(path: Path, rows: list = ROWS, shift: float = 0.0) -> Path:
 def run(query: Path, gallery: Path, evaluation: dict[str, Any] | None = None) -> tuple[dict, list[dict[str, str]]]:
     folder = query.parent
     evaluate(query, gallery, evaluation or {"metric": "euclidean", "rerank": None}, LABELS, folder / "m.json",
-             folder / "q.csv", "cpu", 1)  # fmt: skip
+             folder / "q.csv")  # fmt: skip
     with (folder / "q.csv").open(newline="") as stream:
         return json.loads((folder / "m.json").read_text()), list(csv.DictReader(stream))
 

@@ -55,7 +55,7 @@ def settings(tmp_path: Path) -> list[dict[str, str]]:
             splits=np.array([row[0] for _, row in rows]),
         )
         features, queries = tmp_path / f"{name}.npz", tmp_path / f"{name}.queries.csv"
-        evaluate(features, features, PLAIN, {}, tmp_path / f"{name}.json", queries, "cpu", 1)
+        evaluate(features, features, PLAIN, {}, tmp_path / f"{name}.json", queries)
         root = str(tmp_path / name)
         found.append({"setting": name, "features": str(features), "queries": str(queries), "root": root})
     return found
@@ -148,7 +148,7 @@ def test_re_ranked_lists_are_those_that_were_scored(settings: list[dict[str, str
         camids=np.array([1] * 6 + [2] * 40),
         splits=np.array(["query"] * 6 + ["gallery"] * 40),
     )
-    evaluate(tmp_path / "f.npz", tmp_path / "f.npz", evaluation, {}, tmp_path / "m.json", tmp_path / "q.csv", "cpu", 1)
+    evaluate(tmp_path / "f.npz", tmp_path / "f.npz", evaluation, {}, tmp_path / "m.json", tmp_path / "q.csv")
     for n in range(46):
         Image.fromarray(np.full((4, 2, 3), n, np.uint8)).save(tmp_path / f"{n}.png")
     setting = RankedSetting("s", tmp_path / "f.npz", tmp_path / "q.csv", tmp_path)

@@ -270,7 +270,7 @@ def test_what_evaluate_writes_is_read(tmp_path: Path) -> None:
         labels = {"dataset": "toy", "model": "bot", "seed": 0, "train": train, "query": test, "gallery": test}
         files.append(tmp_path / f"{test}-{number}.json")
         queries = tmp_path / f"{test}-{number}.queries.csv"
-        evaluate(path, path, {"metric": "cosine"}, labels, files[-1], queries, "cpu", 1)
+        evaluate(path, path, {"metric": "cosine"}, labels, files[-1], queries)
     cells(files, 1.0, tmp_path / "cells.csv", resamples=RESAMPLES)
     table = pd.read_csv(tmp_path / "cells.csv").set_index(["contrast", "metric"])
     measured = [json.loads(path.read_text())["map"] for path in files]
