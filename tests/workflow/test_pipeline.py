@@ -65,9 +65,7 @@ class Workplace:
 
     def plan(self, *arguments: str, **settings: object) -> set[str]:
         """The first output of every job that a dry run would start."""
-        run = self.snakemake("--dry-run", *arguments, **settings)  # type: ignore[arg-type]
-        assert run.status == 0, run.text
-        return set(re.findall(r"^ +output: ([^,\n]+)", run.text, flags=re.MULTILINE))
+        return planned(self.snakemake("--dry-run", *arguments, **settings))  # type: ignore[arg-type]
 
     @contextlib.contextmanager
     def edited(self, file: str, change: str) -> Iterator[None]:
@@ -79,6 +77,12 @@ class Workplace:
             yield
         finally:
             path.write_text(before, encoding="utf-8")
+
+
+def planned(dry_run: Run) -> set[str]:
+    """The first output of every job that a dry run lists."""
+    assert dry_run.status == 0, dry_run.text
+    return set(re.findall(r"^ +output: ([^,\n]+)", dry_run.text, flags=re.MULTILINE))
 
 
 @pytest.fixture(scope="module")
@@ -98,9 +102,15 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
 
 
 @pytest.fixture(scope="module")
-def before(fresh: Workplace) -> set[str]:
-    """What is planned when nothing has been made yet."""
-    return fresh.plan()
+def first_plan(fresh: Workplace) -> Run:
+    """A dry run when nothing has been made yet."""
+    return fresh.snakemake("--dry-run")
+
+
+@pytest.fixture(scope="module")
+def before(first_plan: Run) -> set[str]:
+    """What it lists."""
+    return planned(first_plan)
 
 
 @pytest.fixture(scope="module")
@@ -170,8 +180,8 @@ def test_a_dry_run_plans_everything_once(before: set[str]) -> None:
     assert not [p for p in before if "airport" in p], "no table that is built asks for it"
 
 
-def test_no_job_is_planned_twice(fresh: Workplace, before: set[str]) -> None:
-    total = re.search(r"^total +(\d+)", fresh.snakemake("--dry-run").text, flags=re.MULTILINE)
+def test_no_job_is_planned_twice(first_plan: Run, before: set[str]) -> None:
+    total = re.search(r"^total +(\d+)", first_plan.text, flags=re.MULTILINE)
     assert total is not None
     assert int(total[1]) == len(before) + 1  # rule all has no output
 
