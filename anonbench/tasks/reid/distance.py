@@ -103,7 +103,7 @@ def blocked_distance(rows: Float32, columns: Float32, metric: str = "euclidean")
 def normalized(features: Float32) -> Float32:
     """(n, d) of length 1 each; a feature of length zero stays as it is."""
     lengths = np.sqrt(squared_lengths(features))
-    return features / np.maximum(lengths, SMALLEST_LENGTH)[:, None]
+    return np.divide(features, np.maximum(lengths, SMALLEST_LENGTH)[:, None], dtype=np.float32)
 
 
 def distance_blocks(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from torch import nn
 
@@ -48,7 +49,7 @@ class MuDeep:
 
     def build(self, num_identities: int, pretrained: bool) -> TorchreidNetwork:
         _imagenet.refuse("mudeep", pretrained)
-        network = self._small(num_identities) if self != MuDeep() else self._published(num_identities)
+        network: Any = self._small(num_identities) if self != MuDeep() else self._published(num_identities)
         return_contiguous(network.block5)
         return TorchreidNetwork(network, feature_dim=self.features, input_size=self.input_size)
 
@@ -56,10 +57,10 @@ class MuDeep:
         network: nn.Module = architecture_module("mudeep").MuDeep(num_identities, loss="triplet")
         return network
 
-    def _small(self, num_identities: int) -> nn.Module:
+    def _small(self, num_identities: int) -> Any:
         """The same blocks under the same names, without drawing 134 million weights first."""
         source = architecture_module("mudeep")
-        network: nn.Module = source.MuDeep.__new__(source.MuDeep)
+        network: Any = source.MuDeep.__new__(source.MuDeep)
         nn.Module.__init__(network)
         network.loss, network.feat_dim = "triplet", self.features
         network.block1, network.block2, network.block3 = source.ConvLayers(), source.MultiScaleA(), source.Reduction()
