@@ -224,7 +224,7 @@ def test_lint_is_clean(fresh: Workplace) -> None:
 
 
 def test_rules_are_formatted() -> None:
-    command = [sys.executable, "-m", "snakefmt", "--check", "Snakefile", "workflow/rules"]
+    command = [sys.executable, "-m", "snakefmt", "--check", "Snakefile", "workflow"]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

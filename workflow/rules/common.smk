@@ -9,7 +9,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.resources import Resource
 
-sys.path.insert(0, str(Path(workflow.basedir)))
+sys.path.insert(0, str(Path(str(workflow.current_basedir)).parents[1]))  # of the repository
 
 from anonbench.config import check_config, resolve_model
 from anonbench.ops.costs.estimate import CUDA_MEMORY_MB, LOADER_MB, Estimator, request_memory_mb, request_minutes
