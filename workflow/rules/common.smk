@@ -3,20 +3,16 @@ import json
 import os
 import re
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
-from snakemake.resources import Resource
 
 sys.path.insert(0, str(Path(str(workflow.current_basedir)).parents[1]))  # of the repository
 
 from anonbench.config import check_config, resolve_model
-from anonbench.ops.costs.estimate import CUDA_MEMORY_MB, LOADER_MB, Estimator, request_memory_mb, request_minutes
 from anonbench.ops.catalog import digest_modules, outside_plugins, shell_command
 from anonbench.ops.dag import LISTING, NAMES_ONLY
 from anonbench.core.errors import AnonbenchError
-from anonbench.core.gpus import gpu_count
 from anonbench.data import entries, paths
 from anonbench.ops.provenance import code_digest
 from anonbench.anonymizers import ANONYMIZERS
@@ -24,7 +20,6 @@ from anonbench.datasets import DATASETS
 from anonbench.detectors import DETECTORS
 from anonbench.tasks.reid.models import MODELS
 from anonbench.core.registry import load_plugins
-from anonbench.core.memory import granted_memory
 
 # `anonbench` is the one installed beside the interpreter that runs Snakemake: no activated environment is needed.
 shell.prefix(f"set -euo pipefail; export PATH={Path(sys.executable).parent}:$PATH; ")
@@ -137,11 +132,6 @@ def model_spec(wildcards):
     return as_json(entry)
 
 
-def training_gpus(wildcards):
-    """On how many GPUs together a model is trained; a network that stays untrained needs one at most."""
-    return 1 if wildcards.train_variant == "untrained" else config["models"][wildcards.model].get("gpus", 1)
-
-
 def as_json(value):
     """A setting with a structure as the text that its command reads; equal settings give equal texts."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
@@ -195,82 +185,6 @@ def data_label(datasets):
     return entries.data_label(config, datasets)
 
 
-# --- what jobs ask for: estimates from measured rates, more at each retry (docs/cluster.md) ---
-
-ON_CLUSTER = workflow.global_resources["_nodes"].value is not None
-GPUS_HERE = gpu_count() if config["device"] != "cpu" and workflow.is_main_process and not ON_CLUSTER else 0
-# `auto` means a GPU where this machine has one. A login node's says nothing of the nodes: there, say `device: cuda`.
-ON_GPU = config["device"] == "cuda" or (config["device"] == "auto" and GPUS_HERE > 0)
-NETWORK_THREADS = (
-    4 if ON_GPU else 1
-)  # on a GPU they decode images; on a CPU two trainings of one thread each are faster
-WORKERS = workflow.global_resources["_cores"].value or 8  # processes of the jobs that work image by image
-NETWORK_RULES = ("train", "embed")
-ESTIMATOR = Estimator(config)
-
-
-def limit_here(resource, amount):
-    """Let no more jobs run on this machine at once than fit, unless the command line says how many do."""
-    if workflow.is_main_process and not ON_CLUSTER and amount and resource not in workflow.global_resources:
-        workflow.register_resource(resource, Resource(resource, amount))
-
-
-limit_here("gpu", GPUS_HERE)  # two GPUs: two trainings side by side; one GPU: one after the other
-limit_here("mem_mb", granted_memory() // 10**6)
-
-
-resource_scopes:
-    gpu="local",
-
-
-# Whether a job about detectors has a GPU.
-DETECTORS_ON_GPU = {"train_detector": lambda wildcards: ON_GPU, "detect": lambda wildcards: detector_gpus(wildcards)}
-
-
-def job_estimate(rule, wildcards, threads):
-    found = ESTIMATOR.estimate(rule, dict(wildcards.items()), device_of(rule), threads)
-    has_gpu = DETECTORS_ON_GPU.get(rule)
-    if has_gpu and has_gpu(wildcards):
-        # Their speed on a GPU has not been measured: the CPU's, which is a generous limit.
-        found = replace(found, memory_mb=max(found.memory_mb, CUDA_MEMORY_MB + LOADER_MB * threads))
-    return found
-
-
-def device_of(rule):
-    return "cuda" if ON_GPU and rule in NETWORK_RULES else "cpu"
-
-
-def memory_mb(rule):
-    """For `resources:` of a rule: MB to reserve."""
-    return lambda wildcards, attempt, threads: request_memory_mb(job_estimate(rule, wildcards, threads), attempt)
-
-
-def minutes(rule):
-    """For `resources:` of a rule: its time limit."""
-    return lambda wildcards, attempt, threads: request_minutes(
-        job_estimate(rule, wildcards, threads), attempt, device_of(rule)
-    )
-
-
-def training_threads(wildcards):
-    """A training on several GPUs decodes images in each of its ranks."""
-    return NETWORK_THREADS * max(1, gpus_of(wildcards))
-
-
-def gpus_of(wildcards):
-    """GPUs of a training."""
-    return training_gpus(wildcards) if ON_GPU else 0
-
-
-def ranks_of(wildcards):
-    """Processes of a training: one for each of its GPUs, one where it is to do without."""
-    return 1 if config["device"] == "cpu" else training_gpus(wildcards)
-
-
 def detector_entry(detector):
     """What a detector is; whether it computes on a GPU changes nothing in it."""
     return {key: value for key, value in config["detectors"][detector].items() if key != "gpu"}
-
-
-def detector_gpus(wildcards):
-    return int(ON_GPU and config["detectors"][wildcards.detector].get("gpu", False))

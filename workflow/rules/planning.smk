@@ -2,8 +2,6 @@
 import atexit
 
 from anonbench.ops.clock import wait_for_inputs
-from anonbench.ops.costs.estimate import MEASURED_HERE
-from anonbench.ops.costs.rates import read_rates
 from anonbench.ops.journal import write_last_run
 from anonbench.ops.planning import PlannedJob, describe, describe_missing, estimate
 
@@ -26,8 +24,7 @@ def print_plan():
         needed = workflow.dag.needrun_jobs(exclude_finished=False)
         jobs = [PlannedJob(job.rule.name, dict(job.wildcards_dict)) for job in needed]
         if jobs:
-            rates = read_rates(measured_here=Path("results", MEASURED_HERE))
-            print(f"\n{describe(estimate(jobs, config, rates))}")
+            print(f"\n{describe(estimate(jobs, ESTIMATOR))}")
         if MISSING_DATASETS:
             print(describe_missing({name: DATASET_ENTRIES[name]["root"] for name in MISSING_DATASETS}))
         sys.stdout.flush()

@@ -1,7 +1,12 @@
-"""Time and memory of single jobs, and what to ask a cluster's scheduler for."""
+"""Time and memory of single jobs, and what to ask a scheduler for.
+
+A job is known by its rule's name and its wildcards. A rule that nobody listed anywhere gets `UNLISTED`, or `NO_IMAGES`
+where no dataset is among its wildcards; a row in `benchmarks/rates.csv` makes its estimate better.
+"""
 
 from __future__ import annotations
 
+import csv
 import math
 import statistics
 from collections.abc import Mapping
@@ -10,16 +15,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from anonbench.ops.costs.finished import Finished, finished_trainings
-from anonbench.ops.costs.rates import RATES, Rate, find_memory, find_speed, read_rates
-from anonbench.ops.costs.sizes import DatasetSize, dataset_size, entry_of
-from anonbench.ops.costs.work import MANY_IMAGES, Work, epochs_of, work_of
+from anonbench.core.errors import DataError
+from anonbench.ops.costs.rates import RATES, Rate, find_rate, read_rates
+from anonbench.ops.costs.sizes import UNKNOWN, DatasetSize, dataset_size
+from anonbench.ops.provenance import read_stamp
 
-MEASURED_HERE = "benchmarks/rates.csv"  # below the folder of results: what `anonbench fit-costs` writes
-
-# Nobody measured these: a job of a rule without rates, and the memory of the machine that a process on a GPU takes.
-UNKNOWN_START_S, UNKNOWN_MEMORY_MB, CUDA_MEMORY_MB = 60.0, 2000.0, 4000.0
-LOADER_MB = 500.0  # a process that reads images for a training on a GPU
+UNLISTED = Rate("", images_per_s=5, start_s=60, memory_mb=2000, source="assumed: nobody measured this rule")
+NO_IMAGES = Rate("", start_s=3, memory_mb=340, source="measured: the most of 20 rules that write tables and figures")
+METHOD_OF = {"model": "models", "variant": "variants", "detector": "detectors"}  # wildcard -> where its method is
+DEFAULT_EPOCHS = 100
+EMBED_CHUNK = 4096  # images that embedding decodes at a time
+ROW_MB = 0.002  # of a manifest with its boxes, in memory
+# Memory of the machine: of a process on a GPU, and of one that reads images for it.
+CUDA_MEMORY_MB, LOADER_MB = 4000.0, 500.0
 
 # What a scheduler is asked for, so that a job that takes a third more than expected is not killed.
 MEMORY_MARGIN, TIME_MARGIN = 1.3, 2.0
@@ -38,70 +46,153 @@ class JobEstimate:
     memory_mb: float
 
 
-class Estimator:
-    """Estimates jobs of a configuration; reads manifests, histories and rates once.
+@dataclass(frozen=True)
+class Work:
+    """What a job has to do.
 
-    results: folder of results; what was measured there (`anonbench fit-costs`) comes before the shipped rates.
-    learn: a training takes what earlier ones of the same model on the same dataset took there.
+    rule, method: its rows in the rates.
+    name: what the config calls the method.
+    images: that it works on; every epoch of a training counts each once more.
+    pixels: of an image as it is worked on; None when unknown.
+    held_mb: data in memory, by arithmetic.
+    shared: whether its threads are processes that share the images.
     """
 
-    def __init__(
-        self, config: Mapping[str, Any], results: Path = Path("results"), rates: Path = RATES, learn: bool = True
-    ) -> None:
-        self.config, self.results, self.rates_file, self.learn = config, results, rates, learn
+    rule: str
+    method: str = ""
+    name: str = ""
+    images: float = 0.0
+    pixels: float | None = None
+    held_mb: float = 0.0
+    shared: bool = False
+
+
+class Estimator:
+    """Estimates jobs of a configuration; reads manifests, stamps and rates once.
+
+    A training takes what earlier ones of the same model and dataset took below `results`; all else what the rates say.
+    """
+
+    def __init__(self, config: Mapping[str, Any], results: Path = Path("results"), rates: Path = RATES) -> None:
+        self.config, self.results, self.rates_file = config, results, rates
         self._sizes: dict[str, DatasetSize] = {}
 
     @cached_property
     def rates(self) -> list[Rate]:
-        try:
-            return read_rates(self.rates_file, self.results / MEASURED_HERE)
-        except FileNotFoundError:
-            return []  # jobs ask for the amounts of unknown ones: a missing estimate must not stop a run
+        """None where there is no such file: a missing estimate must not stop a run."""
+        return read_rates(self.rates_file) if self.rates_file.is_file() else []
 
     @cached_property
-    def finished(self) -> dict[tuple[str, str], Finished]:
-        return finished_trainings(self.results) if self.learn else {}
+    def finished(self) -> dict[tuple[str, str], list[float]]:
+        """(dataset, model) -> seconds an epoch of each training that this machine has finished."""
+        return finished_trainings(self.results)
 
     def size(self, dataset: str) -> DatasetSize:
-        """How many images a dataset has; many, where nothing tells yet: its manifest may be made in this run."""
-        found = self._sizes.get(dataset) or dataset_size(dataset, entry_of(self.config, dataset), self.results)
-        if found is None:
-            return MANY_IMAGES
-        self._sizes[dataset] = found
-        return found
+        """How many images a dataset has, as far as that is known: a run may make its manifest at any time."""
+        if self._sizes.get(dataset, UNKNOWN) is UNKNOWN:
+            entry = self.config["datasets"].get(dataset) or self.config["face_images"][dataset]
+            self._sizes[dataset] = dataset_size(dataset, entry, self.results)
+        return self._sizes[dataset]
 
     def work(self, rule: str, wildcards: Mapping[str, str]) -> Work:
-        return work_of(rule, wildcards, self.config, self.size, self.rates)
+        """What a job has to do."""
+        if "face_training" in wildcards or "face_images" in wildcards:
+            return self._of_pictures(rule, wildcards)
+        key = next((key for key in METHOD_OF if key in wildcards), None)
+        name = wildcards[key] if key else ""
+        method = self.config[METHOD_OF[key]][name]["method"] if key else ""
+        if "dataset" not in wildcards:
+            return Work(rule, method, name)
+        size = self.size(wildcards["dataset"])
+        if key != "model":
+            return Work(rule, method, name, size.images, size.pixels, size.images * ROW_MB, shared=True)
+        height, width = self.config["models"][name]["input"]
+        pixels = float(height * width)
+        if rule == "train" and wildcards.get("train_variant") == "untrained":
+            return Work("build", method, name, 0, pixels)
+        if rule == "train":
+            return Work(rule, method, name, size.train * self.epochs(name), pixels, size.train * pixels * 3 / 1e6)
+        features_mb = size.test * self.output_kb(Work("embed", method, name, pixels=pixels)) / 1e3
+        held_mb = min(size.test, EMBED_CHUNK) * pixels * 3 / 1e6 + 3 * features_mb  # as read, normalised, in pieces
+        return Work(rule, method, name, size.test, pixels, held_mb)
 
-    def estimate(self, rule: str, wildcards: Mapping[str, str], device: str = "cpu", threads: int = 1) -> JobEstimate:
-        """What a job takes on a CPU with so many threads, or on one GPU (device cuda)."""
+    def _of_pictures(self, rule: str, wildcards: Mapping[str, str]) -> Work:
+        """Pictures for face detectors are drawn, or learnt from."""
+        training = self.config["face_trainings"].get(wildcards.get("face_training"), {})
+        name = wildcards.get("face_images") or training["images"]
+        drawn = self.config["face_images"][name].get("render", {"images": 12_880})  # WIDER FACE's
+        images = drawn.get("images", 100)
+        if not training:
+            pixels = float(drawn.get("height_px", 384) * drawn.get("width_px", 384))
+            return Work(rule, "", rule, images + drawn.get("validation", 0), pixels, shared=True)
+        recipe, trunk = training["recipe"], training["recipe"].get("trunk", "resnet101")
+        units = recipe.get("epochs", 50) * (recipe.get("images_per_epoch") or images)
+        return Work(rule, trunk, trunk, units, float(recipe.get("crops", {}).get("side", 500) ** 2))
+
+    def epochs(self, model: str) -> int:
+        """How often a model sees the training set."""
+        epochs: int = self.config["recipes"][self.config["models"][model]["recipe"]].get("epochs", DEFAULT_EPOCHS)
+        return epochs
+
+    def rate(self, work: Work, quantity: str) -> Rate | None:
+        """The row of the rates that says a quantity for a job; None where none does."""
+        return find_rate(self.rates, work.rule, work.method, quantity, work.pixels)
+
+    def is_listed(self, work: Work) -> bool:
+        """Whether the rates have a row of the job's rule."""
+        return any(rate.rule == work.rule for rate in self.rates)
+
+    def image_seconds(self, work: Work, gpu: bool = False) -> float | None:
+        """Of one GPU or one core for all images of a job, without its start; None where nothing tells."""
+        quantity = "gpu_images_per_s" if gpu else "images_per_s"
+        rate = self.rate(work, quantity) or (None if gpu or self.is_listed(work) else UNLISTED)
+        return work.images * rate.scale(work.pixels) / getattr(rate, quantity) if rate else None
+
+    def output_kb(self, work: Work) -> float:
+        """Of a checkpoint, or of what is written for an image."""
+        rate = self.rate(work, "output_kb")
+        return rate.output_kb or 0.0 if rate else 0.0
+
+    def estimate(self, rule: str, wildcards: Mapping[str, str], gpus: int = 0, threads: int = 1) -> JobEstimate:
+        """What a job takes with so many threads, and GPUs if any."""
         work = self.work(rule, wildcards)
-        device = device if work.on_gpu else "cpu"
-        return JobEstimate(self._seconds(work, wildcards, device, threads), self._memory_mb(work, device, threads))
+        here = self.finished.get((wildcards.get("dataset", ""), work.name)) if work.rule == "train" else None
+        if here:
+            seconds = statistics.median(here) * self.epochs(work.name)
+        else:
+            on_gpu = self.image_seconds(work, gpu=True) if gpus else None
+            seconds = (self.image_seconds(work) or 0.0) / max(1, threads) if on_gpu is None else on_gpu
+            seconds += self._amount(work, "start_s")
+        if gpus:
+            return JobEstimate(seconds, gpus * (CUDA_MEMORY_MB + work.held_mb) + threads * LOADER_MB)
+        processes = threads + 1 if work.shared and threads > 1 else 1
+        return JobEstimate(seconds, self._amount(work, "memory_mb") * processes + work.held_mb)
 
-    def _seconds(self, work: Work, wildcards: Mapping[str, str], device: str, threads: int) -> float:
-        here = self.finished.get((wildcards.get("dataset", ""), work.name)) if work.stage == "train" else None
-        if here and work.units:
-            return here.seconds_per_epoch * epochs_of(self.config, work.name)
-        speed = find_speed(self.rates, work.stage, work.method, work.parameters, device, work.pixels)
-        start = speed.start_s if speed and speed.start_s is not None else self._start(work.stage)
-        parallel = 1 if device == "cuda" else max(1, threads)
-        return start + (work.units * speed.seconds / parallel if speed else 0.0)
+    def _amount(self, work: Work, quantity: str) -> float:
+        """Start or memory of a job beside its images; a network's memory grows with their size."""
+        rate = self.rate(work, quantity) or (UNLISTED if work.images else NO_IMAGES)
+        growth = max(1.0, rate.scale(work.pixels)) if quantity == "memory_mb" and not work.shared else 1.0
+        return float(getattr(rate, quantity)) * growth
 
-    def _start(self, stage: str) -> float:
-        known = [rate.start_s for rate in self.rates if rate.stage == stage and rate.start_s is not None]
-        return statistics.median(known) if known else UNKNOWN_START_S
 
-    def _memory_mb(self, work: Work, device: str, threads: int) -> float:
-        if device == "cuda":
-            ranks = self.config["models"][work.name].get("gpus", 1) if work.stage == "train" else 1
-            return ranks * (CUDA_MEMORY_MB + work.data_mb)
-        pixels = work.pixels if work.on_gpu else None
-        process = find_memory(self.rates, work.stage, work.method, work.parameters, pixels)
-        if process is None:
-            return UNKNOWN_MEMORY_MB + work.data_mb
-        processes = threads + 1 if work.workers and threads > 1 else 1
-        return process * processes + work.data_mb
+def finished_trainings(results: Path) -> dict[tuple[str, str], list[float]]:
+    """(dataset, model) -> seconds an epoch of each training that was finished here, from stamps and histories.
+
+    A stamp tells of the process that came to the end, the history of every epoch, whichever process trained it.
+    """
+    found: dict[tuple[str, str], list[float]] = {}
+    stamps = results / "stamps" / "train"
+    for file in sorted(stamps.glob("*/*/*/*.json")):
+        cell = file.relative_to(stamps).with_suffix("")
+        try:
+            with (results / "models" / cell / "history.csv").open(encoding="utf-8", newline="") as stream:
+                epochs = [float(row["seconds"]) for row in csv.DictReader(stream)]
+            if epochs:  # else a network that stays untrained
+                seconds = max(read_stamp(file).seconds, sum(epochs)) / len(epochs)
+                found.setdefault((cell.parts[0], cell.parts[1]), []).append(seconds)
+        except (OSError, DataError, KeyError, ValueError):
+            continue
+    return found
 
 
 def request_memory_mb(estimate: JobEstimate, attempt: int = 1) -> int:
@@ -110,7 +201,7 @@ def request_memory_mb(estimate: JobEstimate, attempt: int = 1) -> int:
     return math.ceil(max(MEMORY_FLOOR_MB, wanted) * MEMORY_GROWTH ** (attempt - 1))
 
 
-def request_minutes(estimate: JobEstimate, attempt: int = 1, device: str = "cpu") -> int:
+def request_minutes(estimate: JobEstimate, attempt: int = 1, gpus: int = 0) -> int:
     """Time limit to ask a scheduler for; longer at every further attempt."""
-    margin = GPU_TIME_MARGIN if device == "cuda" else TIME_MARGIN
+    margin = GPU_TIME_MARGIN if gpus else TIME_MARGIN
     return math.ceil((estimate.seconds * margin / 60 + START_MINUTES) * attempt)

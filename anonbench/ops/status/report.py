@@ -12,6 +12,7 @@ from typing import Any
 from anonbench.config import read_config
 from anonbench.core.errors import ConfigError
 from anonbench.data.paths import DEFAULT_CONFIG
+from anonbench.ops.costs.estimate import Estimator
 from anonbench.ops.dag import workflow_jobs
 from anonbench.ops.journal import process_is_here, read_events, read_last_run
 from anonbench.ops.status.costs import Left, Spent, expected, spent, time_left
@@ -69,7 +70,7 @@ def read_status(configfiles: Sequence[Path | str], targets: Sequence[str], root:
         hint = "\nThese are the config files of the last run; name others with --configfile." if of_last_run else ""
         raise ConfigError(f"{error}{hint if files else ''}") from error
     states = job_states(jobs, root)
-    left = time_left(states, expected(states, config, root / "results"))
+    left = time_left(states, expected(states, Estimator(config, root / "results")))
     return Status(root, tuple(files), tuple(targets), of_last_run, run, states, left, spent(states, read_events(root)))
 
 
