@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import json
 import os
 import re
 import shutil
@@ -15,33 +15,24 @@ from typing import Any
 import pytest
 
 from anonbench.config import merge, read_layer
-from anonbench.ops.costs.finished import finished_trainings
-from anonbench.ops.costs.rates import Rate, find_quantity, find_speed, read_rates
+from anonbench.ops.costs import sizes
+from anonbench.ops.costs.estimate import Estimator, finished_trainings
+from anonbench.ops.costs.rates import Rate, find_rate, read_rates
 from anonbench.ops.costs.sizes import DatasetSize, dataset_size
-from anonbench.ops.costs.work import MODEL_KEYS
-from anonbench.ops.planning import PlannedJob, describe, describe_missing, estimate
+from anonbench.ops.planning import Plan, PlannedJob, describe, describe_missing, estimate
 from anonbench.rendered.plan import plan_crops
 from anonbench.stages.render import read_spec
+from anonbench.tasks.reid.checkpoint import save_network
 from anonbench.tasks.reid.checkpoint import save_network
 from anonbench.tasks.reid.models._network import create_model
 
 ROOT = Path(__file__).parents[3]
-NOTHING = Rate("", "", {}, None, None, "", None, None, None, None, "measured: by hand")
-
-
-def rate(stage: str, method: str, **values: Any) -> Rate:
-    return dataclasses.replace(NOTHING, stage=stage, method=method, **values)
-
-
 RATES = [
-    rate("network", "net", feature_dim=8, model_mb=2.0),
-    rate("train", "net", height=10, width=10, device="cpu", images_per_s=10.0),
-    rate("train", "net", height=10, width=10, device="cuda", images_per_s=100.0, source="scaled: by hand"),
-    rate("embed", "net", height=10, width=10, device="cpu", images_per_s=25.0),
-    rate("embed", "net", height=10, width=10, device="cuda", images_per_s=250.0, source="scaled: by hand"),
-    rate("detect", "finder", height=20, width=10, device="cpu", images_per_s=5.0),
-    rate("anonymize", "blur", height=20, width=10, device="cpu", images_per_s=50.0),
-    rate("image", "market1501", image_kb=4.0),
+    Rate("train", "net", 100, images_per_s=10, gpu_images_per_s=100, output_kb=2000),
+    Rate("build", "net", start_s=3, output_kb=2000),
+    Rate("embed", "net", 100, images_per_s=25, gpu_images_per_s=250, output_kb=0.032),
+    Rate("detect", "finder", 200, images_per_s=5),
+    Rate("anonymize", "blur", 200, images_per_s=50, output_kb=4),
 ]
 CONFIG: dict[str, Any] = {
     "device": "auto",
@@ -58,45 +49,49 @@ DETECT = PlannedJob("detect", {"dataset": "people", "detector": "faces"})
 ANONYMIZE = PlannedJob("anonymize", {"dataset": "people", "variant": "blurred"})
 
 
-@pytest.fixture
-def published(tmp_path: Path) -> Path:
-    """100 images for training, 20 + 30 for test."""
-    file = tmp_path / "table2.csv"
-    file.write_text("data,train_images,gallery_images,query_images\ntown,100,30,20\n")
-    return file
+@pytest.fixture(autouse=True)
+def published(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """100 images for training, 20 + 30 for test; but for tests of the shipped table."""
+    if "shipped" not in request.node.name:
+        (tmp_path / "published").mkdir()
+        text = "data,train_images,gallery_images,query_images\ntown,100,30,20\n"
+        (tmp_path / "published/table2.csv").write_text(text)
+        monkeypatch.setattr(sizes, "PUBLISHED", tmp_path / "published")
 
 
-def costs(jobs: Sequence[PlannedJob], config: dict[str, Any], tmp_path: Path, published: Path) -> Any:
-    return estimate(jobs, config, RATES, tmp_path / "results", published)
+def plan_of(jobs: Sequence[PlannedJob], config: dict[str, Any], folder: Path) -> Plan:
+    estimator = Estimator(config, folder / "results")
+    estimator.rates = RATES
+    return estimate(jobs, estimator)
 
 
 # --- how many images ---
 
 
-def test_a_manifest_comes_before_everything_else(tmp_path: Path, published: Path) -> None:
+def test_a_manifest_comes_before_everything_else(tmp_path: Path) -> None:
     manifest = tmp_path / "results/manifests/people/original.csv"
     manifest.parent.mkdir(parents=True)
     rows = ["a,1,1,train,4,8,0", "b,1,2,train,4,8,0", "c,2,1,query,4,8,0", "d,2,2,gallery,8,16,0"]
     manifest.write_text("\n".join(["path,pid,camid,split,width,height,sha256", *rows]))
-    found = dataset_size("people", CONFIG["datasets"]["people"], tmp_path / "results", published)
-    assert found == DatasetSize(train=2, test=2, pixels=(3 * 32 + 128) / 4, source="manifest")
+    found = dataset_size("people", CONFIG["datasets"]["people"], tmp_path / "results")
+    assert found == DatasetSize(train=2, test=2, pixels=(3 * 32 + 128) / 4, source="counted here")
 
 
 @pytest.mark.parametrize(
     ("name", "train", "test"),
     [("market1501", 12_936, 23_100), ("cuhk03", 7_365, 6_732), ("viper", 316, 632)],
 )
-def test_table_2_counts_where_nothing_has_been_indexed(name: str, train: int, test: int, tmp_path: Path) -> None:
+def test_the_shipped_table_2_counts_what_nobody_indexed(name: str, train: int, test: int, tmp_path: Path) -> None:
     found = dataset_size("any", {"format": name, "published_as": name}, tmp_path)
-    assert found == DatasetSize(train, test, None, "Table II")
+    assert found == DatasetSize(train, test, None, "assumed as in Table II")
 
 
-def test_airports_test_set_holds_everybody_else_unless_a_file_says_who(tmp_path: Path) -> None:
+def test_airports_shipped_test_set_holds_everybody_else_unless_a_file_says_who(tmp_path: Path) -> None:
     entry = {"format": "airport", "published_as": "airport"}
     drawn = dataset_size("airport", entry, tmp_path)
     given = dataset_size("airport", {**entry, "split_file": "splits.csv"}, tmp_path)
-    assert drawn == DatasetSize(3_493, 39_902 - 3_493, None, "Table II for training alone")
-    assert given == DatasetSize(3_493, 2_420 + 1_003, None, "Table II")
+    assert drawn == DatasetSize(3_493, 39_902 - 3_493, None, sizes.TABLE_2_TRAIN)
+    assert given == DatasetSize(3_493, 2_420 + 1_003, None, sizes.TABLE_2)
 
 
 RENDERED = [
@@ -112,88 +107,62 @@ def test_a_rendered_dataset_is_counted_from_its_settings(name: str, settings: di
     assert found is not None
     crops = plan_crops(read_spec(settings))
     assert found.images == len(crops)
-    assert found.source == "rendering settings"
+    assert found.source == "from the rendering settings"
     if settings["layout"] in ("market1501", "dukemtmcreid"):
         assert found.train == sum(crop.path.startswith("bounding_box_train/") for crop in crops)
     assert 0 < found.train < found.images
 
 
-def test_a_dataset_of_unknown_size_is_said_to_be_so(tmp_path: Path, published: Path) -> None:
+def test_a_dataset_of_unknown_size_counts_much_and_is_said_to_do_so(tmp_path: Path) -> None:
     config = {**CONFIG, "datasets": {"people": {"format": "folder", "root": "/data/people"}}}
-    assert dataset_size("people", config["datasets"]["people"], tmp_path) is None
-    text = describe(costs([TRAIN], config, tmp_path, published))
-    assert "images UNKNOWN, counted as nothing: people" in text
+    plan = plan_of([TRAIN], config, tmp_path)
+    assert plan.costs[0].cpu_s == 33_000 * 3 / 10
+    assert "images UNKNOWN, counted like MSMT17's 127,000: people" in describe(plan)
 
 
 # --- how fast ---
 
 
-def test_speed_of_the_method_itself_grows_with_the_pixels() -> None:
-    same = find_speed(RATES, "train", "net", {}, "cpu", 100)
-    doubled = find_speed(RATES, "train", "net", {}, "cpu", 200)
-    assert same is not None
-    assert doubled is not None
-    assert (same.seconds, same.exact) == (0.1, True)
-    assert (doubled.seconds, doubled.exact) == (0.2, True)
+def test_speed_grows_with_the_pixels(tmp_path: Path) -> None:
+    doubled = merge([CONFIG, {"models": {"small": {"input": [20, 10]}}}])
+    same, larger = (plan_of([TRAIN], config, tmp_path).costs[0].cpu_s for config in (CONFIG, doubled))
+    assert (same, larger) == (30.0, 60.0)
 
 
-def test_the_nearest_input_size_is_the_one_that_is_scaled() -> None:
-    rates = [*RATES, rate("train", "net", height=40, width=10, device="cpu", images_per_s=1.0)]
-    found = find_speed(rates, "train", "net", {}, "cpu", 300)
-    assert found is not None
-    assert found.seconds == pytest.approx(1.0 * 300 / 400)
-
-
-def test_other_parameters_and_other_methods_are_borrowed_and_not_called_exact() -> None:
-    rates = [*RATES, rate("train", "slow", height=10, width=10, device="cpu", images_per_s=2.0)]
-    other = find_speed(rates, "train", "net", {"depth": 3}, "cpu", 100)
-    unknown = find_speed(rates, "train", "mine", {}, "cpu", 100)
-    assert other is not None
-    assert unknown is not None
-    assert (other.seconds, other.exact) == (0.1, False)
-    assert (unknown.seconds, unknown.exact) == (pytest.approx((0.1 + 0.5) / 2), False)
-    assert find_speed(rates, "render", "render", {}, "cpu") is None
-
-
-def test_a_plugin_that_nobody_measured_is_named(tmp_path: Path, published: Path) -> None:
+def test_a_plugin_that_nobody_measured_is_named(tmp_path: Path) -> None:
     config = merge([CONFIG, {"models": {"small": {"method": "mine"}}}])
-    plan = costs([TRAIN, EMBED], config, tmp_path, published)
+    plan = plan_of([TRAIN, EMBED], config, tmp_path)
     assert plan.assumed == {
         what: {"small"}
-        for what in (
-            "train on a GPU", "train on a CPU", "embed on a GPU", "embed on a CPU", "size of the checkpoint",
-            "width of the features",
-        )
-    }  # fmt: skip
-    assert "train on a GPU [small]" in describe(plan)
+        for what in ("speed of train", "speed of embed", "size of train's files", "size of embed's files")
+    }
+    assert "assumed as the most expensive method known: size of embed's files [small]" in describe(plan)
 
 
 # --- what it costs ---
 
 
-def test_each_kind_of_job_worked_by_hand(tmp_path: Path, published: Path) -> None:
-    train, untrained, embed, detect, anonymize = costs(
-        [TRAIN, UNTRAINED, EMBED, DETECT, ANONYMIZE], CONFIG, tmp_path, published
+def test_each_kind_of_job_worked_by_hand(tmp_path: Path) -> None:
+    train, untrained, embed, detect, anonymize = plan_of(
+        [TRAIN, UNTRAINED, EMBED, DETECT, ANONYMIZE], CONFIG, tmp_path
     ).costs
-    assert (train.gpu_s, train.cpu_s, train.kind, train.size_bytes) == (3.0, 30.0, "models", 2e6)  # 100 x 3 / rate
+    assert (train.gpu_s, train.cpu_s, train.size_bytes) == (3.0, 30.0, 2e6)  # 100 x 3 / rate
     assert (untrained.gpu_s, untrained.cpu_s, untrained.size_bytes) == (0, 0, 2e6)
     assert (embed.gpu_s, embed.cpu_s) == (pytest.approx(0.2), 2.0)  # 50 / rate
-    assert (embed.kind, embed.size_bytes) == ("features", 50 * 8 * 4)
+    assert embed.size_bytes == pytest.approx(50 * 8 * 4)
     assert (detect.gpu_s, detect.cpu_s, detect.size_bytes) == (0, 30.0, 0)  # 150 / 5
     assert (anonymize.gpu_s, anonymize.cpu_s) == (0, 3.0)  # 150 / 50
-    assert (anonymize.kind, anonymize.size_bytes) == ("images", 150 * 4000)
+    assert anonymize.size_bytes == 150 * 4000
 
 
-def test_jobs_of_other_rules_count_as_jobs_alone(tmp_path: Path, published: Path) -> None:
-    plan = costs([PlannedJob("table", {"table": "table3"}), PlannedJob("all", {}), TRAIN], CONFIG, tmp_path, published)
-    assert (plan.jobs, plan.trainings, plan.untrained, len(plan.costs)) == (3, 1, 0, 1)
+def test_jobs_of_other_rules_count_as_jobs_alone(tmp_path: Path) -> None:
+    plan = plan_of([PlannedJob("table", {"table": "table3"}), PlannedJob("all", {}), TRAIN], CONFIG, tmp_path)
+    assert (plan.jobs, plan.trainings.total(), plan.untrained, len(plan.costs)) == (3, 1, 0, 1)
 
 
 @pytest.mark.parametrize(("device", "gpu_s", "cpu_s"), [("auto", 3.0, 30.0), ("cuda", 3.0, 0.0), ("cpu", 0.0, 30.0)])
-def test_only_the_configured_device_is_counted(
-    device: str, gpu_s: float, cpu_s: float, tmp_path: Path, published: Path
-) -> None:
-    plan = costs([TRAIN], {**CONFIG, "device": device}, tmp_path, published)
+def test_only_the_configured_device_is_counted(device: str, gpu_s: float, cpu_s: float, tmp_path: Path) -> None:
+    plan = plan_of([TRAIN], {**CONFIG, "device": device}, tmp_path)
     assert (plan.costs[0].gpu_s, plan.costs[0].cpu_s) == (gpu_s, cpu_s)
     assert ("GPU" in describe(plan)) == (gpu_s > 0)
     assert ("core" in describe(plan)) == (cpu_s > 0)
@@ -201,39 +170,41 @@ def test_only_the_configured_device_is_counted(
 
 def finish(results: Path, variant: str, run: str, seconds: float, epochs: int, epoch_s: float = 1.0) -> None:
     cell = f"people/small/{variant}/{run}"
-    (results / f"benchmarks/train/{cell}.tsv").parent.mkdir(parents=True, exist_ok=True)
-    (results / f"benchmarks/train/{cell}.tsv").write_text(f"s\th:m:s\n{seconds}\t0:00:01\n")
+    stamp = {name: {} for name in ("settings", "inputs", "outputs", "machine", "versions")}
+    (results / f"stamps/train/{cell}.json").parent.mkdir(parents=True, exist_ok=True)
+    (results / f"stamps/train/{cell}.json").write_text(
+        json.dumps({**stamp, "stage": "train", "code": "", "seconds": seconds})
+    )
     (results / f"models/{cell}").mkdir(parents=True)
     (results / f"models/{cell}/history.csv").write_text("epoch,seconds\n" + f"1,{epoch_s}\n" * epochs)
 
 
-def test_trainings_finished_here_win_over_the_rates(tmp_path: Path, published: Path) -> None:
+def test_trainings_finished_here_win_over_the_rates(tmp_path: Path) -> None:
     results = tmp_path / "results"
     finish(results, "blurred", "seed0", 40.0, 4)
     finish(results, "blurred", "seed1", 22.0, 2)
-    finish(results, "blurred", "split3-seed0", 2.0, 4, epoch_s=9.0)  # went on after a crash: the benchmark's last part
+    finish(results, "blurred", "split3-seed0", 2.0, 4, epoch_s=9.0)  # resumed: the stamp is of its last part
     finish(results, "untrained", "seed0", 5.0, 0)
     (found,) = finished_trainings(results).items()
-    assert found[0] == ("people", "small")
-    assert (found[1].trainings, found[1].seconds_per_epoch) == (3, 10.0)
-    plan = costs([TRAIN], CONFIG, tmp_path, published)
+    assert found == (("people", "small"), [10.0, 11.0, 9.0])
+    plan = plan_of([TRAIN], CONFIG, tmp_path)
     assert (plan.costs[0].gpu_s, plan.costs[0].cpu_s) == (30.0, 30.0)  # three epochs
     assert "time from 3 finished trainings here, in every total: people small (3)" in describe(plan)
 
 
-def test_the_text(tmp_path: Path, published: Path) -> None:
-    plan = costs([TRAIN, UNTRAINED, EMBED, DETECT], CONFIG, tmp_path, published)
+def test_the_text(tmp_path: Path) -> None:
+    plan = plan_of([TRAIN, UNTRAINED, EMBED, DETECT], CONFIG, tmp_path)
     text = describe(plan)
     assert max(map(len, text.splitlines())) <= 118
     assert re.split(r"\n  (?! )", re.sub(r"\n {6}", " ", text)) == [
         "Plan: 4 jobs, 1 training (and 1 network left untrained)",
-        "about 0.1 GPU-minutes (training 0.1 min, embedding <0.1 min), or about 0.5 core-minutes on CPUs "
-        "(training 0.5 min, embedding <0.1 min); 0.5 core-minutes for rendering, faces and anonymizing",
+        "about 0.1 GPU-minutes (train 0.1 min, embed <0.1 min), or about 0.5 core-minutes on CPUs "
+        "(train 0.5 min, embed <0.1 min); 0.5 core-minutes for everything else",
         "about 0.00 GB below results/ (models 0.00, features 0.00, images 0.00)",
         "images assumed as in Table II: people",
-        "GPU rates scaled: by hand [small]",
-        "CPU rates measured: by hand [finder, small]",
-        "not counted: ranking, tables, figures, the start of each job",
+        "rates from benchmarks/rates.csv, which names their sources; those of GPUs are scaled from one published "
+        "figure",
+        "not counted: tables, figures, the start of each job",
     ]
 
 
@@ -246,53 +217,37 @@ def test_the_missing_datasets_are_named_with_their_folders() -> None:
 # --- the shipped rates ---
 
 
-def test_rates_say_where_they_come_from() -> None:
-    for row in read_rates():
-        assert row.source.partition(":")[0] in ("measured", "fitted", "published", "scaled", "computed", "assumed"), row
-
-
 @pytest.mark.parametrize("names", [("default",), ("default", "paper")], ids="+".join)
 def test_every_shipped_network_was_measured_itself(names: tuple[str, ...]) -> None:
     rates = read_rates()
     for entry in merge(read_layer(ROOT / f"config/{name}.yaml") for name in names)["models"].values():
-        method, parameters = entry["method"], {k: v for k, v in entry.items() if k not in MODEL_KEYS}
-        height, width = entry["input"]
-        for stage in ("train", "embed"):
-            speed = find_speed(rates, stage, method, parameters, "cpu", height * width)
-            assert speed is not None
-            assert speed.exact, f"{method} {parameters}"
-        for key in ("feature_dim", "model_mb"):
-            assert find_quantity(rates, "network", key, method, parameters)[1], f"{method} {parameters}"
+        method, (height, width) = entry["method"], entry["input"]
+        for rule, quantity in (("train", "images_per_s"), ("embed", "images_per_s"), ("train", "output_kb")):
+            found = find_rate(rates, rule, method, quantity, height * width)
+            assert found is not None
+            assert (found.method, found.pixels) == (method, height * width)
 
 
 def test_scaled_gpu_rates_follow_from_the_published_one_and_the_costs_on_a_cpu() -> None:
-    rates = {(r.stage, r.method, repr(r.parameters), r.device): r for r in read_rates()}
-    (anchor,) = [r for r in rates.values() if r.source.startswith("published")]
-    assert (anchor.method, anchor.images_per_s) == ("bot", 379)
-
-    def ratio(to: Rate, by: Rate) -> float:
-        return (to.images_per_s or 0) / (by.images_per_s or 1)
-
-    on_cpu = rates["train", "bot", repr(anchor.parameters), "cpu"]
-    checked = 0
-    for (stage, method, parameters, device), row in rates.items():
-        if device == "cuda" and row is not anchor:
-            scale = ratio(rates[stage, method, parameters, "cpu"], on_cpu)
-            assert row.images_per_s == pytest.approx(379 * scale, rel=0.01), row
-            assert row.source.startswith("scaled")
-            checked += 1
-    assert checked == 11  # training of five models, embedding of six
+    on_gpu = [row for row in read_rates() if row.gpu_images_per_s]
+    (anchor,) = [row for row in on_gpu if "published" in row.source]
+    assert (anchor.rule, anchor.method, anchor.gpu_images_per_s) == ("train", "bot", 379)
+    assert len(on_gpu) == 12
+    for row in on_gpu:
+        assert row.gpu_images_per_s == pytest.approx(379 * row.images_per_s / anchor.images_per_s, rel=0.01), row
+        assert row is anchor or "GPU scaled" in row.source
 
 
 def test_the_size_of_a_network_is_that_of_its_checkpoint(tmp_path: Path) -> None:
-    parameters = {"channels": [64, 128, 192]}
-    entry = {"method": "hacnn", **parameters, "input": [160, 64], "training": {}}
+    entry = {"method": "hacnn", "channels": [128, 256, 384], "input": [160, 64], "training": {}}
     network = create_model(entry).build(751, pretrained=False)
     save_network(tmp_path / "model.pt", network, entry, 751)
     rates = read_rates()
-    assert find_quantity(rates, "network", "feature_dim", "hacnn", parameters) == (network.feature_dim, True)
-    megabytes, _ = find_quantity(rates, "network", "model_mb", "hacnn", parameters)
-    assert megabytes == pytest.approx((tmp_path / "model.pt").stat().st_size / 1e6, abs=0.1)
+    feature, checkpoint = (find_rate(rates, rule, "hacnn", "output_kb", 160 * 64) for rule in ("embed", "train"))
+    assert feature is not None
+    assert checkpoint is not None
+    assert feature.output_kb == pytest.approx(network.feature_dim * 4 / 1e3, abs=0.001)
+    assert checkpoint.output_kb == pytest.approx((tmp_path / "model.pt").stat().st_size / 1e3, abs=100)
 
 
 # --- the paper's study, planned without its data ---
