@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
 
 from tqdm import tqdm
 
 SECONDS_BETWEEN_LINES = 15.0
-RELAY = (
-    "ANONBENCH_PROGRESS"  # in the environment: a file to which processes that nobody listens to write their progress
-)
 _listener: Callable[[int, int, str], None] | None = None
 
 
@@ -29,17 +23,6 @@ def report_progress(done: int, total: int, unit: str) -> None:
     """Tell whoever listens (the journal) that `done` of `total` epochs, images, … are done."""
     if _listener is not None:
         _listener(done, total, unit)
-    elif relay := os.environ.get(RELAY):
-        with contextlib.suppress(OSError):
-            Path(relay).write_text(f"{done} {total} {unit}", encoding="utf-8")
-
-
-def read_relay(path: Path) -> tuple[int, int, str] | None:
-    """What another process has written to its relay; None when that is nothing, or half of it."""
-    with contextlib.suppress(OSError, ValueError):
-        done, total, unit = path.read_text(encoding="utf-8").split()
-        return int(done), int(total), unit
-    return None
 
 
 class ProgressBar:

@@ -137,8 +137,6 @@ class Attempt:
             self._write()
             self._log(START, self.record)
             progress.listen(self._tell)
-            if self._wanted_gpus > 1:
-                os.environ[progress.RELAY] = str(self._relay.absolute())
             threading.Thread(target=self._beat, daemon=True).start()
         return self
 
@@ -147,18 +145,9 @@ class Attempt:
     ) -> None:
         if self.path is not None:
             progress.listen(None)
-            os.environ.pop(progress.RELAY, None)
             self._ended.set()
             self._write(**_end_of(error))
             self._log(self.record.state, self.record)
-            with contextlib.suppress(OSError):
-                self._relay.unlink(missing_ok=True)
-
-    @property
-    def _relay(self) -> Path:
-        """Where the ranks of a training tell of their progress."""
-        assert self.path is not None
-        return self.path.with_suffix(".progress")
 
     def _tell(self, done: int, total: int, unit: str) -> None:
         is_new = unit != self._progress[2]
@@ -183,8 +172,7 @@ class Attempt:
         from anonbench.ops.provenance import resources_used
 
         cpu_seconds, memory_mb = resources_used(self.record.threads)
-        relayed = progress.read_relay(self._relay) if self._wanted_gpus > 1 else None
-        done, total, unit = relayed or self._progress
+        done, total, unit = self._progress
         return {
             "done": done,
             "total": total,
