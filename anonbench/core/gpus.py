@@ -6,7 +6,6 @@ Nothing here imports torch: which GPUs a process sees must be settled before tha
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import importlib.util
 import logging
 import os
@@ -15,10 +14,11 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from anonbench.core.errors import ConfigError
+from anonbench.core.locks import lock
 
 logger = logging.getLogger(__name__)
 VISIBLE = "CUDA_VISIBLE_DEVICES"  # which GPUs CUDA offers to a process, by number or by UUID
@@ -94,33 +94,22 @@ def claim_gpus(device: str, count: int = 1, ids: Sequence[str] | None = None, fo
 
 def _claim(candidates: Sequence[str], count: int, folder: Path) -> bool:
     """Take so many of the candidates that this process has `count`; none of them when they do not suffice."""
-    with _one_at_a_time(folder / "choosing"):
-        taken: dict[str, int] = {}
+    choosing = lock(folder / "choosing", wait=True)  # two jobs that want two GPUs each must not end up with one each
+    taken: dict[str, int] = {}
+    try:
         for name in candidates:
             if len(_claimed) + len(taken) < count and name not in _claimed:
-                file = os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o600)
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    taken[name] = file
-                except BlockingIOError:
-                    os.close(file)
-        if len(_claimed) + len(taken) < count:
-            for file in taken.values():
-                os.close(file)
-            return False
-        _claimed.update(taken)
-        return True
-
-
-@contextlib.contextmanager
-def _one_at_a_time(path: Path) -> Iterator[None]:
-    """Two jobs that want two GPUs each must not end up with one each."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+                descriptor = lock(folder / name, wait=False)
+                if descriptor is not None:
+                    taken[name] = descriptor
+        if len(_claimed) + len(taken) == count:
+            _claimed.update(taken)
+            taken = {}
+        return len(_claimed) >= count
     finally:
-        os.close(file)
+        for descriptor in (*taken.values(), choosing):
+            if descriptor is not None:
+                os.close(descriptor)
 
 
 def _read_listing(text: str) -> list[str]:

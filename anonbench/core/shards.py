@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import importlib.metadata
 import json
@@ -19,6 +18,7 @@ from typing import Any
 
 from anonbench.core.errors import DataError
 from anonbench.core.files import described, write_text
+from anonbench.core.locks import lock
 
 logger = logging.getLogger(__name__)
 # A shard is what was finished within so many seconds, not so many images: 1,000 images are a second of blurring and,
@@ -117,25 +117,28 @@ def open_shards(folder: Path | None, key: str, label: str, seconds: float | None
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Two processes that fill the same folder would spoil it for each other. The lock ends with its process."""
+    file = folder / "lock"
     with described(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        stream = (folder / "lock").open("a+", encoding="utf-8")
-    with stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            stream.seek(0)
-            raise DataError(
-                f"{folder}: another run of the same job is at work ({stream.read() or 'it does not say where'}). "
-                f"Wait for its end or stop it, then start this one again; it goes on from there."
-            ) from error
-        except OSError:
-            logger.warning("%s: this disk has no locks; make sure that no job runs twice.", folder)
-        with described(folder):
-            stream.truncate(0)
-            stream.write(f"process {os.getpid()} on {platform.node()}")
-            stream.flush()
+        file.touch()
+    try:
+        descriptor = lock(file, wait=False)
+    except OSError:
+        logger.warning("%s: this disk has no locks; make sure that no job runs twice.", folder)
         yield
+        return
+    if descriptor is None:
+        raise DataError(
+            f"{folder}: another run of the same job is at work ({file.read_text() or 'it does not say where'}). "
+            f"Wait for its end or stop it, then start this one again; it goes on from there."
+        )
+    try:
+        with described(folder):
+            os.truncate(descriptor, 0)
+            os.write(descriptor, f"process {os.getpid()} on {platform.node()}".encode())
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _finished(folder: Path, key: str, label: str) -> dict[str, Any]:

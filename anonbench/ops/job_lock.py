@@ -8,7 +8,6 @@ waits for the earlier, and takes what that has made if it is what it would make 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import sys
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anonbench.core.command import Footprint
+from anonbench.core.locks import lock
 from anonbench.ops.journal import read_record, status_path
 from anonbench.ops.provenance import is_stamp_of
 
@@ -46,38 +46,27 @@ def sole_process(stamp: Path) -> Iterator[bool]:
     system without them, a full disk) the work goes on without.
     """
     path = status_path(stamp, ".lock")
-    descriptor = _open(path) if path else None
-    if path is None or descriptor is None:
-        yield False
-        return
+    descriptor, waited = _wait_for(path) if path else (None, False)
     try:
-        yield _wait_for(descriptor, path)
+        yield waited
     finally:
-        os.close(descriptor)
+        if descriptor is not None:
+            os.close(descriptor)
 
 
-def _open(path: Path) -> int | None:
+def _wait_for(path: Path) -> tuple[int | None, bool]:
+    """The lock, as soon as it can be had, and whether another process had it; no lock where there are none."""
+    waited = False
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    except OSError:
-        return None
-
-
-def _wait_for(descriptor: int, path: Path) -> bool:
-    waited = False
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        while (descriptor := lock(path, wait=False)) is None:
             if not waited:
                 print(_waiting_text(path.with_suffix(".json")), file=sys.stderr, flush=True)
             waited = True
             time.sleep(POLL_S)
-        except OSError:  # no locks on this file system
-            return False
-        else:
-            return waited
+    except OSError:
+        return None, False
+    return descriptor, waited
 
 
 def _waiting_text(record: Path) -> str:

@@ -18,7 +18,7 @@ from anonbench.core.errors import ConfigError
 JOB = """
 import logging, os, sys, time
 from pathlib import Path
-from anonbench import gpus
+from anonbench.core import gpus
 gpus.POLL_SECONDS = 0.02
 logging.basicConfig(format="%(message)s", level=logging.INFO)
 count, folder = int(sys.argv[1]), Path(sys.argv[2])
@@ -206,7 +206,7 @@ def test_a_machine_whose_driver_does_not_answer_has_no_gpus_or_those_of_proc(
 
 
 def test_a_torch_without_cuda_is_told_apart_without_importing_it() -> None:
-    code = "import sys; from anonbench import gpus; print(gpus._torch_without_cuda(), 'torch' in sys.modules)"
+    code = "import sys; from anonbench.core import gpus; print(gpus._torch_without_cuda(), 'torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     import torch
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from anonbench.core import locks
 from anonbench.ops import job_lock
 from anonbench.ops.journal import read_events
 from anonbench.ops.provenance import read_stamp
@@ -100,7 +101,7 @@ def test_without_locks_work_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         raise OSError(38, "Function not implemented")
 
     with monkeypatch.context() as patch:
-        patch.setattr(job_lock.fcntl, "flock", refuse)
+        patch.setattr(locks.fcntl, "flock", refuse)
         with job_lock.sole_process(STAMP) as waited:
             assert not waited
     blocked = tmp_path / "blocked/results"
