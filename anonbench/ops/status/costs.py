@@ -13,10 +13,10 @@ from anonbench.ops.journal import DONE as SUCCEEDED
 from anonbench.ops.journal import LOST, RUNNING, Event
 from anonbench.ops.status.states import (
     DONE,
-    GPU_RULES,
     KILLED,
     JobState,
     Measured,
+    computes_on_gpus,
     of_state,
 )
 
@@ -78,7 +78,7 @@ def _median(values: Sequence[Measured]) -> Measured:
 
 
 def _estimate(estimator: Estimator, job: Job) -> Measured | None:
-    gpus = int(estimator.config["device"] == "cuda" and job.rule in GPU_RULES)
+    gpus = int(estimator.config["device"] == "cuda" and computes_on_gpus(job.rule))
     try:
         seconds = estimator.estimate(job.rule, job.wildcards, gpus).seconds
     except (KeyError, ValueError, OSError):  # a guess must not keep the rest from being shown

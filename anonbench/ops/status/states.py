@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from anonbench.ops.catalog import declaration
 from anonbench.ops.dag import Job
 from anonbench.ops.dvc.cells import stage_name
 from anonbench.ops.journal import (
@@ -32,7 +33,6 @@ from anonbench.ops.journal import (
 DONE, FAILED, KILLED, INTERRUPTED, LEFT = "done", "failed", "killed", "interrupted", "left"
 STATES = (DONE, RUNNING, FAILED, KILLED, INTERRUPTED, LEFT)
 UNFINISHED = (FAILED, KILLED, INTERRUPTED)
-GPU_RULES = ("train", "embed", "train_detector", "detect")
 SLURM_LOGS = (".snakemake/slurm_logs", "logs/slurm")
 
 
@@ -120,6 +120,14 @@ def _record_and_age(path: Path | None) -> tuple[Record | None, float]:
         return record, 0.0
 
 
+def computes_on_gpus(rule: str) -> bool:
+    """Whether a rule's command uses a GPU where it is given one."""
+    try:
+        return declaration(rule).gpu
+    except LookupError:  # a rule that somebody else has added
+        return False
+
+
 def read_measured(stamp: Path, record: Record | None) -> Measured | None:
     """What the run took that wrote a stamp; None for a stamp that does not tell.
 
@@ -128,7 +136,7 @@ def read_measured(stamp: Path, record: Record | None) -> Measured | None:
     try:
         entry = json.loads(stamp.read_text(encoding="utf-8"))
         seconds, machine = float(entry["seconds"]), entry["machine"]
-        on_gpu = entry["stage"] in GPU_RULES and machine["device"] not in machine["platform"]
+        on_gpu = computes_on_gpus(entry["stage"]) and machine["device"] not in machine["platform"]
         gpus = record.gpus if record and record.state == DONE else int(on_gpu)
         return Measured(seconds, float(entry.get("cpu_seconds", seconds)), int(entry.get("threads", 1)), gpus)
     except (OSError, ValueError, KeyError, TypeError):

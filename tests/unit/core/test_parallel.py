@@ -113,7 +113,7 @@ def test_ctrl_c_ends_all_processes_without_a_word_of_the_workers(tmp_path: Path)
         "    except KeyboardInterrupt:\n"
         "        print('stopped')\n"
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
     with subprocess.Popen(
         [sys.executable, str(tmp_path / "program.py")], env=environment, start_new_session=True, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -164,7 +164,7 @@ if __name__ == "__main__":
 )
 def test_no_worker_outlives_a_killed_parent(program: str, at_work: str, number: int, tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(program.format(ready=str(tmp_path)))
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
     command = [sys.executable, str(tmp_path / "program.py")]
     with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 60

@@ -45,7 +45,8 @@ def test_every_name_is_that_of_its_module(known: Registry) -> None:
 
 def test_listing_names_and_asking_for_one_loads_no_other() -> None:
     code = (
-        "import sys; from anonbench.core.registry import MODELS, ANONYMIZERS; MODELS.names(); ANONYMIZERS.get('zero');"
+        "import sys; from anonbench.anonymizers import ANONYMIZERS; from anonbench.tasks.reid.models import MODELS;"
+        "MODELS.names(); ANONYMIZERS.get('zero');"
         "print(sorted(m for m in sys.modules if m in ('torch', 'onnxruntime', 'anonbench.anonymizers.pixelate')))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -74,7 +75,7 @@ def test_another_class_under_a_taken_name_is_refused(registry: Registry) -> None
 
 def test_a_plugin_cannot_take_the_name_of_one_of_ours(write_plugin: Callable[[str, str], Path]) -> None:
     ANONYMIZERS.get("zero")
-    code = "from anonbench.core.registry import ANONYMIZERS\n@ANONYMIZERS.register('zero')\nclass Zero: pass\n"
+    code = "from anonbench.anonymizers import ANONYMIZERS\n@ANONYMIZERS.register('zero')\nclass Zero: pass\n"
     write_plugin("outside_zero", code)
     with pytest.raises(ConfigError, match=r"anonymizer 'zero' is registered twice: as anonbench\.anonymizers\.zero"):
         load_plugins(["outside_zero"])

@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 from anonbench.core import locks
+from anonbench.core.command import Footprint
 from anonbench.ops import job_lock
+from anonbench.ops.job_lock import JobFiles
 from anonbench.ops.journal import read_events
 from anonbench.ops.provenance import read_stamp
 
@@ -147,8 +149,8 @@ def test_what_another_would_have_made_otherwise_is_made_anew(started: list[subpr
     assert "works on the same job" in texts[1]
 
 
-def options(**changes: Any) -> dict[str, Any]:
-    return {"output": Path("data/people"), "stamp": STAMP, "code": "c", "spec": RENDER, "threads": 1, **changes}
+def job(**changes: Any) -> JobFiles:
+    return JobFiles("render", STAMP, Footprint((), (Path("data/people"),), {}), **{"code": "c", **changes})
 
 
 def test_what_killed_processes_left_is_removed() -> None:
@@ -158,16 +160,12 @@ def test_what_killed_processes_left_is_removed() -> None:
     for path in [*theirs, *others]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x")
-    job_lock.remove_leftovers("render", options(resume_dir=Path("results/.resume/people")), waited=False)
+    job_lock.remove_leftovers(job(resume_dir=Path("results/.resume/people")), waited=False)
     assert not any(path.exists() for path in theirs)
     assert not Path("data/.people.7.partial").exists()
     assert all(path.exists() for path in others)
-    job_lock.remove_leftovers("render", options(code=""), waited=True)
+    job_lock.remove_leftovers(job(code=""), waited=True)
     assert all(path.exists() for path in others), "a person's command removes no outputs"
-    job_lock.remove_leftovers("render", options(), waited=True)
+    job_lock.remove_leftovers(job(), waited=True)
     assert not Path("data/people").exists()
     assert not STAMP.exists()
-
-
-def test_a_spec_that_cannot_be_used_is_left_to_the_stage() -> None:
-    job_lock.remove_leftovers("figure2", options(spec=["no", "map"]), waited=True)
