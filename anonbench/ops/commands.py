@@ -76,7 +76,10 @@ def audit(
     confidence: of the intervals, 0..1.
     """
     from anonbench.ops import audit as module
+    from anonbench.ops.last_run import configuration
 
+    if manifest is None:
+        configfile = configuration(configfile, Path.cwd())
     chosen = (dataset, detector, configfile, manifest, root, detections, rendered)
     if filled:
         audited, folder = module.choose_filled(*chosen, output, filled)
@@ -147,8 +150,9 @@ def explain(
     json: print JSON.
     """
     from anonbench.ops import explain as module
+    from anonbench.ops.last_run import configuration
 
-    found = module.explain(table, row, column, configfile, query)
+    found = module.explain(table, row, column, configuration(configfile, Path.cwd()), query)
     print(module.as_json(found) if json else module.as_text(found))
 
 
@@ -168,9 +172,10 @@ def verify(
     """
     from anonbench.ops import verify as module
     from anonbench.ops.dag import workflow_jobs
+    from anonbench.ops.last_run import configuration
 
     root = Path.cwd()
-    jobs = workflow_jobs(configfile, targets, root)
+    jobs = workflow_jobs(configuration(configfile, root), targets, root)
     findings = module.Verifier(jobs, root).findings()
     findings += [] if targets else module.foreign_files(jobs, root)  # of a part, most of the rest is no surprise
     absent = module.absent_data(jobs, root)

@@ -89,6 +89,24 @@ def _from_json(entry: dict[str, Any]) -> Job:
     return Job(**{**entry, **{name: tuple(entry[name]) for name in ("inputs", "outputs", "folders")}})
 
 
+def upstream_first(jobs: Iterable[Job]) -> list[Job]:
+    """The jobs so that each comes after those that make its inputs; otherwise in the order given."""
+    remaining = {job.outputs[0]: job for job in jobs}
+    makes = {path: first for first, job in remaining.items() for path in job.artifacts}
+    ordered: list[Job] = []
+
+    def place(first: str) -> None:
+        job = remaining.pop(first, None)
+        if job is not None:
+            for path in job.inputs:
+                place(makes.get(path, ""))
+            ordered.append(job)
+
+    for first in list(remaining):
+        place(first)
+    return ordered
+
+
 @contextlib.contextmanager
 def resolved_workflow(configfiles: Iterable[str], targets: Iterable[str]) -> Iterator[Any]:
     """Snakemake's own workflow object with its jobs resolved and nothing run. For a process of its own."""

@@ -25,7 +25,7 @@ from anonbench.core.errors import DataError
 from anonbench.core.hashing import content_sha256, file_sha256
 from anonbench.data.tables import read_manifest
 from anonbench.ops.catalog import declaration
-from anonbench.ops.dag import Job
+from anonbench.ops.dag import Job, upstream_first
 from anonbench.ops.dvc.cells import SETTINGS, stage_name
 from anonbench.ops.provenance import Stamp, read_stamp
 
@@ -188,24 +188,6 @@ def asked_settings(job: Job) -> dict[str, Any]:
     except LookupError:  # a rule that somebody else has added
         return {name: value for name, value in job.params.items() if name not in NO_SETTINGS}
     return command.asked_settings(declared, job.params)
-
-
-def upstream_first(jobs: Iterable[Job]) -> list[Job]:
-    """The jobs so that each comes after those that make its inputs; otherwise in the order given."""
-    remaining = {job.outputs[0]: job for job in jobs}
-    makes = {path: first for first, job in remaining.items() for path in job.artifacts}
-    ordered: list[Job] = []
-
-    def place(first: str) -> None:
-        job = remaining.pop(first, None)
-        if job is not None:
-            for path in job.inputs:
-                place(makes.get(path, ""))
-            ordered.append(job)
-
-    for first in list(remaining):
-        place(first)
-    return ordered
 
 
 def differing_images(root: Path, manifest: Path) -> list[str]:

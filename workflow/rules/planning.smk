@@ -3,6 +3,7 @@ import atexit
 
 from anonbench.ops.clock import wait_for_inputs
 from anonbench.ops.journal import write_last_run
+from anonbench.ops.last_run import refuse_other
 from anonbench.ops.planning import PlannedJob, describe, describe_missing, estimate
 
 SLURM_JOB = os.environ.get("SLURM_JOB_ID")  # that this Snakemake runs in; the SLURM plug-in forgets it soon
@@ -60,8 +61,18 @@ def look_less_often():
         workflow.scheduler.job_rate_limiter = None
 
 
+def refuse_another_configuration():
+    """`dvc repro` must not replace what another configuration has made; a person who types `snakemake …` means it."""
+    try:
+        if "DVC_STAGE" in os.environ:
+            refuse_other(workflow.overwrite_configfiles, Path.cwd())
+    except AnonbenchError as error:
+        raise WorkflowError(str(error)) from None
+
+
 onstart:
     look_less_often()
+    refuse_another_configuration()
     wait_for_sources()
     write_last_run(
         [Path(file).resolve() for file in workflow.overwrite_configfiles],

@@ -1,16 +1,18 @@
 """DVC's pipeline, written from Snakemake's own graph: dvc.yaml, its cells, and the configuration in force.
 
-One stage per job. Rules about a dataset are `foreach` stages over workflow/cells.yaml (`train@market1501-…-seed0`);
-those about the whole study, which read lists of different lengths, are stages of their own, named like their file
-(`table3`, `ttest`): DVC cannot put a list into a template.
+One stage per job. Rules about a dataset are `foreach` stages (`train@market1501-…-seed0`): a line a job holds the
+values of its wildcards, from which the stage composes its paths. Jobs about the whole study read lists of different
+lengths, which DVC cannot put into a template: they are separate stages, named like their file (`table3`, `ttest`).
 
-The settings of a job (its parameters and the digest of its code) stand in a file of its own below results/settings,
-on which its stage depends. The stage `plan` writes these files whenever the configuration or any code has changed, so
-that DVC sees the same changes as Snakemake: the edited parameter, but no edited comment.
+The settings of a job (its parameters and the digest of its code) are a file below results/settings, on which its stage
+depends. The stage `plan` writes these files whenever DVC runs anything, so that DVC sees the same changes as Snakemake:
+the edited parameter, but no edited comment. `plan` refuses to go on where results/ holds the artifacts of another
+configuration. DVC keeps what is there until a command replaces it (`persist`), so that a refusal loses nothing.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections import Counter, defaultdict
@@ -23,19 +25,20 @@ import yaml
 from anonbench.config import DEFAULTS
 from anonbench.core.errors import ConfigError
 from anonbench.core.files import write_text
-from anonbench.ops.dag import Job, workflow_jobs
+from anonbench.ops.dag import Job, upstream_first, workflow_jobs
+from anonbench.ops.journal import OPTIONS
+from anonbench.ops.last_run import refuse_other
 
 PIPELINE = "dvc.yaml"
-CELLS = "workflow/cells.yaml"
 PROFILE = "workflow/profiles/dvc"
 SETTINGS = "results/settings"
-CODE = ("Snakefile", "anonbench", "workflow/rules", "workflow/schemas")
 PLAN, REPORT = "plan", "report"
 RUN = f"snakemake --profile {PROFILE} --force --allowed-rules"
 HEADER = (
     "# Written by `anonbench dvc-cells` from Snakemake's graph (docs/dvc.md): change the Snakefile or the config.\n"
 )
 CURVE = ".cmc.csv"
+KEPT = "{persist: true}"
 
 
 def stage_name(job: Job) -> str:
@@ -49,7 +52,7 @@ def settings_file(job: Job) -> str:
 
 
 def write_pipeline(configfiles: Sequence[Path | str], root: Path) -> list[Job]:
-    """Write dvc.yaml, the cells and the profile with which the stages call Snakemake; returns the jobs.
+    """Write dvc.yaml and the profile with which the stages call Snakemake; returns the jobs.
 
     configfiles: laid over config/default.yaml, paths from `root`; none: those of the last call; config/default.yaml
     itself: no others. They must be inside the repository, since DVC compares them between commits.
@@ -63,19 +66,17 @@ def write_pipeline(configfiles: Sequence[Path | str], root: Path) -> list[Job]:
 
 
 def pipeline_texts(jobs: Sequence[Job], configfiles: Sequence[str]) -> dict[str, str]:
-    """File -> its text, for the three files that `write_pipeline` writes."""
+    """File -> its text, for the two files that `write_pipeline` writes."""
     _refuse_doubles(jobs)
     groups: dict[str, list[Job]] = defaultdict(list)
     for job in jobs:
         groups[job.rule if _of_a_dataset(job) else ""].append(job)
     single = sorted(groups.pop("", []), key=stage_name)
-    cells = {rule: {job.name: _cell(job, _slots(several)) for job in several} for rule, several in groups.items()}
     # config/default.yaml is not named: laid over itself it would put keys into another order, and jobs would run again.
     overlays = {"configfile": list(configfiles)} if configfiles else {}
     profile = {**overlays, "cores": "all", "quiet": ["host", "rules", "progress"]}
     return {
         PIPELINE: _pipeline(groups, single, configfiles),
-        CELLS: HEADER + yaml.dump(cells, sort_keys=False, width=1000, Dumper=_Plain),
         f"{PROFILE}/config.yaml": HEADER + yaml.safe_dump(profile, sort_keys=False),
     }
 
@@ -89,10 +90,15 @@ def configfiles_in_force(root: Path) -> list[str]:
 def write_settings(root: Path, jobs: Iterable[Job] | None = None) -> None:
     """Write the settings of every job below results/settings; files of jobs that are no more are removed.
 
+    jobs: of a run that is just recorded; else those for which dvc.yaml was written, and `ConfigError` is raised where
+    results/ holds the artifacts of another configuration.
     A file whose text stays the same is not touched. Raises `ConfigError` when dvc.yaml was written for other jobs.
     """
     files = configfiles_in_force(root)
-    jobs = workflow_jobs([root / file for file in files], root=root) if jobs is None else list(jobs)
+    if jobs is None:
+        refuse_other(files, root)
+        jobs = workflow_jobs([root / file for file in files], root=root)
+    jobs = list(jobs)
     outdated = [file for file, text in pipeline_texts(jobs, files).items() if _read(root / file) != text]
     if outdated:
         raise ConfigError(
@@ -122,6 +128,8 @@ def _overlays(configfiles: Sequence[Path | str], root: Path) -> list[str]:
             )
         if not path.is_file():
             raise ConfigError(f"{file}: there is no such file in {root}.")
+        if path == (root / OPTIONS).resolve():
+            raise ConfigError(f"{file}: what `--config` set. DVC needs it in a file below config/; run with that one.")
         overlays.append(path.relative_to(root.resolve()).as_posix())
     return [overlay for overlay in dict.fromkeys(overlays) if overlay not in DEFAULTS]
 
@@ -140,24 +148,14 @@ def _refuse_doubles(jobs: Sequence[Job]) -> None:
             raise ConfigError(f"'{name}' cannot be the name of a stage of DVC: use letters, digits, '_', '-' and '.'.")
 
 
-def _slots(jobs: Sequence[Job]) -> int:
-    """How many inputs a rule's template lists."""
-    return max(len(job.inputs) for job in jobs)
-
-
-def _cell(job: Job, slots: int) -> dict[str, Any]:
-    # A template has a fixed number of places; DVC takes an input that is named twice for one.
-    inputs = [*job.inputs, *job.inputs[-1:] * (slots - len(job.inputs))]
-    return {"in": inputs, "out": list(job.outputs)}
-
-
 def _pipeline(groups: Mapping[str, Sequence[Job]], single: Sequence[Job], configfiles: Sequence[str]) -> str:
-    lines = [HEADER.rstrip(), "vars:", f"  - {CELLS}", "stages:", *_plan(configfiles)]
-    for rule, jobs in sorted(groups.items(), key=lambda group: _depth(group[1])):
-        lines += _template(rule, _slots(jobs), jobs[0].outputs)
+    lines = [HEADER.rstrip(), "stages:", *_plan(configfiles)]
+    order = upstream_first([*single, *(job for jobs in groups.values() for job in jobs)])
+    for rule in dict.fromkeys(job.rule for job in order if job.rule in groups):
+        lines += _foreach(rule, groups[rule])
     for job in single:
         lines += _stage(job)
-    needed = {path for jobs in (single, *groups.values()) for job in jobs for path in job.inputs}
+    needed = {path for job in order for path in job.inputs}
     ends = sorted(path for job in single for path in job.artifacts if path not in needed)
     lines += [f"  {REPORT}:", "    desc: every table, figure and page of the study", "    cmd: echo up to date"]
     lines += [f"    deps: [{', '.join(ends)}]", "metrics:"]
@@ -170,41 +168,83 @@ def _plan(configfiles: Sequence[str]) -> list[str]:
         f"  {PLAN}:",
         "    desc: the settings of every cell and the digest of its code; a cell is stale when its own file changes",
         "    cmd: anonbench dvc-settings",
-        *_items("deps", CODE),
+        "    always_changed: true",
         "    params:",
         *(f"      - {file}:" for file in (*DEFAULTS, *configfiles)),
-        *_items("outs", [SETTINGS]),
+        "    outs:",
+        f"      - {SETTINGS}: {KEPT}",
     ]
 
 
-def _template(rule: str, slots: int, outputs: Sequence[str]) -> list[str]:
-    """The `foreach` stage of a rule."""
-    curves = [n for n, path in enumerate(outputs) if path.endswith(CURVE)]
-    lines = [f"  {rule}:", f"    foreach: ${{{rule}}}", "    do:", f"      cmd: {RUN} {rule} -- ${{item.out[0]}}"]
-    inputs = [f"${{item.in[{n}]}}" for n in range(slots)]
-    lines += _items("deps", [f"{SETTINGS}/{rule}/${{key}}.json", *inputs], indent=6)
-    lines += _items("outs", [f"${{item.out[{n}]}}" for n in range(len(outputs)) if n not in curves], indent=6)
-    if curves:
-        lines += ["      plots:", f"        - ${{item.out[{curves[0]}]}}: {{x: rank, y: cmc, title: CMC}}"]
-    return lines
+def _foreach(rule: str, jobs: Sequence[Job]) -> list[str]:
+    """The `foreach` stage of a rule: a line a job with its wildcards and with those paths that do not follow from them.
+
+    Jobs with fewer inputs than others name their last one again: DVC takes an input that is named twice for one.
+    """
+    slots = max(len(job.inputs) for job in jobs)
+    inputs = [[*job.inputs, *job.inputs[-1:] * (slots - len(job.inputs))] for job in jobs]
+    values = [list(job.wildcards.values()) for job in jobs]
+    places = []
+    for paths in zip(*([*read, *job.outputs] for read, job in zip(inputs, jobs, strict=True)), strict=True):
+        place = _composed(paths, [list(job.wildcards.values()) for job in jobs])
+        if place is None:
+            place = f"${{item[{len(values[0])}]}}"
+            for row, path in zip(values, paths, strict=True):
+                row.append(path)
+        places.append(place)
+    lines = [f"  {rule}:", "    foreach:"]
+    lines += [f"      {job.name}: [{', '.join(map(_text, row))}]" for job, row in zip(jobs, values, strict=True)]
+    lines += ["    do:", f"      cmd: {RUN} {rule} -- {places[slots]}", "      deps:"]
+    lines += [f"        - {path}" for path in (f"{SETTINGS}/{rule}/${{key}}.json", *places[:slots])]
+    curves = {n for n, path in enumerate(jobs[0].outputs) if path.endswith(CURVE)}
+    outs = list(enumerate(places[slots:]))
+    lines += ["      outs:", *(f"        - {path}: {KEPT}" for n, path in outs if n not in curves)]
+    plots = [f"        - {path}: {{x: rank, y: cmc, title: CMC, persist: true}}" for n, path in outs if n in curves]
+    return [*lines, "      plots:", *plots] if plots else lines
+
+
+def _composed(paths: Sequence[str], values: Sequence[Sequence[str]]) -> str | None:
+    """The template that gives every job its path from the values of its wildcards; None where there is none.
+
+    >>> _composed(["m/bot/blur.npz", "m/pcb/zero.npz"], [["bot", "blur"], ["pcb", "zero"]])
+    'm/${item[0]}/${item[1]}.npz'
+    """
+
+    def rest(at: tuple[int, ...]) -> str | None:
+        if all(start == len(path) for start, path in zip(at, paths, strict=True)):
+            return ""
+        for n in range(len(values[0])):
+            ends = tuple(start + len(row[n]) for start, row in zip(at, values, strict=True))
+            here = zip(paths, at, ends, values, strict=True)
+            if all(path[start:end] == row[n] and _is_word(path, start, end) for path, start, end, row in here):
+                found = rest(ends)
+                if found is not None:
+                    return f"${{item[{n}]}}{found}"
+        letters = {path[start : start + 1] for start, path in zip(at, paths, strict=True)}
+        if len(letters) != 1 or letters == {""}:
+            return None
+        found = rest(tuple(start + 1 for start in at))
+        return None if found is None else letters.pop() + found
+
+    return rest((0,) * len(paths))
+
+
+def _is_word(path: str, start: int, end: int) -> bool:
+    """Whether a part of a path is a name and no part of a longer one."""
+    return path[start - 1 : start] in ("", "/", "-") and path[end : end + 1] in ("", "/", "-", ".")
+
+
+@functools.cache
+def _text(value: str) -> str:
+    """A text as YAML, in quotes where it would be read as something else."""
+    return value if yaml.safe_load(value) == value and "," not in value else json.dumps(value)
 
 
 def _stage(job: Job) -> list[str]:
     lines = [f"  {stage_name(job)}:", f"    cmd: {RUN} {job.rule} -- {job.outputs[0]}"]
     # Lists on one line: those of a whole study are long, and what one looks for in this file are the rules.
-    deps, outs = (", ".join(paths) for paths in ([settings_file(job), *job.inputs], job.outputs))
+    deps, outs = ", ".join([settings_file(job), *job.inputs]), ", ".join(f"{path}: {KEPT}" for path in job.outputs)
     return [*lines, f"    deps: [{deps}]", f"    outs: [{outs}]"]
-
-
-def _items(key: str, values: Iterable[str], indent: int = 4) -> list[str]:
-    return [f"{' ' * indent}{key}:", *(f"{' ' * indent}  - {value}" for value in values)]
-
-
-def _depth(jobs: Sequence[Job]) -> tuple[int, str]:
-    """Where a rule about a dataset stands in the chain, for a reader of dvc.yaml."""
-    order = ("render", "unpack", "index", "detect", "anonymize", "train", "embed", "evaluate")
-    rule = jobs[0].rule
-    return order.index(rule) if rule in order else len(order), rule
 
 
 def _readable(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -219,15 +259,3 @@ def _readable(params: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read(file: Path) -> str | None:
     return file.read_text(encoding="utf-8") if file.is_file() else None
-
-
-class _Plain(yaml.SafeDumper):
-    """Lists on one line, no aliases."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-    def represent_sequence(
-        self, tag: str, sequence: Iterable[Any], flow_style: bool | None = None
-    ) -> yaml.SequenceNode:
-        return super().represent_sequence(tag, sequence, flow_style=True)

@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from anonbench.core.errors import ConfigError, MissingDependencyError
+from anonbench.data.paths import DEFAULT_CONFIG
 from anonbench.ops.dvc.cells import PLAN, configfiles_in_force, write_pipeline, write_settings
+from anonbench.ops.journal import read_last_run
+from anonbench.ops.last_run import configuration
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +27,13 @@ class Recorded:
 def record(root: Path, configfiles: Sequence[Path | str] = (), targets: Sequence[str] = ()) -> Recorded:
     """Write the hashes of every artifact that Snakemake calls up to date into dvc.lock, the files into DVC's cache.
 
-    configfiles: those of the Snakemake run; none: those for which dvc.yaml was written. targets: as for snakemake;
-    none: everything. dvc.yaml is written anew where the Snakefile or the configuration has changed.
+    configfiles: those of the Snakemake run; none: those of the last run, and where nothing has run those of dvc.yaml.
+    targets: as for snakemake; none: everything. dvc.yaml is written anew where the Snakefile or the configuration has
+    changed.
     """
-    jobs = write_pipeline(configfiles, root)
+    ran = read_last_run(root) is not None
+    files = configuration(configfiles, root) if configfiles or ran else []
+    jobs = write_pipeline(files or ([DEFAULT_CONFIG] if configfiles or ran else []), root)
     write_settings(root, jobs)
     current, left_out = _up_to_date(root, targets)
     made = {path for job in jobs for path in job.outputs}

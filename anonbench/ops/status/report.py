@@ -13,8 +13,9 @@ from anonbench.config import read_config
 from anonbench.core.errors import ConfigError
 from anonbench.data.paths import DEFAULT_CONFIG
 from anonbench.ops.costs.estimate import Estimator
-from anonbench.ops.dag import workflow_jobs
+from anonbench.ops.dag import upstream_first, workflow_jobs
 from anonbench.ops.journal import process_is_here, read_events, read_last_run
+from anonbench.ops.last_run import overlays
 from anonbench.ops.status.costs import Left, Spent, expected, spent, time_left
 from anonbench.ops.status.states import (
     DONE,
@@ -30,7 +31,6 @@ from anonbench.ops.status.states import (
 )
 
 SNAKEMAKE_LOGS = ".snakemake/log"
-CHAIN = ("render", "unpack", "index", "detect", "anonymize", "train", "embed", "evaluate")  # then the study's, by name
 SHOWN = 20  # jobs listed of a state; --json lists all
 
 
@@ -61,7 +61,7 @@ def read_status(configfiles: Sequence[Path | str], targets: Sequence[str], root:
     """
     run = read_last_run(root)
     of_last_run = run is not None and not configfiles
-    files = [str(root / file) for file in run["configfiles"]] if run and of_last_run else list(map(str, configfiles))
+    files = list(map(str, overlays(run, root) if run and of_last_run else configfiles))
     targets = run["targets"] if run and of_last_run and not targets else targets
     try:
         jobs = workflow_jobs(files, targets, root, params=False)
@@ -144,7 +144,7 @@ def _run_lines(status: Status) -> list[str]:
 
 
 def _table(states: Sequence[JobState]) -> list[str]:
-    rules = sorted({state.job.rule for state in states}, key=lambda rule: (_place(rule), rule))
+    rules = dict.fromkeys(job.rule for job in upstream_first(state.job for state in states))
     shown = [state for state in STATES if state == DONE or of_state(states, state)]
     rows = [["", *shown, "of"]]
     for rule in [*rules, ""]:
@@ -153,10 +153,6 @@ def _table(states: Sequence[JobState]) -> list[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     aligned = [[cell.rjust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]
     return ["  ".join([row[0].ljust(widths[0]), *cells[1:]]) for row, cells in zip(rows, aligned, strict=True)]
-
-
-def _place(rule: str) -> int:
-    return CHAIN.index(rule) if rule in CHAIN else len(CHAIN)
 
 
 def _running_line(state: JobState) -> str:

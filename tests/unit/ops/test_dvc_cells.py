@@ -29,7 +29,6 @@ from anonbench.ops.dvc.cells import (
 )
 
 ROOT = Path(__file__).parents[3]
-LOCK = ROOT / "dvc.lock"
 
 
 def job(rule: str, name: str = "", inputs: tuple[str, ...] = (), outputs: tuple[str, ...] = (), **params: Any) -> Job:
@@ -57,13 +56,39 @@ def test_a_person_can_type_a_stage(of: Job, name: str) -> None:
     assert stage_name(of) == name
 
 
-def test_a_shorter_list_of_inputs_fills_the_template() -> None:
-    texts = pipeline_texts([*TRAIN, TABLE], ["config/test.yaml"])
-    found = yaml.safe_load(texts[cells.CELLS])["train"]
-    assert found["viper-bot-blur-seed0"]["in"] == ["v.csv", "viper", "splits.csv"]
-    assert found["toy-bot-blur-seed0"]["in"] == ["m.csv", "images", "images"]
-    template = yaml.safe_load(texts[cells.PIPELINE])["stages"]["train"]["do"]
-    assert template["deps"] == ["results/settings/train/${key}.json", "${item.in[0]}", "${item.in[1]}", "${item.in[2]}"]
+def test_paths_follow_from_wildcards_or_are_listed_and_a_shorter_list_of_inputs_fills_the_template() -> None:
+    train = yaml.safe_load(pipeline_texts([*TRAIN, TABLE], ["config/test.yaml"])[cells.PIPELINE])["stages"]["train"]
+    assert train["foreach"] == {
+        "toy-bot-blur-seed0": ["toy", "m.csv", "images", "images", "a/model.pt"],
+        "viper-bot-blur-seed0": ["viper", "v.csv", "viper", "splits.csv", "b/model.pt"],
+    }
+    assert train["do"]["deps"] == [
+        "results/settings/train/${key}.json", "${item[1]}", "${item[2]}", "${item[3]}",
+    ]  # fmt: skip
+    outs = [name for out in train["do"]["outs"] for name in out]
+    assert outs == ["${item[4]}", "results/stamps/train/${item[0]}-bot-blur-seed0.json"]
+
+
+@pytest.mark.parametrize(
+    ("paths", "values", "template"),
+    [
+        (["m/a/b.npz", "m/c/b.npz"], [["a", "b"], ["c", "b"]], "m/${item[0]}/${item[1]}.npz"),
+        (["m/a-vs-b.csv", "m/c-vs-c.csv"], [["a", "b"], ["c", "c"]], "m/${item[0]}-vs-${item[1]}.csv"),
+        (["a/blur_half", "a/blur"], [["a", "blur_half"], ["a", "blur"]], "${item[0]}/${item[1]}"),
+        (["blur_half/x", "blur/x"], [["blur", "x"], ["blur", "x"]], None),
+        (["data/a", "other/b"], [["a"], ["b"]], None),
+        (["data/a", "data/a/b"], [["a"], ["a"]], None),
+    ],
+)
+def test_a_template_gives_every_path_or_there_is_none(
+    paths: list[str], values: list[list[str]], template: str | None
+) -> None:
+    assert cells._composed(paths, values) == template
+
+
+@pytest.mark.parametrize(("value", "text"), [("bot", "bot"), ("0001", '"0001"'), ("no", '"no"'), ("1.5", '"1.5"')])
+def test_names_stay_texts(value: str, text: str) -> None:
+    assert cells._text(value) == text
 
 
 def test_commands_hold_neither_cores_nor_the_configuration() -> None:
@@ -133,7 +158,7 @@ def test_settings_that_stay_the_same_are_not_touched(written: Path) -> None:
 
 
 def test_a_pipeline_of_other_jobs_is_refused(written: Path) -> None:
-    with pytest.raises(ConfigError, match=r"workflow/cells.yaml: written for another .* Run `anonbench dvc-cells`"):
+    with pytest.raises(ConfigError, match=r"dvc.yaml: written for another .* Run `anonbench dvc-cells`"):
         write_settings(written, TRAIN[:1])
 
 
@@ -203,12 +228,21 @@ def test_the_committed_pipeline_is_that_of_the_workflow() -> None:
         assert (ROOT / file).read_text() == text, f"{file} is not up to date: `anonbench dvc-cells`"
 
 
-@pytest.mark.skipif(not LOCK.is_file(), reason="nothing has been recorded yet")
-def test_the_committed_lock_is_of_the_committed_pipeline() -> None:
-    locked = yaml.safe_load(LOCK.read_text())["stages"]
-    jobs = jobs_of(tuple(configfiles_in_force(ROOT)))
-    outputs = {stage_name(j): set(j.outputs) for j in jobs}
-    assert locked.keys() - {PLAN, REPORT} == outputs.keys()
-    for name, paths in outputs.items():
-        assert {out["path"] for out in locked[name]["outs"]} == paths, name
-        assert all(out["md5"] for out in locked[name]["outs"]), name
+def test_a_fresh_clone_builds_what_snakemake_builds_and_no_lock_of_a_trial_is_in_git() -> None:
+    assert configfiles_in_force(ROOT) == [], "dvc.yaml in git is that of config/default.yaml"
+    tracked = subprocess.run(["git", "ls-files", "dvc.lock"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert tracked.stdout == "", "only locks of real studies belong in git (docs/dvc.md)"
+
+
+def test_code_is_no_input_of_the_plan() -> None:
+    plan = yaml.safe_load(pipeline_texts(TRAIN, [])[cells.PIPELINE])["stages"][PLAN]
+    assert "deps" not in plan
+    assert plan["always_changed"], "it finds out itself what the code of each cell is"
+
+
+def test_dvc_removes_nothing_before_a_command_has_run() -> None:
+    """A command that refuses must find everything as it was."""
+    stages = yaml.safe_load(pipeline_texts([*TRAIN, TABLE, TTEST], [])[cells.PIPELINE])["stages"]
+    outs = [out for stage in stages.values() for out in stage.get("do", stage).get("outs", [])]
+    assert outs
+    assert all(flags == {"persist": True} for out in outs for flags in out.values())
