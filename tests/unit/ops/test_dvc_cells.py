@@ -27,6 +27,7 @@ from anonbench.ops.dvc.cells import (
     write_pipeline,
     write_settings,
 )
+from anonbench.ops.journal import OPTIONS
 
 ROOT = Path(__file__).parents[3]
 
@@ -122,6 +123,10 @@ def test_config_files_are_inside_the_repository(tmp_path: Path) -> None:
         write_pipeline(["/etc/hosts"], tmp_path)
     with pytest.raises(ConfigError, match=r"config/none.yaml: there is no such file"):
         write_pipeline(["config/none.yaml"], tmp_path)
+    (tmp_path / OPTIONS).parent.mkdir(parents=True)
+    (tmp_path / OPTIONS).write_text("seeds: [1]")
+    with pytest.raises(ConfigError, match=r"options.yaml: what `--config` set. DVC needs it in a file below config/"):
+        write_pipeline([OPTIONS], tmp_path)
 
 
 # --- settings ---
