@@ -16,6 +16,7 @@ import yaml
 
 from anonbench.anonymizers import ANONYMIZERS
 from anonbench.core.errors import ConfigError, nearest
+from anonbench.core.fields import refuse_unknown
 from anonbench.core.registry import load_plugins
 from anonbench.core.structure import check_at, check_known, check_structure
 from anonbench.data.paths import DEFAULT_CONFIG, rendered, study_config
@@ -110,11 +111,7 @@ def _check_detector(entry: Mapping[str, Any]) -> None:
 def _check_dataset(entry: Mapping[str, Any]) -> None:
     adapter = DATASETS.get(entry["format"])
     options = [p.name for p in inspect.signature(adapter).parameters.values() if p.kind is p.KEYWORD_ONLY]
-    for key in entry:
-        if key not in DATASET_KEYS and key not in options:
-            raise ConfigError(
-                f"dataset format '{entry['format']}' has no option '{key}': {nearest(key, [*DATASET_KEYS, *options])}"
-            )
+    refuse_unknown(entry, [*DATASET_KEYS, *options], f"dataset format '{entry['format']}'", "option")
     if "render" in entry:
         from anonbench.stages.render import read_spec
 

@@ -8,13 +8,13 @@ imported (`plugins: [my_package.my_blur]` in the config).
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from anonbench.core.errors import ConfigError, nearest
+from anonbench.core.fields import build
 
 T = TypeVar("T", bound=Callable[..., Any])
 
@@ -67,15 +67,7 @@ class Registry:
         plugin = self.get(spec["method"])
         entry_keys = set(ignore)
         parameters = {k: v for k, v in spec.items() if k != "method" and k not in entry_keys}
-        fields = [f.name for f in dataclasses.fields(plugin)] if dataclasses.is_dataclass(plugin) else []
-        for key in parameters:
-            if key not in fields:
-                known = nearest(key, [*fields, *sorted(entry_keys)])
-                raise ConfigError(f"{self.kind} '{spec['method']}' has no parameter '{key}': {known}")
-        try:
-            return plugin(**{k: tuple(v) if isinstance(v, list) else v for k, v in parameters.items()})
-        except (TypeError, ValueError) as error:
-            raise ConfigError(f"{self.kind} '{spec['method']}': {error}") from error
+        return build(plugin, parameters, f"{self.kind} '{spec['method']}'", "parameter", sorted(entry_keys))
 
 
 def _origin(plugin: Callable[..., Any]) -> str:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from anonbench.core.errors import ConfigError, DataError, nearest
+from anonbench.core.errors import ConfigError, DataError
+from anonbench.core.fields import refuse_unknown
 from anonbench.data.images import IMAGE_SUFFIXES
 from anonbench.data.records import DISTRACTOR_PID, JUNK_PID, SPLITS, DroppedImage, ImageRecord
 
@@ -70,9 +71,7 @@ def adapter(info: DatasetInfo) -> Callable[[Callable[..., DatasetListing]], Call
 
         @functools.wraps(read)
         def checked(root: Path, **options: Any) -> DatasetListing:
-            for key in options:
-                if key not in known:
-                    raise ConfigError(f"dataset format '{info.format}' has no option '{key}': {nearest(key, known)}")
+            refuse_unknown(options, known, f"dataset format '{info.format}'", "option")
             return read(Path(root), **options)
 
         checked.info = info  # type: ignore[attr-defined]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 from anonbench.core.command import Output, Spec, command
-from anonbench.core.errors import ConfigError, nearest
+from anonbench.core.fields import build
 from anonbench.rendered import RenderSpec, render_dataset
 
 
@@ -23,8 +22,4 @@ def render(spec: Spec, output: Output, threads: int = 1) -> None:
 
 def read_spec(entry: Mapping[str, Any]) -> RenderSpec:
     """The `RenderSpec` that a config entry describes; raises `ConfigError` for an unknown key or a bad value."""
-    known = [field.name for field in dataclasses.fields(RenderSpec)]
-    for key in entry:
-        if key not in known:
-            raise ConfigError(f"render has no key '{key}': {nearest(key, known)}")
-    return RenderSpec(**entry)
+    return build(RenderSpec, entry, "render")

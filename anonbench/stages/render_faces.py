@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 from anonbench.core.command import Output, Spec, command
-from anonbench.core.errors import ConfigError, nearest
+from anonbench.core.errors import ConfigError
+from anonbench.core.fields import build
 from anonbench.rendered.crowd import CrowdSpec
 from anonbench.rendered.wider import render_crowds
 
@@ -25,13 +25,10 @@ def render_faces(spec: Spec, output: Output, threads: int = 1) -> None:
 
 def read_crowd(entry: Mapping[str, Any]) -> tuple[CrowdSpec, int]:
     """The spec of a config entry and the number of pictures for validation; raises `ConfigError`."""
-    known = [field.name for field in dataclasses.fields(CrowdSpec)]
-    for key in entry:
-        if key not in (*known, "validation"):
-            raise ConfigError(f"render has no key '{key}': {nearest(key, [*known, 'validation'])}")
     validation = entry.get("validation", 0)
     if type(validation) is not int or validation < 1:
         raise ConfigError(
             f"render.validation is {validation!r}; expected the number of pictures to test on, at least 1"
         )
-    return CrowdSpec(**{key: value for key, value in entry.items() if key != "validation"}), validation
+    crowd = {key: value for key, value in entry.items() if key != "validation"}
+    return build(CrowdSpec, crowd, "render", also=["validation"]), validation

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonbench.core.errors import ConfigError, DataError, nearest
+from anonbench.core.fields import build, refuse_unknown
 from anonbench.tasks.reid.reranking import Reranking
 
 METRICS = ("euclidean", "cosine")
@@ -34,7 +35,7 @@ def read_settings(evaluation: Mapping[str, Any]) -> tuple[str, Reranking | None]
 
     Raises `ConfigError` for an unknown key, metric or value.
     """
-    _refuse_unknown(evaluation, ("metric", "rerank"), "evaluation")
+    refuse_unknown(evaluation, ("metric", "rerank"), "evaluation")
     metric = evaluation.get("metric", "euclidean")
     if metric not in METRICS:
         raise ConfigError(f"evaluation.metric is '{metric}': {nearest(str(metric), METRICS)}")
@@ -43,11 +44,4 @@ def read_settings(evaluation: Mapping[str, Any]) -> tuple[str, Reranking | None]
         return metric, None
     if not isinstance(rerank, Mapping):
         raise ConfigError(f"evaluation.rerank is {rerank!r}; expected null or {{k1: 20, k2: 6, lambda_value: 0.3}}")
-    _refuse_unknown(rerank, ("k1", "k2", "lambda_value"), "evaluation.rerank")
-    return metric, Reranking(**rerank)
-
-
-def _refuse_unknown(entry: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
-    for key in entry:
-        if key not in known:
-            raise ConfigError(f"{where} has no key '{key}': {nearest(key, known)}")
+    return metric, build(Reranking, rerank, "evaluation.rerank")
