@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from anonbench.anonymizers import ANONYMIZERS
-from anonbench.core.errors import ConfigError, nearest
+from anonbench.core.errors import ConfigError
 from anonbench.core.fields import refuse_unknown
 from anonbench.core.registry import load_plugins
 from anonbench.core.structure import check_at, check_known, check_structure

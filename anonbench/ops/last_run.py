@@ -13,7 +13,6 @@ from anonbench.data.paths import DEFAULT_CONFIG
 from anonbench.ops.journal import read_last_run
 
 
-
 def configuration(configfiles: Sequence[Path | str], root: Path) -> list[Path]:
     """Config files over config/default.yaml: those given, else those of the last run, which one line on stderr names.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import pickle
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from anonbench.core import checks as _checks
-from anonbench.core.errors import ConfigError, DataError, MissingDependencyError, nearest
+from anonbench.core.errors import DataError, MissingDependencyError
+from anonbench.core.fields import build
 from anonbench.detectors._tinyfaces.crops import CropSettings, TrainingCrops
 from anonbench.detectors._tinyfaces.face_images import FaceImages
 from anonbench.detectors._tinyfaces.losses import SamplingSettings, detection_loss, select
@@ -103,9 +104,8 @@ class TrainingRecipe:
         """
         values = dict(entry)
         for key in SECTIONS.keys() & values.keys():
-            values[key] = _fill(SECTIONS[key], values[key], f"{key}.")
-        recipe: TrainingRecipe = _fill(cls, values, "")
-        return recipe
+            values[key] = build(SECTIONS[key], values[key], f"detector training: {key}")
+        return build(cls, values, "detector training")
 
 
 def train_tinyfaces(
@@ -217,16 +217,3 @@ class TinyFacesTask(Task[Crops]):
             "positives": (chosen == 1).sum().double() / len(pixels),
             "negatives": (chosen == -1).sum().double() / len(pixels),
         }
-
-
-def _fill(cls: Any, entry: Any, where: str) -> Any:
-    if not isinstance(entry, Mapping):
-        raise ConfigError(f"detector training: {where.rstrip('.')} is {entry!r}; expected keys with values below it")
-    known = [f.name for f in fields(cls)]
-    for key in entry:
-        if key not in known:
-            raise ConfigError(f"detector training: there is no '{where}{key}': {nearest(key, known)}")
-    try:
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()})
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"detector training: {error}") from error

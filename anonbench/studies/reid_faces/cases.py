@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from anonbench.core.errors import ConfigError, DataError, nearest
+from anonbench.core.errors import ConfigError, DataError
+from anonbench.core.fields import refuse_unknown
 from anonbench.studies.reid_faces.settings import DESIGN
 from anonbench.tasks.reid.setting_table import Runs
 from anonbench.tasks.reid.settings import Condition, Metrics, of_condition
@@ -70,9 +71,7 @@ def read_cases(entries: Sequence[Mapping[str, str]]) -> list[Case]:
 
 def known_keys(entry: Mapping[str, Any], known: Sequence[str], needed: Sequence[str], what: str) -> dict[str, Any]:
     """An entry with no other keys than the known ones and all that are needed; raises `ConfigError` else."""
-    for key in entry:
-        if key not in known:
-            raise ConfigError(f"{what} has no key '{key}': {nearest(key, known)}")
+    refuse_unknown(entry, known, what)
     for key in needed:
         if key not in entry:
             raise ConfigError(f"{what} {dict(entry)} lacks the key '{key}'; expected {', '.join(needed)}.")

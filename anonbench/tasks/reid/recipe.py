@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from anonbench.core import checks as _checks
 from anonbench.core.errors import ConfigError, nearest
+from anonbench.core.fields import build
 from anonbench.tasks.reid.augmentation import Augmentation
 from anonbench.tasks.reid.losses import LossSettings
 from anonbench.tasks.reid.samplers import IdentitySampler, Sampler, Shuffle
@@ -78,9 +78,8 @@ class Recipe:
         for key in METHODS.keys() & values.keys():
             values[key] = _choose(key, values[key], f"{where}.{key}")
         for key in SECTIONS.keys() & values.keys():
-            values[key] = _fill(SECTIONS[key], _mapping(values[key], f"{where}.{key}"), f"{where}.{key}")
-        recipe: Recipe = _fill(cls, values, where)
-        return recipe
+            values[key] = build(SECTIONS[key], _mapping(values[key], f"{where}.{key}"), f"{where}.{key}")
+        return build(cls, values, where)
 
 
 def _mapping(entry: object, where: str) -> Mapping[str, Any]:
@@ -98,16 +97,4 @@ def _choose(key: str, entry: object, where: str) -> Any:
     method = values.pop("method", next(iter(methods)))
     if method not in methods:
         raise ConfigError(f"{where}.method is {method!r}: {nearest(str(method), methods)}")
-    return _fill(methods[method], values, where)
-
-
-def _fill(cls: Any, values: Mapping[str, Any], where: str) -> Any:
-    """Build a dataclass from a mapping, with lists as tuples."""
-    known = [f.name for f in dataclasses.fields(cls)]
-    for key in values:
-        if key not in known:
-            raise ConfigError(f"{where} has no key '{key}': {nearest(str(key), known)}")
-    try:
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
-    except ValueError as error:
-        raise ConfigError(f"{where}: {error}") from error
+    return build(methods[method], values, where)

@@ -65,9 +65,7 @@ def test_what_does_not_fit_is_named(text: str, message: str) -> None:
 
 
 def test_a_key_may_be_called_otherwise_and_others_are_known_too() -> None:
-    with pytest.raises(
-        ConfigError, match=r"model 'bot' has no parameter 'inptu': did you mean 'input'\? Known"
-    ):
+    with pytest.raises(ConfigError, match=r"model 'bot' has no parameter 'inptu': did you mean 'input'\? Known"):
         build(Blur, {"inptu": 1}, "model 'bot'", "parameter", also=["input"])
     with pytest.raises(ConfigError, match=r"format 'x' has no option 'spilt': did you mean 'split'"):
         refuse_unknown({"spilt": 1}, ["split"], "format 'x'", "option")

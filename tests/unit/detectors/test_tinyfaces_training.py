@@ -168,8 +168,8 @@ def test_a_recipe_from_the_config() -> None:
 @pytest.mark.parametrize(
     ("entry", "words"),
     [
-        ({"trunc": "resnet18"}, "there is no 'trunc': did you mean 'trunk'"),
-        ({"crops": {"size": 256}}, r"there is no 'crops\.size': did you mean 'side'"),
+        ({"trunc": "resnet18"}, "detector training has no key 'trunc': did you mean 'trunk'"),
+        ({"crops": {"size": 256}}, r"crops has no key 'size': did you mean 'side'"),
         ({"crops": 256}, "crops is 256; expected keys"),
         ({"trunk": "resnet34"}, "trunk is 'resnet34'; expected one of"),
         ({"lr": "1e-4"}, "lr is the text '1e-4'"),

@@ -23,7 +23,6 @@ from anonbench.ops.planning import Plan, PlannedJob, describe, describe_missing,
 from anonbench.rendered.plan import plan_crops
 from anonbench.stages.render import read_spec
 from anonbench.tasks.reid.checkpoint import save_network
-from anonbench.tasks.reid.checkpoint import save_network
 from anonbench.tasks.reid.models._network import create_model
 
 ROOT = Path(__file__).parents[3]

@@ -61,5 +61,5 @@ def test_a_mistake_in_the_recipe_is_told_without_a_traceback(
         *("--output", tmp_path / "small.pt", "--history", tmp_path / "h.csv", "--resume-dir", tmp_path / "resume"),
     )
     assert outcome.status == 2
-    assert "there is no 'trunc': did you mean 'trunk'" in outcome.errors
+    assert "detector training has no key 'trunc': did you mean 'trunk'" in outcome.errors
     assert "Traceback" not in outcome.errors
