@@ -45,7 +45,7 @@ def test_every_file_in_config_is_tried() -> None:
 
 
 def test_snakemake_reads_the_same_defaults() -> None:
-    text = (ROOT / "Snakefile").read_text()
+    text = (ROOT / "workflow/Snakefile").read_text()
     assert tuple(re.findall(r'^configfile: "(.*)"$', text, flags=re.MULTILINE)) == DEFAULTS
 
 

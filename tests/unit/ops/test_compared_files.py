@@ -36,7 +36,7 @@ def test_the_cells_of_a_table_by_row_and_column(tmp_path: Path) -> None:
         labels = {"dataset": "toy", "model": "bot", "seed": 0, "train": train, "query": test, "gallery": test}
         files[-1].write_text(json.dumps({**labels, "map": value, "rank1": value / 2}))
     spec = {"rows": "models", "dataset": "toy", "models": ["bot"], "variants": ["blur"]}
-    table(files, "t", spec, "toy", tmp_path / "t.csv")
+    table(files, ["metrics"] * 3, "t", spec, "toy", tmp_path / "t.csv")
     row = json.loads((tmp_path / "t.json").read_text())["bot"]
     assert (row["map_orig_orig"], row["map_orig_anon"], row["rank1_anon_anon"]) == pytest.approx((50, 25, 20))
     assert all(isinstance(value, int | float) for value in row.values()), "DVC compares numbers"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from anonbench.config import merge, read_layer
+from anonbench.config import merge, read_config
 from anonbench.data.tables import write_csv
 from anonbench.ops.costs.estimate import (
     CUDA_MEMORY_MB,
@@ -206,7 +206,8 @@ def test_requests_leave_room_and_grow_at_each_attempt() -> None:
 
 @pytest.mark.parametrize("names", [("default",), ("default", "paper")], ids="+".join)
 def test_every_training_of_the_shipped_configurations_asks_for_something_sane(names: tuple[str, ...]) -> None:
-    config = merge(read_layer(ROOT / f"config/{name}.yaml") for name in names)
+    files = [ROOT / f"config/{name}.yaml" for name in names if name != "default"]
+    config = read_config(files, ROOT)
     estimator = Estimator(config, Path("no-results"))
     for dataset in {config["tables"][t]["dataset"] for t in config["build"] if "dataset" in config["tables"][t]}:
         for model in config["models"]:
