@@ -488,7 +488,7 @@ def test_a_dataset_from_outside_gets_a_table_of_its_own(finished: Workplace, ove
 
 
 def test_a_training_killed_in_the_middle_goes_on_in_the_next_run(finished: Workplace, overlay: Path) -> None:
-    overlay.write_text(yaml.safe_dump({"recipes": {"demo": {"epochs": 6}}}))
+    overlay.write_text(yaml.safe_dump({"recipes": {"demo_hacnn": {"epochs": 6}}}))
     cell = f"{DATASET}/hacnn/original/seed3"
     target, state = f"results/models/{cell}/model.pt", finished.root / f"results/.resume/{cell}/state.pt"
     log = finished.root / f"logs/train/{cell}.log"
