@@ -1,21 +1,23 @@
-"""What every anonymizer promises."""
+"""What every anonymizer promises, of either form."""
 
 from __future__ import annotations
 
 import itertools
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from anonbench.anonymizers import ANONYMIZERS, Anonymizer, Box
-from anonbench.anonymizers._apply import anonymize_image
+from anonbench.anonymizers import ANONYMIZERS
+from anonbench.anonymizers._apply import covered, hide, in_order, is_learned
 from anonbench.core.contract import BrokenPromiseError, Contract, expect, expect_frozen
 from anonbench.core.errors import ConfigError
 from anonbench.data.images import RGB
+from anonbench.data.masks import Mask
+from anonbench.data.regions import Box, Region
 
 HEIGHT, WIDTH = 48, 40
 # Inside, at each border, in corners, everything: where boxes fall in real crops.
@@ -35,6 +37,7 @@ BOXES: dict[str, Box] = {
 THIN: list[Box] = [(5, 5, 6, 30), (5, 5, 30, 6), (0, 0, 1, HEIGHT), (0, HEIGHT - 1, WIDTH, HEIGHT)]
 SINGLE: list[Box] = [(0, 0, 1, 1), (17, 20, 18, 21), (WIDTH - 1, HEIGHT - 1, WIDTH, HEIGHT)]
 OVERLAPPING: list[Box] = [(4, 4, 20, 24), (12, 10, 26, 30), (6, 6, 12, 12), (0, 20, 30, 34)]
+LAST_DIGITS = 2  # grey levels by which a picture may differ alone and in a batch: sums are rounded in another order
 LIKENESS = 0.9  # correlation of a box's pixels before and after; the paper's blur on noise: 0.35, a copy: 1
 
 
@@ -46,15 +49,22 @@ class AnonymizerSubject:
     parameters: Mapping[str, Any]
 
     @cached_property
-    def anonymizer(self) -> Anonymizer:
-        plugin: Anonymizer = self.create()
-        return plugin
+    def anonymizer(self) -> Any:
+        """An `Anonymizer` or a `LearnedAnonymizer`."""
+        return self.create()
+
+    @property
+    def is_learned(self) -> bool:
+        return is_learned(self.anonymizer)
 
     def create(self, **more: Any) -> Any:
         return ANONYMIZERS.create({"method": self.name, **self.parameters, **more})
 
-    def hide(self, image: RGB, boxes: list[Box]) -> RGB:
-        return anonymize_image(image, boxes, self.anonymizer, np.random.default_rng(11))
+    def hide(self, image: RGB, boxes: Sequence[Box]) -> RGB:
+        return self.hide_regions(image, [Region(box) for box in boxes])
+
+    def hide_regions(self, image: RGB, regions: Sequence[Region]) -> RGB:
+        return hide([image], [regions], self.anonymizer, [np.random.default_rng(11)])[0]
 
 
 CONTRACT: Contract[AnonymizerSubject] = Contract("anonymizer")
@@ -84,12 +94,14 @@ def refuses_unknown_parameters(subject: AnonymizerSubject) -> None:
 
 
 @CONTRACT.promise("returns patches of the box's size, (h, w, 3) uint8, that share no memory with the image")
-def returns_patches(subject: AnonymizerSubject) -> None:
+def returns_patches(subject: AnonymizerSubject) -> str | None:
+    if subject.is_learned:
+        return "it returns whole images"
     image = noise()
     image.flags.writeable = False
     for where, box in BOXES.items():
         x0, y0, x1, y1 = box
-        patch = subject.anonymizer.redact(image, box, np.random.default_rng(11))
+        patch = subject.anonymizer.redact(image, Region(box), np.random.default_rng(11))
         found = f"{patch.dtype} of shape {patch.shape}" if isinstance(patch, np.ndarray) else type(patch).__name__
         wanted = (y1 - y0, x1 - x0, 3)
         expect(
@@ -97,6 +109,53 @@ def returns_patches(subject: AnonymizerSubject) -> None:
             f"A box {where} {box}: found {found}; expected uint8 of shape {wanted}.",
         )
         expect(not np.shares_memory(patch, image), f"A box {where} {box}: it is a view; return a copy.")
+    return None
+
+
+@CONTRACT.promise("if it takes several images at once: says how many, and returns as many, (H, W, 3) uint8 each")
+def returns_images(subject: AnonymizerSubject) -> str | None:
+    """Images of different sizes, read-only; what comes back shares no memory with them."""
+    plugin = subject.anonymizer
+    if not subject.is_learned:
+        return "it takes one region at a time"
+    batch = getattr(plugin, "batch", None)
+    expect(type(batch) is int and batch >= 1, f"Its field `batch` is {batch!r}; expected a whole number >= 1.")
+    images, regions = different_pictures()
+    for image in images:
+        image.flags.writeable = False
+    made = plugin.anonymize_batch(images, regions, [np.random.default_rng(n) for n in range(len(images))])
+    expect(len(made) == len(images), f"It returned {len(made)} images for {len(images)}.")
+    for image, found, picture in zip(images, regions, made, strict=True):
+        is_array = isinstance(picture, np.ndarray)
+        what = f"{picture.dtype} of shape {picture.shape}" if is_array else type(picture).__name__
+        expect(
+            is_array and picture.dtype == np.uint8 and picture.shape == image.shape,
+            f"It returned {what}; expected uint8 of shape {image.shape}.",
+        )
+        expect(not np.shares_memory(picture, image), "It returned a view of the image; return a copy.")
+        outside = ~covered(found, *image.shape[:2])
+        expect(not (picture != image).any(axis=2)[outside].any(), "Pixels outside the regions change.")
+    return f"{batch} at once"
+
+
+@CONTRACT.promise("if it takes several images at once: hides an image alone as it does in a batch")
+def is_the_same_in_a_batch(subject: AnonymizerSubject) -> str | None:
+    """But for the last digits (`LAST_DIGITS`)."""
+    if not subject.is_learned:
+        return "it takes one region at a time"
+    images, regions = different_pictures()
+    seeds = range(len(images))
+    together = hide(images, regions, subject.anonymizer, [np.random.default_rng(n) for n in seeds])
+    largest = 0
+    for n in seeds:
+        alone = hide([images[n]], [regions[n]], subject.anonymizer, [np.random.default_rng(n)])[0]
+        largest = max(largest, int(np.abs(alone.astype(int) - together[n]).max()))
+    expect(
+        largest <= LAST_DIGITS,
+        f"An image differs by {largest} grey levels when others are hidden with it; expected {LAST_DIGITS} at most. "
+        f"Use the network's running statistics (`eval()`), and the random numbers of each image for it alone.",
+    )
+    return f"to {largest} grey levels"
 
 
 @CONTRACT.promise("changes every row and column of the box, and nothing else")
@@ -110,6 +169,21 @@ def hides_every_line(subject: AnonymizerSubject) -> None:
 def hides_overlapping_boxes(subject: AnonymizerSubject) -> None:
     image = noise()
     _all_hidden(image, subject.hide(image, OVERLAPPING), OVERLAPPING, "among overlapping ones")
+
+
+@CONTRACT.promise("hides all of a mask, and nothing outside it")
+def hides_masks(subject: AnonymizerSubject) -> None:
+    """The masked pixels of every row and column change, some of them at least; pixels outside the mask never do."""
+    image = noise()
+    rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH]
+    for cx, cy, radius in ((20, 22, 12), (4, 5, 9), (36, 44, 10)):
+        disc = (rows - cy) ** 2 + (columns - cx) ** 2 <= radius**2
+        ys, xs = np.nonzero(disc)
+        box = (int(xs.min()), int(ys.min()), int(xs.max()) + 1, int(ys.max()) + 1)
+        changed = (subject.hide_regions(image, [Region(box, "body", mask=Mask.pack(disc))]) != image).any(axis=2)
+        at = f"A disc in the box {box}"
+        expect(not changed[~disc].any(), f"{at}: pixels outside the mask change.")
+        expect(changed[disc].mean() > 0.5, f"{at}: only {changed[disc].mean():.0%} of the masked pixels change.")
 
 
 @CONTRACT.promise("leaves too little of what the box showed to pass for it")
@@ -134,7 +208,7 @@ def copes_with_tiny_boxes(subject: AnonymizerSubject) -> None:
     image = noise()
     for box in [*THIN, *SINGLE]:
         changed = (subject.hide(image, [box]) != image).any(axis=2)
-        expect(not changed[~_inside([box])].any(), f"The box {box} changes pixels outside.")
+        expect(not changed[~covered([Region(box)], HEIGHT, WIDTH)].any(), f"The box {box} changes pixels outside.")
     subject.hide(np.full((1, 1, 3), 77, dtype=np.uint8), [(0, 0, 1, 1)])
 
 
@@ -149,15 +223,14 @@ def is_repeatable(subject: AnonymizerSubject) -> None:
            f"A second instance gives another result. {advice}")  # fmt: skip
 
 
-def _inside(boxes: list[Box]) -> np.ndarray:
-    """(H, W) bool: the pixels that some box covers."""
-    mask = np.zeros((HEIGHT, WIDTH), dtype=bool)
-    for x0, y0, x1, y1 in boxes:
-        mask[y0:y1, x0:x1] = True
-    return mask
+def different_pictures() -> tuple[list[RGB], list[list[Region]]]:
+    """Three pictures of different sizes, and regions in each as an anonymizer gets them."""
+    images = [np.ascontiguousarray(noise()[:h, :w]) for h, w in ((HEIGHT, WIDTH), (30, WIDTH), (HEIGHT, 26))]
+    boxes: list[list[Box]] = [[(4, 4, 20, 24), (12, 10, 26, 30)], [(0, 0, 14, 18)], [(5, 25, 26, 48)]]
+    return images, [in_order(map(Region, found)) for found in boxes]
 
 
-def _all_hidden(image: RGB, result: RGB, boxes: list[Box], where: str) -> None:
+def _all_hidden(image: RGB, result: RGB, boxes: Sequence[Box], where: str) -> None:
     changed = (result != image).any(axis=2)
     for x0, y0, x1, y1 in boxes:
         box = changed[y0:y1, x0:x1]
@@ -165,4 +238,4 @@ def _all_hidden(image: RGB, result: RGB, boxes: list[Box], where: str) -> None:
         at = f"A box {where} {(x0, y0, x1, y1)}"
         expect(rows.all(), f"{at}: row {y0 + int(np.argmin(rows))} is left as it was.")
         expect(columns.all(), f"{at}: column {x0 + int(np.argmin(columns))} is left as it was.")
-    expect(not changed[~_inside(boxes)].any(), f"A box {where}: pixels outside change.")
+    expect(not changed[~covered(map(Region, boxes), HEIGHT, WIDTH)].any(), f"A box {where}: pixels outside change.")

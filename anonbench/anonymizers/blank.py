@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from anonbench.anonymizers import ANONYMIZERS, Box
+from anonbench.anonymizers import ANONYMIZERS
 from anonbench.data.images import RGB
+from anonbench.data.regions import Region
 
 
 @ANONYMIZERS.register("blank")
@@ -18,8 +19,8 @@ class Blank:
     Source: Dietlmeier et al. 2020, section III-B.
     """
 
-    def redact(self, image: RGB, box: Box, rng: np.random.Generator) -> RGB:
-        x0, y0, x1, y1 = box
+    def redact(self, image: RGB, region: Region, rng: np.random.Generator) -> RGB:
+        x0, y0, x1, y1 = region.pixels
         crop = image[y0:y1, x0:x1]
         mean = np.rint(crop.mean(axis=(0, 1))).astype(np.uint8)  # (3,)
         return np.broadcast_to(mean, crop.shape).copy()

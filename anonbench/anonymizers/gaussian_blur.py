@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from anonbench.anonymizers import ANONYMIZERS, Box
+from anonbench.anonymizers import ANONYMIZERS
 from anonbench.data.images import RGB
+from anonbench.data.regions import Region
 
 KERNEL_REACH = 4  # in standard deviations; what is cut off weighs 6e-5, below one grey level
 
@@ -35,8 +36,8 @@ class GaussianBlur:
         if not (isinstance(self.sigma_rel, int | float) and 0 < self.sigma_rel < math.inf):
             raise ValueError(f"sigma_rel must be > 0, got {self.sigma_rel!r}")
 
-    def redact(self, image: RGB, box: Box, rng: np.random.Generator) -> RGB:
-        x0, y0, x1, y1 = box
+    def redact(self, image: RGB, region: Region, rng: np.random.Generator) -> RGB:
+        x0, y0, x1, y1 = region.pixels
         sigma = self.sigma_rel * (x1 - x0)
         size = 2 * math.ceil(KERNEL_REACH * sigma) + 1
         # In float32: OpenCV's 8-bit path rounds the kernel to 1/256.

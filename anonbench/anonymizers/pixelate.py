@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from anonbench.anonymizers import ANONYMIZERS, Box
+from anonbench.anonymizers import ANONYMIZERS
 from anonbench.data.images import RGB
+from anonbench.data.regions import Region
 
 
 @ANONYMIZERS.register("pixelate")
@@ -33,8 +34,8 @@ class Pixelate:
         if not (isinstance(self.n, int) and not isinstance(self.n, bool) and self.n >= 1):
             raise ValueError(f"n must be a whole number >= 1, got {self.n!r}")
 
-    def redact(self, image: RGB, box: Box, rng: np.random.Generator) -> RGB:
-        x0, y0, x1, y1 = box
+    def redact(self, image: RGB, region: Region, rng: np.random.Generator) -> RGB:
+        x0, y0, x1, y1 = region.pixels
         width, height = x1 - x0, y1 - y0
         columns, rows = self._cells(width), self._cells(height)
         small = cv2.resize(image[y0:y1, x0:x1], (columns, rows), interpolation=cv2.INTER_AREA)

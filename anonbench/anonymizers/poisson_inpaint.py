@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh_tridiagonal
 
-from anonbench.anonymizers import ANONYMIZERS, Box
+from anonbench.anonymizers import ANONYMIZERS
 from anonbench.data.images import RGB
+from anonbench.data.regions import Box, Region
 
 
 @ANONYMIZERS.register("poisson_inpaint")
@@ -27,13 +28,13 @@ class PoissonInpaint:
     The paper does not treat boxes at the image's border.
     """
 
-    def redact(self, image: RGB, box: Box, rng: np.random.Generator) -> RGB:
-        x0, y0, x1, y1 = box
+    def redact(self, image: RGB, region: Region, rng: np.random.Generator) -> RGB:
+        x0, y0, x1, y1 = region.pixels
         height, width = image.shape[:2]
         if (x0, y0, x1, y1) == (0, 0, width, height):
             mean = np.rint(image.mean(axis=(0, 1))).astype(np.uint8)
             return np.broadcast_to(mean, image.shape).copy()
-        surface = membrane(image, box)
+        surface = membrane(image, region.pixels)
         return np.rint(surface).clip(0, 255).astype(np.uint8)
 
 

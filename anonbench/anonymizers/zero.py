@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from anonbench.anonymizers import ANONYMIZERS, Box
+from anonbench.anonymizers import ANONYMIZERS
 from anonbench.data.images import RGB
+from anonbench.data.regions import Region
 
 
 @ANONYMIZERS.register("zero")
@@ -18,6 +19,6 @@ class Zero:
     Source: Dietlmeier et al. 2020, section III-B.
     """
 
-    def redact(self, image: RGB, box: Box, rng: np.random.Generator) -> RGB:
-        x0, y0, x1, y1 = box
+    def redact(self, image: RGB, region: Region, rng: np.random.Generator) -> RGB:
+        x0, y0, x1, y1 = region.pixels
         return np.zeros((y1 - y0, x1 - x0, 3), dtype=np.uint8)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import math
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,6 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from anonbench.core.errors import DataError
-from anonbench.data.records import Detection
 
 RGB = NDArray[np.uint8]
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
@@ -73,31 +71,3 @@ def encode_image(image: RGB, suffix: str, jpeg_quality: int) -> bytes:
 def sha256(data: bytes) -> str:
     """Hexadecimal SHA-256 of some bytes."""
     return hashlib.sha256(data).hexdigest()
-
-
-def clip_box(box: Detection, width: int, height: int, scale: float = 1.0) -> tuple[int, int, int, int] | None:
-    """Enlarge a box about its centre by `scale` and round it outwards to whole pixels inside the image.
-
-    Returns `x0, y0, x1, y1` (half-open; the last row and column can be covered) or None when nothing is inside.
-
-    >>> clip_box(Detection(60, 4, 70, 14, 1.0), width=64, height=128)
-    (60, 4, 64, 14)
-    """
-    cx, cy = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
-    half_w, half_h = (box.x1 - box.x0) / 2 * scale, (box.y1 - box.y0) / 2 * scale
-    x0, y0 = max(0, math.floor(cx - half_w)), max(0, math.floor(cy - half_h))
-    x1, y1 = min(width, math.ceil(cx + half_w)), min(height, math.ceil(cy + half_h))
-    return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
-
-
-def intersection_over_union(a: Detection, b: Detection) -> float:
-    """Area common to two boxes over the area that they cover together, 0..1.
-
-    >>> intersection_over_union(Detection(0, 0, 2, 2, 1), Detection(1, 0, 3, 2, 1))
-    0.3333333333333333
-    """
-    width = min(a.x1, b.x1) - max(a.x0, b.x0)
-    height = min(a.y1, b.y1) - max(a.y0, b.y0)
-    common = max(0.0, width) * max(0.0, height)
-    union = math.prod((a.x1 - a.x0, a.y1 - a.y0)) + math.prod((b.x1 - b.x0, b.y1 - b.y0)) - common
-    return common / union if union > 0 else 0.0

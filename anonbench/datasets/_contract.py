@@ -17,8 +17,8 @@ from unittest import mock
 from anonbench.core.contract import BrokenPromiseError, Contract, expect
 from anonbench.core.errors import ConfigError, DataError
 from anonbench.core.parallel import parallel_map
-from anonbench.data.records import DISTRACTOR_PID, JUNK_PID, SPLITS, ImageRecord
-from anonbench.datasets import DATASETS
+from anonbench.data.pictures import describe_images
+from anonbench.datasets import DATASETS, DISTRACTOR_PID, JUNK_PID, SPLITS, PersonImage
 from anonbench.datasets._listing import (
     DatasetInfo,
     DatasetListing,
@@ -27,7 +27,6 @@ from anonbench.datasets._listing import (
     list_files,
     some,
 )
-from anonbench.stages.index import describe_images
 
 
 @dataclass(frozen=True)
@@ -210,7 +209,7 @@ def describe_listing(listing: DatasetListing) -> list[str]:
     return lines + [f"dropped: {n:,} x {reason}" for reason, n in sorted(reasons.items())]
 
 
-def _check_roles(images: Sequence[ImageRecord], roles: Mapping[str, str], where: str) -> None:
+def _check_roles(images: Sequence[PersonImage], roles: Mapping[str, str], where: str) -> None:
     """One way of dividing the images. roles: train, query or gallery, by path."""
     expect(set(roles) == {image.path for image in images}, f"{where}it does not name exactly the images.")
     people: dict[str, set[int]] = {split: set() for split in SPLITS}

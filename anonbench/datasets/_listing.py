@@ -13,7 +13,8 @@ from typing import Any
 from anonbench.core.errors import ConfigError, DataError
 from anonbench.core.fields import refuse_unknown
 from anonbench.data.images import IMAGE_SUFFIXES
-from anonbench.data.records import DISTRACTOR_PID, JUNK_PID, SPLITS, DroppedImage, ImageRecord
+from anonbench.data.pictures import DroppedImage
+from anonbench.datasets import DISTRACTOR_PID, JUNK_PID, SPLITS, PersonImage
 
 SIDECAR_SUFFIXES = (".txt", ".md", ".csv", ".json", ".yaml", ".yml")  # text cannot show a face
 EXPECT = ("published", "any")
@@ -48,7 +49,7 @@ class DatasetListing:
         what `images` says. Empty for a dataset with one division.
     """
 
-    images: tuple[ImageRecord, ...]
+    images: tuple[PersonImage, ...]
     dropped: tuple[DroppedImage, ...]
     sidecars: tuple[str, ...]
     splits: tuple[Mapping[str, str], ...] = ()
@@ -143,7 +144,7 @@ def is_text(path: str) -> bool:
 def complete(
     root: Path,
     info: DatasetInfo,
-    images: Iterable[ImageRecord],
+    images: Iterable[PersonImage],
     files: Iterable[str],
     reason: Callable[[str], str],
     sidecar: Callable[[str], bool] = is_text,
@@ -218,8 +219,8 @@ def some(names: Iterable[object]) -> str:
 
 
 def _divisions(
-    root: str, images: Sequence[ImageRecord], splits: Sequence[Mapping[str, str]]
-) -> Iterator[tuple[str, Sequence[ImageRecord]]]:
+    root: str, images: Sequence[PersonImage], splits: Sequence[Mapping[str, str]]
+) -> Iterator[tuple[str, Sequence[PersonImage]]]:
     """(how a message names the division, the images under it) for what the images say and each later split."""
     yield f"{root}: " if root else "", images
     for number, roles in enumerate(splits[1:], 1):
@@ -227,7 +228,7 @@ def _divisions(
         yield f"{root}: {where}" if root else where, [replace(i, split=roles[i.path]) for i in images]
 
 
-def _check_unique(root: Path, images: Iterable[ImageRecord]) -> None:
+def _check_unique(root: Path, images: Iterable[PersonImage]) -> None:
     seen: set[str] = set()
     for image in images:
         if image.path in seen:
@@ -235,14 +236,14 @@ def _check_unique(root: Path, images: Iterable[ImageRecord]) -> None:
         seen.add(image.path)
 
 
-def _check_splits(root: Path, where: str, info: DatasetInfo, images: Collection[ImageRecord]) -> None:
+def _check_splits(root: Path, where: str, info: DatasetInfo, images: Collection[PersonImage]) -> None:
     empty = [split for split in SPLITS if not any(image.split == split for image in images)]
     if empty:
         entries = some(e.name for e in root.iterdir() if not e.name.startswith(".")) or "nothing"
         raise DataError(f"{where}no image for {' and '.join(empty)}; the folder holds {entries}. {describe(info)}")
 
 
-def _check_identities(where: str, images: Collection[ImageRecord]) -> None:
+def _check_identities(where: str, images: Collection[PersonImage]) -> None:
     for image in images:
         if image.pid < JUNK_PID or (image.pid <= DISTRACTOR_PID and image.split != "gallery"):
             raise DataError(

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from anonbench.core.errors import ConfigError, DataError
-from anonbench.data.records import SPLITS
+from anonbench.datasets import SPLITS
 from anonbench.datasets._listing import some
 
 

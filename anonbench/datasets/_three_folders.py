@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from anonbench.core.errors import DataError
-from anonbench.data.records import ImageRecord
+from anonbench.datasets import PersonImage
 from anonbench.datasets._listing import check_twins, is_hidden, is_image
 
 SPLIT_OF_FOLDER = {"bounding_box_train": "train", "query": "query", "bounding_box_test": "gallery"}
 
 
-def named_images(root: Path, files: Iterable[str], name: re.Pattern[str], expected: str) -> list[ImageRecord]:
+def named_images(root: Path, files: Iterable[str], name: re.Pattern[str], expected: str) -> list[PersonImage]:
     """The images in the three folders, with what their names say.
 
     name: pattern of a whole file name with the groups `pid` and `camid`.
@@ -36,9 +36,9 @@ def _is_inside(path: str) -> bool:
     return folder in SPLIT_OF_FOLDER and is_image(name) and not is_hidden(name)
 
 
-def _record(root: Path, path: str, name: re.Pattern[str], expected: str) -> ImageRecord:
+def _record(root: Path, path: str, name: re.Pattern[str], expected: str) -> PersonImage:
     folder, _, file = path.rpartition("/")
     match = name.fullmatch(file)
     if match is None:
         raise DataError(f"{root / path}: not a {expected}. Rename the file or move it out of {folder}/.")
-    return ImageRecord(path, int(match["pid"]), int(match["camid"]), SPLIT_OF_FOLDER[folder])
+    return PersonImage(path, int(match["pid"]), int(match["camid"]), SPLIT_OF_FOLDER[folder])

@@ -13,8 +13,7 @@ import scipy.io
 from numpy.typing import NDArray
 
 from anonbench.core.errors import ConfigError, DataError
-from anonbench.data.records import DISTRACTOR_PID, ImageRecord
-from anonbench.datasets import DATASETS
+from anonbench.datasets import DATASETS, DISTRACTOR_PID, PersonImage
 from anonbench.datasets._listing import (
     EXPECT,
     DatasetInfo,
@@ -106,9 +105,9 @@ def read(
     return complete(root, INFO, images, files, reason, sidecar)
 
 
-def drawn_split(records: Sequence[ImageRecord], seed: int) -> dict[str, str]:
+def drawn_split(records: Sequence[PersonImage], seed: int) -> dict[str, str]:
     """Path -> role, as `read` describes it."""
-    by_person: dict[int, list[ImageRecord]] = {}
+    by_person: dict[int, list[PersonImage]] = {}
     for record in records:
         by_person.setdefault(record.pid, []).append(record)
     cameras = {pid: sorted({r.camid for r in images}) for pid, images in by_person.items()}
@@ -130,7 +129,7 @@ def is_distractor(person: int) -> bool:
     return person == 0 or person >= FIRST_DISTRACTOR
 
 
-def _with_roles(records: Sequence[ImageRecord], roles: Mapping[str, str]) -> list[ImageRecord]:
+def _with_roles(records: Sequence[PersonImage], roles: Mapping[str, str]) -> list[PersonImage]:
     named = {r.pid for r in records if roles.get(r.path) in ("train", "query")}
 
     def pid(number: int) -> int:
@@ -139,7 +138,7 @@ def _with_roles(records: Sequence[ImageRecord], roles: Mapping[str, str]) -> lis
     return [replace(r, pid=pid(r.pid), split=roles[r.path]) for r in records if r.path in roles]
 
 
-def _chosen(file: Path, records: Sequence[ImageRecord], split_id: int) -> dict[str, str]:
+def _chosen(file: Path, records: Sequence[PersonImage], split_id: int) -> dict[str, str]:
     paths = [record.path for record in records]
     splits = read_partition(file, paths) if file.suffix.lower() == ".mat" else read_split_file(file, paths)
     if split_id >= len(splits):
@@ -187,14 +186,14 @@ def _mask(file: Path, partition: dict[str, Any], key: str, length: int) -> NDArr
     return mask.astype(bool)
 
 
-def _read_lists(root: Path, files: set[str]) -> list[ImageRecord]:
+def _read_lists(root: Path, files: set[str]) -> list[PersonImage]:
     """Every listed image, in the lists' order, numbered as there, with the split still empty."""
     columns = {name: _lines(root, name) for name in LISTS}
     lengths = {name: len(lines) for name, lines in columns.items()}
     if len(set(lengths.values())) > 1:
         found = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise DataError(f"{root}: the lists have different numbers of lines ({found}); expected one an image.")
-    records: list[ImageRecord] = []
+    records: list[PersonImage] = []
     seen: set[str] = set()
     missing: list[str] = []
     for line, (text, person, camera) in enumerate(zip(*columns.values(), strict=True), 1):
@@ -207,7 +206,7 @@ def _read_lists(root: Path, files: set[str]) -> list[ImageRecord]:
         if path not in files:
             missing.append(path)
         pid, camid = _integer(root, LISTS[1], line, person), _integer(root, LISTS[2], line, camera)
-        records.append(ImageRecord(path, pid, camid, ""))
+        records.append(PersonImage(path, pid, camid, ""))
     if missing:
         raise DataError(
             f"{root}: {len(missing)} of {len(records)} images that filepath.txt lists are missing: {some(missing)}. "
@@ -233,7 +232,7 @@ def _integer(root: Path, name: str, line: int, text: str) -> int:
     return int(text)
 
 
-def _check_published(root: Path, records: Sequence[ImageRecord]) -> None:
+def _check_published(root: Path, records: Sequence[PersonImage]) -> None:
     """Whether the published 9,651 count person 0 is not said anywhere: both ways are accepted."""
     people = {r.pid for r in records}
     if len(records) != PUBLISHED_IMAGES or PUBLISHED_PEOPLE not in (len(people), len(people - {0})):

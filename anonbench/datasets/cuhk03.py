@@ -14,8 +14,7 @@ import scipy.io
 from numpy.typing import NDArray
 
 from anonbench.core.errors import DataError
-from anonbench.data.records import ImageRecord
-from anonbench.datasets import DATASETS
+from anonbench.datasets import DATASETS, PersonImage
 from anonbench.datasets._listing import (
     DatasetInfo,
     DatasetListing,
@@ -98,7 +97,7 @@ def read(root: Path, *, boxes: str = "detected", expect: str = "published") -> D
             f"missing: {some(missing)}. Extract them again."
         )
     images = [
-        ImageRecord(path_of_stem[f"{folder}/{PurePosixPath(r.path).stem}"], r.pid, r.camid, r.split) for r in protocol
+        PersonImage(path_of_stem[f"{folder}/{PurePosixPath(r.path).stem}"], r.pid, r.camid, r.split) for r in protocol
     ]
 
     def reason(path: str) -> str:
@@ -128,7 +127,7 @@ def find_protocol(root: Path, boxes: str) -> Path:
     return path
 
 
-def read_protocol(path: Path) -> list[ImageRecord]:
+def read_protocol(path: Path) -> list[PersonImage]:
     """The records of a protocol file in its own order; `path` of each is the bare file name in its file list.
 
     Raises `DataError` when the file is no such protocol or contradicts itself.
@@ -158,7 +157,7 @@ def read_protocol(path: Path) -> list[ImageRecord]:
             if index in split_of:
                 raise DataError(f"{path}: {names[index]} is both in {split_of[index]} and in {split}.")
             split_of[index] = split
-    return [ImageRecord(names[i], int(labels[i]), int(cameras[i]), split_of[i]) for i in sorted(split_of)]
+    return [PersonImage(names[i], int(labels[i]), int(cameras[i]), split_of[i]) for i in sorted(split_of)]
 
 
 def _indices(path: Path, column: NDArray[np.integer], key: str, length: int) -> list[int]:

@@ -10,8 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from anonbench.core.errors import ConfigError, DataError
 from anonbench.data.images import IMAGE_SUFFIXES
-from anonbench.data.records import JUNK_PID, SPLITS, ImageRecord
-from anonbench.datasets import DATASETS
+from anonbench.datasets import DATASETS, JUNK_PID, SPLITS, PersonImage
 from anonbench.datasets._listing import (
     DatasetInfo,
     DatasetListing,
@@ -52,7 +51,7 @@ def read(root: Path, *, csv: str = "images.csv") -> DatasetListing:
     files = list_files(root, INFO)
     table = root / csv
     present = set(files)
-    images: dict[str, ImageRecord] = {}
+    images: dict[str, PersonImage] = {}
     missing: list[str] = []
     for line, row in _rows(table):
         where = f"{table}:{line}"
@@ -109,14 +108,14 @@ def _check_header(table: Path, found: list[str]) -> None:
             raise DataError(f"{table}:1: column '{column}' is there {found.count(column)} times; expected it once.")
 
 
-def _record(row: dict[str, str], where: str) -> ImageRecord:
+def _record(row: dict[str, str], where: str) -> PersonImage:
     split = row["split"].strip()
     if split not in SPLITS:
         raise DataError(f"{where}: column split is {split or 'empty'}; expected {', '.join(SPLITS)}.")
     at_least = JUNK_PID if split == "gallery" else 1
     special = " (0 = distractor, -1 = junk)" if split == "gallery" else f" in the split {split}"
     pid = _integer(row["pid"], "pid", where, at_least, special)
-    return ImageRecord(_path(row["path"], where), pid, _integer(row["camid"], "camid", where, 0), split)
+    return PersonImage(_path(row["path"], where), pid, _integer(row["camid"], "camid", where, 0), split)
 
 
 def _integer(text: str, column: str, where: str, at_least: int, note: str = "") -> int:

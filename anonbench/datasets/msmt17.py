@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from anonbench.core.errors import DataError
-from anonbench.data.records import ImageRecord
-from anonbench.datasets import DATASETS
+from anonbench.datasets import DATASETS, PersonImage
 from anonbench.datasets._listing import (
     DatasetInfo,
     DatasetListing,
@@ -65,7 +64,7 @@ def read(root: Path, *, version: str = "auto", expect: str = "published") -> Dat
     files = list_files(root, INFO)
     folders = VERSIONS[_version(root, version, files)]
     present = set(files)
-    images: dict[str, ImageRecord] = {}
+    images: dict[str, PersonImage] = {}
     for name, split in LISTS.items():
         for line, image in enumerate(_listed(root, name, folders[split != "train"], split), 1):
             if image.path in images:
@@ -98,7 +97,7 @@ def _version(root: Path, wanted: str, files: list[str]) -> str:
     return found[0]
 
 
-def _listed(root: Path, name: str, folder: str, split: str) -> list[ImageRecord]:
+def _listed(root: Path, name: str, folder: str, split: str) -> list[PersonImage]:
     path = root / name
     if not path.is_file():
         raise DataError(f"{path}: missing. {describe(INFO)}")
@@ -116,5 +115,5 @@ def _listed(root: Path, name: str, folder: str, split: str) -> list[ImageRecord]
                 f"0000/0000_000_01_0303morning_0015_0.jpg 0"
             )
         first = FIRST_TRAIN_PID if split == "train" else FIRST_TEST_PID
-        records.append(ImageRecord(f"{folder}/{image}", int(person) + first, int(fields[2]), split))
+        records.append(PersonImage(f"{folder}/{image}", int(person) + first, int(fields[2]), split))
     return records

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from anonbench.core.errors import ConfigError, DataError
-from anonbench.data.records import ImageRecord
-from anonbench.datasets import DATASETS
+from anonbench.datasets import DATASETS, PersonImage
 from anonbench.datasets._listing import (
     DatasetInfo,
     DatasetListing,
@@ -81,7 +80,7 @@ def read(root: Path, *, seed: int = 0, split_file: str | None = None, expect: st
     file = find_split_file(root, split_file, "splits.json")
     splits = _written_splits(file, present) if file else drawn_splits(people, seed)
     images = [
-        ImageRecord(path, person + 1, CAMERAS[camera], splits[0][path])
+        PersonImage(path, person + 1, CAMERAS[camera], splits[0][path])
         for person, seen in people.items()
         for camera, path in seen.items()
     ]

@@ -13,11 +13,11 @@ from typing import Protocol
 
 from anonbench.core.registry import Registry
 from anonbench.data.images import RGB
-from anonbench.data.records import Detection
+from anonbench.data.regions import Region
 
 DETECTORS = Registry("detector", __name__)
 
-Detect = Callable[[RGB, str], list[Detection]]
+Detect = Callable[[RGB, str], list[Region]]
 """(image, its path relative to the dataset root) -> boxes, best first."""
 
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from anonbench.core.contract import BrokenPromiseError, Contract, expect, expect_frozen
 from anonbench.core.errors import ConfigError
+from anonbench.data.annotations import ANNOTATION_COLUMNS, FILE
 from anonbench.data.images import RGB, encode_image
-from anonbench.data.records import Detection
+from anonbench.data.regions import Kind, Region
 from anonbench.detectors import DETECTORS, Detect, Detector
 from anonbench.rendered import CropPlan, RenderSpec, Studio
 
@@ -48,7 +48,7 @@ class DetectorSubject:
     def detect(self) -> Detect:
         return self.detector.open(self.root)
 
-    def find(self, path: str) -> list[Detection]:
+    def find(self, path: str) -> list[Region]:
         """What is found in one image; the detector gets a copy."""
         return self.detect(self.images[path].copy(), path)
 
@@ -86,9 +86,9 @@ def write_samples(root: Path) -> tuple[dict[str, RGB], tuple[str, ...]]:
     """
     images = sample_images()
     people = tuple(path for path in images if path.startswith("person"))
-    rows = ["path,x0,y0,x1,y1", *(f"{p},50,20,80,60" if p in people else f"{p},,,," for p in images)]
-    (root / "ground_truth").mkdir(parents=True)
-    (root / "ground_truth/annotations.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    rows = [",".join(ANNOTATION_COLUMNS), *(f"{p},50,20,80,60" if p in people else f"{p},,,," for p in images)]
+    (root / FILE).parent.mkdir(parents=True)
+    (root / FILE).write_text("\n".join(rows) + "\n", encoding="utf-8")
     for path, image in images.items():
         (root / path).write_bytes(encode_image(image, ".png", 95))
     return images, people
@@ -116,14 +116,14 @@ def opens(subject: DetectorSubject) -> None:
     expect(callable(subject.detect), f"open(root) returned {type(subject.detect).__name__}; expected (image, path) ->")
 
 
-@CONTRACT.promise("returns a list of Detection with finite floats, boxes that are not empty, scores 0..1, best first")
+@CONTRACT.promise("returns a list of Region with finite floats, boxes that are not empty, scores 0..1, best first")
 def returns_detections(subject: DetectorSubject) -> str:
     """Also that tiny, wide, grey and empty images are no reason to fail."""
     with_faces = 0
     for path, image in subject.images.items():
         found = subject.find(path)
         size = f"{image.shape[1]} x {image.shape[0]}"
-        _check_detections(found, f"{path} ({size} pixels)")
+        _check_regions(found, image.shape[:2], f"{path} ({size} pixels)")
         with_faces += bool(found)
     people = sum(bool(subject.find(path)) for path in subject.people)
     remark = f"boxes in {with_faces} of {len(subject.images)} images"
@@ -151,17 +151,25 @@ def leaves_the_image_alone(subject: DetectorSubject) -> None:
         subject.detect(copy, path)
 
 
-def _check_detections(found: object, where: str) -> None:
+def _check_regions(found: object, shape: tuple[int, ...], where: str) -> None:
     expect(isinstance(found, list), f"{where}: found {type(found).__name__}; expected a list, empty without a face.")
     assert isinstance(found, list)
     for d in found:
-        expect(isinstance(d, Detection), f"{where}: found {d!r} in the list; expected Detection(x0, y0, x1, y1, score)")
-        for key, value in dataclasses.asdict(d).items():
+        expect(isinstance(d, Region), f"{where}: found {d!r} in the list; expected Region((x0, y0, x1, y1), score=…)")
+        expect(isinstance(d.box, tuple) and len(d.box) == 4, f"{where}: the box is {d.box!r}; expected a tuple of four")
+        for key, value in zip(("x0", "y0", "x1", "y1", "score"), (*d.box, d.score), strict=True):
             expect(
                 type(value) is float and math.isfinite(value),
                 f"{where}: {key} is {value!r} ({type(value).__name__}); expected a finite Python float: float({key}).",
             )
         expect(d.x0 < d.x1 and d.y0 < d.y1, f"{where}: {d} is empty; expected x0 < x1 and y0 < y1, in pixels.")
         expect(0 <= d.score <= 1, f"{where}: the score is {d.score}; expected 0..1.")
+        expect(d.kind in get_args(Kind), f"{where}: the kind is {d.kind!r}; expected {' or '.join(get_args(Kind))}.")
+        expect(
+            d.source in ("found", "annotated"),
+            f"{where}: the source is {d.source!r}; expected found, or annotated for boxes that come with the data.",
+        )
+        size = None if d.mask is None else (d.mask.height, d.mask.width)
+        expect(size in (None, shape), f"{where}: a mask of {size} (height, width) in an image of {shape}.")
     scores = [d.score for d in found]
     expect(scores == sorted(scores, reverse=True), f"{where}: the scores are {scores}; expected the best first.")

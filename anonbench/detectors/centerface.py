@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from anonbench.core.errors import MissingDependencyError
 from anonbench.data.images import RGB
-from anonbench.data.records import Detection
+from anonbench.data.regions import Region, overlaps
 from anonbench.detectors import DETECTORS, Detect
 
 STRIDE = 4  # heat-map cells are 4 x 4 input pixels
@@ -56,7 +56,7 @@ class CenterFace:
         _ = self._session
         return lambda image, path: self.detect(image)
 
-    def detect(self, image: RGB) -> list[Detection]:
+    def detect(self, image: RGB) -> list[Region]:
         """Find faces in a (height, width, 3) uint8 RGB image; boxes in its pixels, best first."""
         height, width = image.shape[:2]
         new_h, new_w = max(1, round(height * self.upscale)), max(1, round(width * self.upscale))
@@ -71,7 +71,7 @@ class CenterFace:
         kept = non_maximum_suppression(boxes, scores, self.nms_iou)
         scale = np.array([width / new_w, height / new_h] * 2)
         return [
-            Detection(x0, y0, x1, y1, score)
+            Region((x0, y0, x1, y1), score=score)
             for (x0, y0, x1, y1), score in zip((boxes[kept] * scale).tolist(), scores[kept].tolist(), strict=True)
         ]
 
@@ -110,14 +110,11 @@ def decode(
 def non_maximum_suppression(boxes: NDArray[np.float64], scores: NDArray[np.float64], iou: float) -> NDArray[np.int64]:
     """Indices of the boxes (n, 4) that no better-scored kept box overlaps by `iou` or more, best first."""
     order = np.argsort(-scores, kind="stable")
-    area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     kept = []
     while len(order):
         best, order = order[0], order[1:]
         kept.append(best)
-        overlap = np.minimum(boxes[best, 2:], boxes[order, 2:]) - np.maximum(boxes[best, :2], boxes[order, :2])
-        common = overlap.clip(min=0).prod(axis=1)
-        order = order[common / (area[best] + area[order] - common) < iou]
+        order = order[overlaps(boxes[best][None], boxes[order])[0] < iou]
     return np.array(kept, dtype=np.int64)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from anonbench.core.errors import MissingDependencyError
 from anonbench.data.images import RGB
-from anonbench.data.records import Detection
+from anonbench.data.regions import Region
 from anonbench.detectors import DETECTORS, Detect
 
 CASCADE = "haarcascade_frontalface_default.xml"
@@ -61,7 +61,7 @@ class Haar:
         classifier = load_cascade(self.cascade)
         return lambda image, path: self._detect(classifier, image)
 
-    def _detect(self, classifier: Any, image: RGB) -> list[Detection]:
+    def _detect(self, classifier: Any, image: RGB) -> list[Region]:
         height, width = image.shape[:2]
         new_h, new_w = max(1, round(height * self.upscale)), max(1, round(width * self.upscale))
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
@@ -73,7 +73,7 @@ class Haar:
         found = []
         for box, n in zip(boxes, np.ravel(windows), strict=True):
             x, y, w, h = (float(v) for v in box * scale)
-            found.append(Detection(x, y, x + w, y + h, float(n / (n + 10))))
+            found.append(Region((x, y, x + w, y + h), score=float(n / (n + 10))))
         return sorted(found, key=lambda d: (-d.score, d.y0, d.x0, d.x1))
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from anonbench.core.errors import ConfigError, MissingDependencyError
 from anonbench.data.images import RGB
-from anonbench.data.records import Detection
+from anonbench.data.regions import Region
 from anonbench.detectors import DETECTORS, Detect
 from anonbench.detectors._tinyfaces.decode import decode
 from anonbench.detectors._tinyfaces.network import TinyFacesNetwork
@@ -82,16 +82,16 @@ class TinyFaces:
         _ = self._network
         return lambda image, path: self.detect(image)
 
-    def detect(self, image: RGB) -> list[Detection]:
+    def detect(self, image: RGB) -> list[Region]:
         """Find faces in a (height, width, 3) uint8 RGB image; boxes in its pixels, best first."""
         return self.detect_batch([image])[0]
 
-    def detect_batch(self, images: Sequence[RGB]) -> list[list[Detection]]:
+    def detect_batch(self, images: Sequence[RGB]) -> list[list[Region]]:
         """Find the faces of each image; images of equal size go through the network together, `batch` at a time."""
         by_size: dict[tuple[int, ...], list[int]] = {}
         for index, image in enumerate(images):
             by_size.setdefault(image.shape, []).append(index)
-        found: list[list[Detection]] = [[] for _ in images]
+        found: list[list[Region]] = [[] for _ in images]
         for indices in by_size.values():
             for first in range(0, len(indices), self.batch):
                 part = indices[first : first + self.batch]
@@ -99,7 +99,7 @@ class TinyFaces:
                     found[index] = faces
         return found
 
-    def _detect_equal(self, images: list[RGB]) -> list[list[Detection]]:
+    def _detect_equal(self, images: list[RGB]) -> list[list[Region]]:
         """The faces of images of one size: candidates of all levels, then suppression image by image."""
         size = (images[0].shape[0], images[0].shape[1])
         levels = [found for scale in self.scales if (found := self._level(images, size, scale)) is not None]
@@ -131,11 +131,11 @@ class TinyFaces:
         owner, boxes, logits = (np.concatenate(part) for part in zip(*parts, strict=True))
         return owner, boxes, logits
 
-    def _suppress(self, boxes: NDArray[np.float64], logits: NDArray[np.float64]) -> list[Detection]:
+    def _suppress(self, boxes: NDArray[np.float64], logits: NDArray[np.float64]) -> list[Region]:
         kept = non_maximum_suppression(boxes, logits, self.nms_iou)
         scores = 1 / (1 + np.exp(-logits[kept]))
         return [
-            Detection(x0, y0, x1, y1, score)
+            Region((x0, y0, x1, y1), score=score)
             for (x0, y0, x1, y1), score in zip(boxes[kept].tolist(), scores.tolist(), strict=True)
         ]
 

@@ -23,8 +23,7 @@ import yaml
 from anonbench.core.errors import ConfigError, DataError
 from anonbench.core.files import atomic_folder
 from anonbench.core.registry import load_plugins
-from anonbench.data.records import DISTRACTOR_PID, JUNK_PID
-from anonbench.datasets import DATASETS
+from anonbench.datasets import DATASETS, DISTRACTOR_PID, JUNK_PID
 from anonbench.datasets._contract import count_listing, describe_listing
 from anonbench.datasets._listing import DatasetInfo, DatasetListing
 from anonbench.stages.index import ENTRY_KEYS

@@ -21,12 +21,13 @@ from anonbench.core.hashing import file_sha256
 from anonbench.data import paths
 from anonbench.data.entries import images_root
 from anonbench.data.images import read_image
-from anonbench.data.records import Detection, IndexedImage
-from anonbench.data.tables import read_detections, read_manifest, write_csv
+from anonbench.data.pictures import Picture, read_manifest
+from anonbench.data.regions import Region, read_regions
+from anonbench.data.tables import write_csv
 from anonbench.report.layout import DASH, markdown_rows
 from anonbench.stages.evaluate_detector import with_intervals
 from anonbench.statistics.proportion import CONFIDENCE, Proportion, cases_for, cases_without_miss
-from anonbench.tasks.detection.audit.sample import draw_sample
+from anonbench.tasks.detection.audit.sample import camera_of, draw_sample
 from anonbench.tasks.detection.audit.sheet import Cell, are_crops, draw_sheet, encode_sheet, per_sheet
 from anonbench.tasks.detection.audit.suspects import Suspect, rank_suspects
 from anonbench.tasks.detection.audit.verdicts import (
@@ -59,9 +60,9 @@ class Audited:
     detections: Path
     rendered: bool = False
 
-    def read(self) -> tuple[list[IndexedImage], dict[str, list[Detection]]]:
+    def read(self) -> tuple[list[Picture], dict[str, list[Region]]]:
         """The images and their boxes; raises `DataError` when one was not detected."""
-        images, found = read_manifest(self.manifest), read_detections(self.detections)
+        images, found = read_manifest(self.manifest), read_regions(self.detections)
         missing = [image.path for image in images if image.path not in found]
         if missing:
             raise DataError(
@@ -86,7 +87,7 @@ def draw_audit(
     before = _verdicts_so_far(folder, audited)
     sheets = _draw_sheets(audited, sample, found, folder, "sheet", f"sample of {len(sample)}, seed {seed}")
     rows = [
-        Listed(n, sheets[i.path], i.camid, _count(found[i.path]), i.path, *before.pop(i.path, ("", "")))
+        Listed(n, sheets[i.path], camera_of(i), _count(found[i.path]), i.path, *before.pop(i.path, ("", "")))
         for n, i in enumerate(sample, 1)
     ]
     lost = sum(bool(verdict) for verdict, _ in before.values())
@@ -99,11 +100,11 @@ def draw_audit(
         "sample": len(sample),
         "seed": seed,
         "images": len(images),
-        "cameras": {str(c): sum(i.camid == c for i in images) for c in sorted({i.camid for i in images})},
+        "cameras": {str(c): sum(camera_of(i) == c for i in images) for c in sorted({camera_of(i) for i in images})},
     }
     write_text(folder / SETTINGS, json.dumps(settings, indent=1) + "\n")
     write_text(folder / INSTRUCTIONS, _instructions(audited, folder))
-    suspects = rank_suspects(images, found, [read_detections(path) for path in others])
+    suspects = rank_suspects(images, found, [read_regions(path) for path in others])
     _write_review(audited, images, found, suspects, folder, review)
     kept = sum(bool(row.verdict) for row in rows)
     print(
@@ -124,7 +125,7 @@ def report_audit(audited: Audited, folder: Path, filled: Path, confidence: float
     settings = _read_settings(folder, audited)
     images, found = audited.read()
     sample = {
-        image.path: Listed(0, "", image.camid, _count(found[image.path]), image.path)
+        image.path: Listed(0, "", camera_of(image), _count(found[image.path]), image.path)
         for image in draw_sample(images, settings["sample"], settings["seed"])
     }
     verdicts = read_verdicts(filled, sample)
@@ -155,15 +156,15 @@ def report_audit(audited: Audited, folder: Path, filled: Path, confidence: float
 # --- the sample ---
 
 
-def _count(boxes: Sequence[Detection]) -> int:
-    """Finds among the boxes: those of score 0 stand for faces that were not found."""
-    return sum(box.score > 0 for box in boxes)
+def _count(boxes: Sequence[Region]) -> int:
+    """Finds among the boxes: default ones stand for faces that were not found."""
+    return sum(not box.is_default for box in boxes)
 
 
 def _draw_sheets(
     audited: Audited,
-    images: Sequence[IndexedImage],
-    found: Mapping[str, Sequence[Detection]],
+    images: Sequence[Picture],
+    found: Mapping[str, Sequence[Region]],
     folder: Path,
     name: str,
     what: str,
@@ -177,7 +178,7 @@ def _draw_sheets(
     for start in range(0, len(images), held):
         part = images[start : start + held]
         cells = [
-            Cell(f"{n} · camera {image.camid}", read_image(audited.root / image.path), found[image.path])
+            Cell(f"{n} · camera {camera_of(image)}", read_image(audited.root / image.path), found[image.path])
             for n, image in enumerate(part, start + 1)
         ]
         file = f"{name}_{start // held + 1:02d}.png"
@@ -190,8 +191,8 @@ def _draw_sheets(
 
 def _write_review(
     audited: Audited,
-    images: Sequence[IndexedImage],
-    found: Mapping[str, Sequence[Detection]],
+    images: Sequence[Picture],
+    found: Mapping[str, Sequence[Region]],
     suspects: Sequence[Suspect],
     folder: Path,
     shown: int,

@@ -14,8 +14,9 @@ from typing import Any
 from anonbench.config import read_config
 from anonbench.core.errors import ConfigError, DataError, nearest
 from anonbench.data import paths
-from anonbench.data.images import clip_box
-from anonbench.data.tables import read_csv, read_detections, read_manifest
+from anonbench.data.pictures import read_manifest
+from anonbench.data.regions import clip_region, read_regions
+from anonbench.data.tables import read_csv
 from anonbench.data.variants import ORIGINAL
 from anonbench.ops.dag import SNAKEFILE, Job, workflow_jobs
 from anonbench.ops.dvc.cells import stage_name
@@ -255,9 +256,9 @@ def hidden_boxes(
     )
     scale = float(asked_settings(job)["spec"]["box_scale"])
     image = next(i for i in read_manifest(verifier.root / manifest) if i.path == path)
-    found = read_detections(verifier.root / detections)[path]
-    boxes = ((clip_box(d, image.width, image.height, scale), d.score) for d in found)
-    return detections, tuple((*box, score) for box, score in boxes if box is not None)
+    found = read_regions(verifier.root / detections)[path]
+    regions = (clip_region(region, image.width, image.height, scale) for region in found)
+    return detections, tuple((*region.pixels, region.score) for region in regions if region is not None)
 
 
 def commands(target: str, evaluations: Sequence[Job], configfiles: Sequence[Path]) -> list[tuple[str, str]]:

@@ -23,7 +23,7 @@ from anonbench.core import command
 from anonbench.core.command import NO_SETTINGS
 from anonbench.core.errors import DataError
 from anonbench.core.hashing import content_sha256, file_sha256
-from anonbench.data.tables import read_manifest
+from anonbench.data.pictures import read_manifest
 from anonbench.ops.catalog import declaration
 from anonbench.ops.dag import Job, upstream_first
 from anonbench.ops.dvc.cells import SETTINGS, stage_name

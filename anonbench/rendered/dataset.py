@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
 from multiprocessing.synchronize import Event
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import cv2
 import numpy as np
@@ -19,13 +19,14 @@ from anonbench.core.errors import AnonbenchError, ConfigError
 from anonbench.core.files import atomic_folder
 from anonbench.core.parallel import end_with_parent, single_threaded_children
 from anonbench.core.progress import ProgressBar
+from anonbench.data.annotations import FILE as TRUTH
 from anonbench.data.images import decode_image, encode_image
 from anonbench.rendered.crop import Crop, Studio
 from anonbench.rendered.plan import plan_crops, sidecars
 from anonbench.rendered.spec import CropPlan, RenderSpec
 from anonbench.rendered.truth import COCO_KEYPOINTS, FACE_THRESHOLD
 
-TRUTH_FOLDER = "ground_truth"
+TRUTH_FOLDER = str(PurePosixPath(TRUTH).parent)
 ANNOTATION_COLUMNS = (
     "path", "pid", "camid", "view", "yaw", "x0", "y0", "x1", "y1", "face_fraction", "skin_tone", "occluded",
     "face_occluded",
@@ -55,7 +56,7 @@ def render_dataset(spec: RenderSpec, output: Path, workers: int, progress: bool 
         rows.sort(key=lambda pair: pair[0]["path"])
         for name, content in sidecars(spec, plans).items():
             (folder / name).write_bytes(content)
-        _write_csv(folder / TRUTH_FOLDER / "annotations.csv", ANNOTATION_COLUMNS, [a for a, _ in rows])
+        _write_csv(folder / TRUTH, ANNOTATION_COLUMNS, [a for a, _ in rows])
         _write_csv(folder / TRUTH_FOLDER / "keypoints.csv", KEYPOINT_COLUMNS, [k for _, k in rows])
         (folder / TRUTH_FOLDER / "README.txt").write_text(_readme(spec, plans), encoding="utf-8")
 

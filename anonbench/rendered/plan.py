@@ -16,8 +16,8 @@ import numpy as np
 import scipy.io
 
 from anonbench.core.errors import ConfigError
-from anonbench.data.records import DISTRACTOR_PID, JUNK_PID
 from anonbench.data.seeding import generator
+from anonbench.datasets import DISTRACTOR_PID, JUNK_PID
 from anonbench.rendered.camera import VIEW_SHARES, VIEWS
 from anonbench.rendered.spec import EMPTY, POOR, CropPlan, RenderSpec
 

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from anonbench.core.files import atomic_folder
 from anonbench.core.parallel import parallel_map
+from anonbench.data.annotations import FILE as TRUTH
 from anonbench.data.images import encode_image
 from anonbench.data.seeding import generator
 from anonbench.data.tables import write_csv
 from anonbench.rendered.crowd import CrowdFace, CrowdSpec, CrowdStudio
-from anonbench.tasks.detection.truth import FILE as TRUTH
 
 EVENT = "0--Crowd"
 SPLITS = ("train", "val")

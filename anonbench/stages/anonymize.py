@@ -1,4 +1,4 @@
-"""Write a copy of a dataset in which the detected faces are hidden."""
+"""Write a copy of a dataset in which the regions that were found are hidden."""
 
 from __future__ import annotations
 
@@ -8,23 +8,26 @@ from pathlib import Path
 from typing import Any
 
 from anonbench.anonymizers import ANONYMIZERS
-from anonbench.anonymizers._apply import anonymize_image
+from anonbench.anonymizers._apply import hide, is_learned
 from anonbench.core.command import Input, Output, Spec, command
-from anonbench.core.errors import DataError
+from anonbench.core.errors import ConfigError, DataError
 from anonbench.core.files import atomic_folder
 from anonbench.core.parallel import parallel_map
 from anonbench.core.registry import load_plugins
 from anonbench.core.shards import open_shards, shard_key
-from anonbench.data.images import clip_box, decode_image, encode_image, read_bytes, sha256
-from anonbench.data.records import Detection, IndexedImage
+from anonbench.data.images import decode_image, encode_image, read_bytes, sha256
+from anonbench.data.pictures import Picture, read_manifest, read_sidecars, write_manifest
+from anonbench.data.regions import Region, clip_region, read_regions, region_as_json
 from anonbench.data.seeding import image_generator
-from anonbench.data.tables import read_detections, read_manifest, read_sidecars, write_manifest
 
 # Keys of a variant's config entry that are not parameters of its anonymizer.
-ENTRY_KEYS = ("detector", "box_scale", "jpeg_quality")
+ENTRY_KEYS = ("detector", "box_scale", "jpeg_quality", "gpu")
+
+Job = tuple[Picture, list[Region]]
+"""A picture and the regions to hide, in whole pixels inside it."""
 
 
-@command("anonymize", plugin="anonbench.anonymizers:ANONYMIZERS")
+@command("anonymize", gpu=True, plugin="anonbench.anonymizers:ANONYMIZERS")
 def anonymize(
     manifest: Input,
     detections: Input,
@@ -33,40 +36,44 @@ def anonymize(
     sidecars: Input,
     output: Output,
     output_manifest: Output,
+    weights: Input | None = None,
+    device: str | None = None,
     threads: int = 1,
     plugins: Sequence[str] = (),
     resume_dir: Path | None = None,
     code: str = "",
 ) -> None:
-    """Write a copy of a dataset in which the detected faces are hidden: same tree, names and formats.
+    """Write a copy of a dataset in which what was detected is hidden: same tree, names and formats.
 
-    An image without a box is copied byte for byte. JPEG is re-encoded only where pixels are hidden. Nothing that is not
-    in the manifest is copied, since it might show the faces again.
+    An image without a region is copied byte for byte. JPEG is re-encoded only where pixels are hidden. Nothing that is
+    not in the manifest is copied, since it might show the faces again.
 
     manifest: the images (CSV of `index`).
-    detections: their face boxes (CSV of `detect`).
+    detections: their regions (CSV of `detect`).
     root: folder that their paths are relative to; only read.
     spec: config entry of the variant, `{method, detector, box_scale, jpeg_quality, **parameters}`.
     sidecars: list of the text and protocol files below `root` that the copy needs too (CSV of `index`).
     output: new folder for the copy.
     output_manifest: its manifest (CSV).
+    weights: file of weights, for a learned anonymizer.
+    device: cuda, or auto where there is a GPU: takes a free one for this job. cpu hides all. Left out: the anonymizer's
+        own choice.
     resume_dir: where the images written so far are kept, so that a killed run goes on. Removed on success, and used for
-        the same entry, images, boxes and code only.
+        the same entry, weights, images, regions and code only.
     """
     images = read_manifest(manifest)
-    boxes = read_detections(detections)
+    regions = read_regions(detections)
     extra = read_sidecars(sidecars)
-    missing = [image.path for image in images if image.path not in boxes]
-    if missing or len(boxes) != len(images):
+    missing = [image.path for image in images if image.path not in regions]
+    if missing or len(regions) != len(images):
         what = f"{missing[0]} is not in it" if missing else "it lists images that the manifest does not"
         raise DataError(f"{detections}: does not belong to {manifest}: {what}. Run the detection again.")
     load_plugins(plugins)
-    plugin = ANONYMIZERS.create(spec, ignore=ENTRY_KEYS)
-    jobs = [(image, boxes[image.path]) for image in images]
-    data = [
-        (i.path, i.width, i.height, i.sha256, [(d.x0, d.y0, d.x1, d.y1, d.score) for d in found]) for i, found in jobs
-    ]
-    key = shard_key(plugin, root, dict(spec), data, extra, code)
+    entry = {**spec, "weights": str(weights)} if weights else dict(spec)
+    plugin = ANONYMIZERS.create(entry, ignore=ENTRY_KEYS)
+    _demand_weights(plugin, entry["method"])
+    data = [(i.path, i.width, i.height, i.sha256, list(map(region_as_json, regions[i.path]))) for i in images]
+    key = shard_key(plugin, root, entry, data, extra, code)
     with open_shards(resume_dir, key, "anonymize") as shards, atomic_folder(output, shards.scratch) as folder:
         for parent in sorted({Path(path).parent for path in (*(i.path for i in images), *extra)}):
             (folder / parent).mkdir(parents=True, exist_ok=True)
@@ -74,18 +81,48 @@ def anonymize(
             (folder / name).write_bytes(read_bytes(root / name))
         written = {path: digest for path, digest in shards.finished.items() if _is_intact(folder / path, digest)}
 
-        def keep(job: tuple[IndexedImage, list[Detection]], digest: str) -> None:
-            written[job[0].path] = digest
-            shards.add(job[0].path, digest)
+        def keep(batch: Sequence[Job], digests: Sequence[str]) -> None:
+            for (image, _), digest in zip(batch, digests, strict=True):
+                written[image.path] = digest
+                shards.add(image.path, digest)
 
-        left = [job for job in jobs if job[0].path not in written]
-        parallel_map(
-            open_anonymizer, (root, folder, dict(spec), list(plugins)), left, threads, "anonymize", receive=keep
-        )
+        jobs = [(image, _inside(image, regions[image.path], float(entry["box_scale"]))) for image in images]
+        batches = _batches(jobs, int(plugin.batch) if is_learned(plugin) else 1)
+        # A batch of which a part is missing is done again as a whole: alone, an image may get other last digits.
+        left = [batch for batch in batches if not written.keys() >= {image.path for image, _ in batch}]
+        arguments = (root, folder, entry, list(plugins))
+        parallel_map(open_anonymizer, arguments, left, threads, "anonymize", receive=keep, size=len)
         # Before the folder appears: were it the last step, a full disk would leave a variant without a manifest.
         write_manifest(output_manifest, [dataclasses.replace(image, sha256=written[image.path]) for image in images])
     changed = sum(written[image.path] != image.sha256 for image in images)
     print(f"anonymize: {changed} of {len(images)} images changed, {len(images) - changed} copied byte for byte")
+
+
+def _demand_weights(plugin: Any, method: str) -> None:
+    """Raise `ConfigError` for a learned anonymizer without weights, `DataError` when their file is missing."""
+    if not is_learned(plugin) or not hasattr(plugin, "weights"):
+        return
+    if not plugin.weights:
+        raise ConfigError(
+            f"anonymizer '{method}' is learned and needs its weights; write `weights: <file>` into the variant's entry "
+            f"(on the command line: --weights <file>)"
+        )
+    if not Path(plugin.weights).is_file():
+        raise DataError(
+            f"{plugin.weights}: no such file; expected the weights of anonymizer '{method}'. Train them, or fetch them "
+            f"from where they are kept."
+        )
+
+
+def _inside(image: Picture, regions: Sequence[Region], scale: float) -> list[Region]:
+    clipped = (clip_region(region, image.width, image.height, scale) for region in regions)
+    return [region for region in clipped if region is not None]
+
+
+def _batches(jobs: Sequence[Job], size: int) -> list[list[Job]]:
+    """Pictures with something to hide in batches of `size`, the others by themselves: they need no network."""
+    busy, idle = ([job for job in jobs if bool(job[1]) is wanted] for wanted in (True, False))
+    return [busy[first : first + size] for first in range(0, len(busy), size)] + [[job] for job in idle]
 
 
 def _is_intact(file: Path, digest: str) -> bool:
@@ -94,25 +131,34 @@ def _is_intact(file: Path, digest: str) -> bool:
 
 
 def open_anonymizer(
-    root: Path, folder: Path, variant: Mapping[str, Any], plugins: list[str]
-) -> Callable[[tuple[IndexedImage, list[Detection]]], str]:
-    """A function that writes the anonymized copy of one image to `folder` and returns the SHA-256 of the file."""
+    root: Path, folder: Path, entry: Mapping[str, Any], plugins: list[str]
+) -> Callable[[Sequence[Job]], list[str]]:
+    """A function that writes the anonymized copies of some images to `folder` and returns the SHA-256 of each file."""
     load_plugins(plugins)
-    anonymizer = ANONYMIZERS.create(variant, ignore=ENTRY_KEYS)
-    scale, quality = float(variant["box_scale"]), int(variant["jpeg_quality"])
+    anonymizer = ANONYMIZERS.create(entry, ignore=ENTRY_KEYS)
+    quality = int(entry["jpeg_quality"])
 
-    def write(job: tuple[IndexedImage, list[Detection]]) -> str:
-        image, detections = job
-        source = root / image.path
-        data = read_bytes(source)
-        if sha256(data) != image.sha256:
-            raise DataError(f"{source}: has changed since it was indexed. Index the dataset again.")
-        boxes = [clip_box(d, image.width, image.height, scale) for d in detections]
-        inside = [box for box in boxes if box is not None]
-        if inside:
-            pixels = anonymize_image(decode_image(data, source), inside, anonymizer, image_generator(image.path))
-            data = encode_image(pixels, source.suffix, quality)
-        (folder / image.path).write_bytes(data)
-        return sha256(data)
+    def write(batch: Sequence[Job]) -> list[str]:
+        files = [_read_indexed(root, image) for image, _ in batch]
+        busy = [number for number, (_, regions) in enumerate(batch) if regions]
+        hidden = hide(
+            [decode_image(files[number], root / batch[number][0].path) for number in busy],
+            [batch[number][1] for number in busy],
+            anonymizer,
+            [image_generator(batch[number][0].path) for number in busy],
+        )
+        for number, pixels in zip(busy, hidden, strict=True):
+            files[number] = encode_image(pixels, Path(batch[number][0].path).suffix, quality)
+        for (image, _), data in zip(batch, files, strict=True):
+            (folder / image.path).write_bytes(data)
+        return [sha256(data) for data in files]
 
     return write
+
+
+def _read_indexed(root: Path, image: Picture) -> bytes:
+    """The file's bytes; raises `DataError` when they are not those that were indexed."""
+    data = read_bytes(root / image.path)
+    if sha256(data) != image.sha256:
+        raise DataError(f"{root / image.path}: has changed since it was indexed. Index the dataset again.")
+    return data

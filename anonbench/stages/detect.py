@@ -13,13 +13,12 @@ from anonbench.core.parallel import parallel_map
 from anonbench.core.registry import load_plugins
 from anonbench.core.shards import open_shards, shard_key
 from anonbench.data.images import read_image
-from anonbench.data.records import Detection
-from anonbench.data.tables import read_manifest, write_detections
+from anonbench.data.pictures import read_manifest
+from anonbench.data.regions import Region, region_as_json, region_from_json, write_regions
 from anonbench.detectors import DETECTORS
 
 # Keys of a detector's config entry that are not parameters of the detector.
 ENTRY_KEYS = ("default_box", "gpu")
-DEFAULT_SCORE = 0.0
 
 
 @command("detect", gpu=True, plugin="anonbench.detectors:DETECTORS")
@@ -38,7 +37,7 @@ def detect(
     """Find the faces of every image of a manifest.
 
     With `default_box: [x0, y0, x1, y1]` in the entry an image in which no face is found gets that box (pixels of the
-    original image).
+    original image), with the source `default`.
 
     manifest: the images (CSV of `index`).
     root: folder that their paths are relative to.
@@ -59,40 +58,40 @@ def detect(
     plugin = DETECTORS.create(spec, ignore=ENTRY_KEYS)
     key = shard_key(plugin, root, spec, [(i.path, i.sha256) for i in images], code)
     with open_shards(resume_dir, key, "detect") as shards:
-        found = {path: [Detection(*box) for box in boxes] for path, boxes in shards.finished.items()}
+        found = {path: list(map(region_from_json, regions)) for path, regions in shards.finished.items()}
 
-        def keep(path: str, boxes: list[Detection]) -> None:
-            found[path] = boxes
-            shards.add(path, [[d.x0, d.y0, d.x1, d.y1, d.score] for d in boxes])
+        def keep(path: str, regions: list[Region]) -> None:
+            found[path] = regions
+            shards.add(path, list(map(region_as_json, regions)))
 
-        def keep_all(paths: Sequence[str], several: list[list[Detection]]) -> None:
-            for path, boxes in zip(paths, several, strict=True):
-                keep(path, boxes)
+        def keep_all(paths: Sequence[str], several: list[list[Region]]) -> None:
+            for path, regions in zip(paths, several, strict=True):
+                keep(path, regions)
 
         # A batch of which a part is missing is done again as a whole: alone, an image may get other last digits.
         batches = [b for b in _batches([i.path for i in images], _batch_size(plugin)) if not found.keys() >= set(b)]
         parallel_map(open_detector, (root, spec, list(plugins)), batches, threads, "detect", receive=keep_all, size=len)
-        write_detections(output, found)
-    faces = [sum(box.score > DEFAULT_SCORE for box in boxes) for boxes in found.values()]
+        write_regions(output, found)
+    faces = [sum(not region.is_default for region in regions) for regions in found.values()]
     print(f"detect: {sum(map(bool, faces))} of {len(images)} images with a face, {sum(faces)} faces")
 
 
 def open_detector(
     root: Path, entry: Mapping[str, Any], plugins: list[str]
-) -> Callable[[Sequence[str]], list[list[Detection]]]:
+) -> Callable[[Sequence[str]], list[list[Region]]]:
     """A function that finds the faces of images, given by their paths below `root`."""
     load_plugins(plugins)
     plugin = DETECTORS.create(entry, ignore=ENTRY_KEYS)
     find = plugin.open(root)
     default = read_default_box(entry)
 
-    def detect_all(paths: Sequence[str]) -> list[list[Detection]]:
+    def detect_all(paths: Sequence[str]) -> list[list[Region]]:
         images = [read_image(root / path) for path in paths]
         if len(images) > 1:
             found = plugin.detect_batch(images)
         else:
             found = [find(image, path) for image, path in zip(images, paths, strict=True)]
-        return [boxes or default for boxes in found]
+        return [regions or default for regions in found]
 
     return detect_all
 
@@ -106,8 +105,8 @@ def _batches(paths: list[str], size: int) -> list[list[str]]:
     return [paths[first : first + size] for first in range(0, len(paths), size)]
 
 
-def read_default_box(entry: Mapping[str, Any]) -> list[Detection]:
-    """The box for images without a face, as a list; empty where the entry names none.
+def read_default_box(entry: Mapping[str, Any]) -> list[Region]:
+    """The region for images without a face, as a list; empty where the entry names none.
 
     Raises `ConfigError` when `default_box` is not four finite numbers x0 < x1, y0 < y1.
     """
@@ -118,4 +117,4 @@ def read_default_box(entry: Mapping[str, Any]) -> list[Detection]:
     if not numbers or not all(map(math.isfinite, corners)) or not (corners[0] < corners[2] and corners[1] < corners[3]):
         raise ConfigError(f"default_box is {corners!r}; expected [x0, y0, x1, y1] in pixels with x0 < x1 and y0 < y1")
     x0, y0, x1, y1 = map(float, corners)
-    return [Detection(x0, y0, x1, y1, DEFAULT_SCORE)]
+    return [Region((x0, y0, x1, y1), score=0.0, source="default")]

@@ -10,8 +10,8 @@ from anonbench.core.command import Input, Output, Spec, command
 from anonbench.core.errors import ConfigError, DataError
 from anonbench.core.files import write_text
 from anonbench.core.hashing import file_sha256
+from anonbench.data.regions import read_regions
 from anonbench.data.results import read_metrics
-from anonbench.data.tables import read_detections
 from anonbench.report.layout import markdown
 from anonbench.tasks.detection.groups import ALL
 from anonbench.tasks.detection.table import ANNOTATED, AUDITED, NONE, DetectionRow, detection_table, readable
@@ -70,7 +70,7 @@ def detection(
 
 def _rows(row: Mapping[str, Any], detections: Path, truth: Path | None) -> list[DetectionRow]:
     """The rows of one detector: one for each setting of the truth."""
-    boxes = read_detections(detections)
+    boxes = read_regions(detections)
     settings = _truth(row, detections, truth)
     return [
         DetectionRow(row["dataset"], row["detector"], boxes, row["truth"], s, found) for s, found in settings.items()

@@ -13,10 +13,10 @@ from anonbench.core.command import Input, Output, command
 from anonbench.core.errors import DataError
 from anonbench.core.files import atomic_file
 from anonbench.core.progress import ProgressBar
-from anonbench.data.tables import read_manifest
 from anonbench.tasks.reid.augmentation import normalize
 from anonbench.tasks.reid.checkpoint import load_network
 from anonbench.tasks.reid.models._network import ReidNetwork, create_model, read_input_size
+from anonbench.tasks.reid.people import read_people
 from anonbench.tasks.reid.recipe import Recipe
 from anonbench.training.device import autocast, place, reproducible, select_device
 from anonbench.training.loading import images_that_fit, load_images
@@ -53,7 +53,7 @@ def embed(
     Source of batch_size: Dietlmeier et al. 2020, section IV-A.
     """
     network, entry = load_network(checkpoint)
-    images = [i for i in read_manifest(manifest, splits, split) if i.split in ("query", "gallery")]
+    images = [i for i in read_people(manifest, splits, split) if i.split in ("query", "gallery")]
     if not images:
         raise DataError(f"{manifest}: no image has split 'query' or 'gallery'; there is nothing to embed.")
     size = read_input_size(entry, create_model(entry))
@@ -66,8 +66,8 @@ def embed(
             file,
             features=features,
             paths=np.array(paths),
-            pids=np.array([i.pid for i in images], np.int64),
-            camids=np.array([i.camid for i in images], np.int64),
+            pids=np.array([i.labels["pid"] for i in images], np.int64),
+            camids=np.array([i.labels["camid"] for i in images], np.int64),
             splits=np.array([i.split for i in images]),
         )
 

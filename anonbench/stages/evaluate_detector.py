@@ -14,13 +14,13 @@ import numpy as np
 from anonbench.core.command import Input, Output, Spec, command
 from anonbench.core.errors import ConfigError, DataError
 from anonbench.core.files import write_text
-from anonbench.data.records import Detection
-from anonbench.data.tables import read_detections, write_csv
+from anonbench.data.annotations import FILE, Annotation, read_annotations
+from anonbench.data.regions import Region, corners, read_regions
+from anonbench.data.tables import write_csv
 from anonbench.report.style import write_figure
 from anonbench.statistics.proportion import Proportion
 from anonbench.tasks.detection.figure import draw_detection
 from anonbench.tasks.detection.groups import ALL, Group, missing_from, recall_groups
-from anonbench.tasks.detection.truth import FILE, TrueFace, read_face_truth
 from anonbench.tasks.detection.wider import (
     Curve,
     Faces,
@@ -144,13 +144,13 @@ def evaluate_detector(
 
 def _on_annotations(detections: Path, file: Path, heights_px: Sequence[float], iou: float) -> Evaluation:
     """Every image counts, those without a face too; images with a part of a face alone are set aside."""
-    truth = read_face_truth(file)
+    truth = read_annotations(file)
     found = _read_boxes(detections)
-    _demand_all(truth.faces, found, detections)
-    paths = [path for path in sorted(truth.faces) if path not in truth.unclear]
-    faces = {path: _faces(truth.faces[path]) for path in paths}
+    _demand_all(truth.regions, found, detections)
+    paths = [path for path in sorted(truth.regions) if path not in truth.unclear]
+    faces = {path: _faces(truth.regions[path]) for path in paths}
     marks = {path: mark(found[path], faces[path], iou) for path in paths}
-    listed = [face for path in paths for face in truth.faces[path] if face.counted]
+    listed = [face for path in paths for face in truth.regions[path] if face.counted]
     hits = {path: _found(marks[path], faces[path]) for path in paths}
     limits = normalised(marks.values())
     by_iou = {
@@ -167,7 +167,7 @@ def _on_annotations(detections: Path, file: Path, heights_px: Sequence[float], i
         images=len(paths),
         more={
             "unclear_images": len(truth.unclear),
-            "images_without_truth": len(set(found) - set(truth.faces)),
+            "images_without_truth": len(set(found) - set(truth.regions)),
             "images_with_a_missed_face": sum(not all(flags) for flags in hits.values()),
             "recall_at_iou": {name: _number(hits / len(listed)) if listed else None for name, hits in by_iou.items()},
             "mean_share_covered": _number(float(np.concatenate(shares).mean())) if listed else None,
@@ -183,10 +183,10 @@ def _on_wider(detections: Path, folder: Path, heights_px: Sequence[float], iou: 
     for name, truth in settings.items():
         _demand_all(truth, found, detections)
         curve, marks = evaluate_wider(found, truth, iou)
-        listed: list[TrueFace] = []
+        listed: list[Annotation] = []
         hits: list[bool] = []
         for path, image in truth.items():
-            listed += [TrueFace(path, *box) for box in image.boxes[image.counted].tolist()]
+            listed += [Annotation(path, Region(tuple(box))) for box in image.boxes[image.counted].tolist()]
             hits += _found(marks[path], image) if path in marks else []
         groups = recall_groups(listed, hits, heights_px)
         limits = normalised(mark(found[path], faces, iou, closed=True) for path, faces in truth.items())
@@ -199,17 +199,16 @@ def _read_boxes(source: Path) -> dict[str, Floats]:
     """Path -> (n, 5) boxes with scores, without those that stand for faces that were not found."""
     if source.is_dir():
         return read_wider_detections(source)
-    return {path: _array(boxes) for path, boxes in read_detections(source).items()}
+    return {path: _array(boxes) for path, boxes in read_regions(source).items()}
 
 
-def _array(boxes: Sequence[Detection]) -> Floats:
-    rows = [(b.x0, b.y0, b.x1, b.y1, b.score) for b in boxes if b.score > 0]
+def _array(regions: Sequence[Region]) -> Floats:
+    rows = [(*region.box, region.score) for region in regions if not region.is_default]
     return np.array(rows, np.float64).reshape(len(rows), 5)
 
 
-def _faces(faces: Sequence[TrueFace]) -> Faces:
-    boxes = np.array([(f.x0, f.y0, f.x1, f.y1) for f in faces], np.float64).reshape(len(faces), 4)
-    return Faces(boxes, np.array([f.counted for f in faces], bool))
+def _faces(faces: Sequence[Annotation]) -> Faces:
+    return Faces(corners(face.region for face in faces), np.array([face.counted for face in faces], bool))
 
 
 def _found(marks: Marks, faces: Faces) -> list[bool]:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from anonbench.core.command import Count, Input, Output, Spec, command
 from anonbench.core.errors import ConfigError
+from anonbench.data.regions import read_regions
 from anonbench.data.results import write_frame
-from anonbench.data.tables import read_detections
 from anonbench.studies.reid_faces.face_differences import KEY, face_differences
 from anonbench.studies.reid_faces.face_groups import face_height
 from anonbench.tasks.reid.scores import read_scores
@@ -44,4 +44,4 @@ def faces(
 
 
 def _heights(path: Path) -> dict[str, float]:
-    return {image: face_height(boxes) for image, boxes in read_detections(path).items()}
+    return {image: face_height(boxes) for image, boxes in read_regions(path).items()}

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 from anonbench.core.command import Input, Output, Spec, command
 from anonbench.core.parallel import parallel_map
 from anonbench.core.registry import load_plugins
-from anonbench.data.images import decode_image, read_bytes, sha256
-from anonbench.data.records import ImageRecord, IndexedImage
-from anonbench.data.tables import write_dropped, write_manifest, write_sidecars, write_splits
+from anonbench.data.pictures import describe_images, write_dropped, write_manifest, write_sidecars, write_splits
 from anonbench.datasets import DATASETS
 
 # Keys of a dataset's config entry that are not options of its adapter.
@@ -47,16 +44,3 @@ def index(
     write_dropped(dropped, listing.dropped)
     write_sidecars(sidecars, listing.sidecars)
     write_splits(splits, listing.splits)
-
-
-def describe_images(root: Path) -> Callable[[ImageRecord], IndexedImage]:
-    """A function that reads one image file below `root` and returns its manifest row."""
-
-    def describe(record: ImageRecord) -> IndexedImage:
-        data = read_bytes(root / record.path)
-        height, width = decode_image(data, root / record.path).shape[:2]
-        return IndexedImage(
-            record.path, record.pid, record.camid, record.split, width=width, height=height, sha256=sha256(data)
-        )
-
-    return describe

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from anonbench.core.command import Input, Output, command
 from anonbench.core.parallel import parallel_map
-from anonbench.data.records import DISTRACTOR_PID, ImageRecord
-from anonbench.data.tables import write_manifest
-from anonbench.detectors._tinyfaces.face_images import read_wider_face
-from anonbench.stages.index import describe_images
+from anonbench.data.pictures import ListedPicture, describe_images, write_manifest
+from anonbench.data.wider_face import read_wider_face
+
+SPLIT = "val"
 
 
 @command("data")
@@ -19,8 +19,8 @@ def index_faces(root: Input, output: Output, threads: int = 1) -> None:
     root: folder with `WIDER_val/images` and their annotations; only read.
     output: manifest (CSV), a row an image.
     """
-    paths = [face_image.path.relative_to(root).as_posix() for face_image in read_wider_face(root, "val")]
-    records = [ImageRecord(path, DISTRACTOR_PID, 0, "gallery") for path in paths]
-    images = parallel_map(describe_images, (root,), records, threads, "index-faces")
+    faces = read_wider_face(root, SPLIT)
+    listed = [ListedPicture(image.path.relative_to(root).as_posix(), SPLIT) for image in faces]
+    images = parallel_map(describe_images, (root,), listed, threads, "index-faces")
     write_manifest(output, images)
     print(f"index-faces: {len(images)} images")

@@ -16,11 +16,12 @@ from torch import Tensor
 from anonbench.core.command import Input, Output, Spec, command
 from anonbench.core.errors import ConfigError, DataError
 from anonbench.core.registry import load_plugins
-from anonbench.data.records import JUNK_PID, IndexedImage
+from anonbench.data.pictures import Picture
 from anonbench.data.seeding import derive_seed
-from anonbench.data.tables import read_manifest
+from anonbench.datasets import JUNK_PID
 from anonbench.tasks.reid.checkpoint import save_network
 from anonbench.tasks.reid.models._network import create_model, read_input_size
+from anonbench.tasks.reid.people import read_people
 from anonbench.tasks.reid.recipe import Recipe
 from anonbench.tasks.reid.training import ReidTask, check_ranks, train_network
 from anonbench.training.checkpoint import Resume
@@ -138,27 +139,27 @@ def _train(task: _Task, device: torch.device, threads: int, ranks: Ranks = ALONE
         resume.remove()
 
 
-def _training_set(manifest: Path, splits: Path | None, split: int | None) -> tuple[list[IndexedImage], Tensor, int]:
+def _training_set(manifest: Path, splits: Path | None, split: int | None) -> tuple[list[Picture], Tensor, int]:
     """The images of the training split, their labels (N,) int64 numbering the sorted pids, the number of pids."""
-    images = [i for i in read_manifest(manifest, splits, split) if i.split == "train"]
+    images = [i for i in read_people(manifest, splits, split) if i.split == "train"]
     if not images:
         raise DataError(f"{manifest}: no image has split 'train'. Does this data set come without a training split?")
-    junk = [i.path for i in images if i.pid == JUNK_PID]
+    junk = [i.path for i in images if i.labels["pid"] == JUNK_PID]
     if junk:
         raise DataError(
             f"{manifest}: {len(junk)} images of split 'train' have pid {JUNK_PID} (junk), first {junk[0]}; "
             f"expected an identity, pid >= 0. Leave them out of the data set."
         )
-    pids = sorted({i.pid for i in images})
+    pids = sorted({i.labels["pid"] for i in images})
     number = {pid: label for label, pid in enumerate(pids)}
     if len(pids) < 2:
         raise DataError(f"{manifest}: the split 'train' has one identity (pid {pids[0]}); expected at least two.")
-    return images, torch.tensor([number[i.pid] for i in images]), len(pids)
+    return images, torch.tensor([number[i.labels["pid"]] for i in images]), len(pids)
 
 
-def _key(model: Mapping[str, Any], seed: int, images: Sequence[IndexedImage], code: str) -> str:
+def _key(model: Mapping[str, Any], seed: int, images: Sequence[Picture], code: str) -> str:
     """What a saved state must have in common with this training: model and recipe, seed, data, code."""
     entry = {k: v for k, v in model.items() if k != "evaluation"}
-    data = [(i.path, i.pid, i.sha256) for i in images]
+    data = [(i.path, i.labels["pid"], i.sha256) for i in images]
     text = json.dumps([entry, seed, data, code, torch.__version__], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

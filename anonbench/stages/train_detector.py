@@ -11,7 +11,8 @@ from typing import Any
 import torch
 
 from anonbench.core.command import Input, Output, Spec, command
-from anonbench.detectors._tinyfaces.face_images import FaceImage, read_face_csv, read_wider_face
+from anonbench.data.wider_face import FaceImage, read_wider_face
+from anonbench.detectors._tinyfaces.face_images import read_face_csv
 from anonbench.detectors._tinyfaces.train import TinyFacesTask, TrainingRecipe, train_tinyfaces
 from anonbench.detectors._tinyfaces.weights import save_network
 from anonbench.training.checkpoint import Resume

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from anonbench.anonymizers import ANONYMIZERS, Anonymizer, Box
+from anonbench.anonymizers import ANONYMIZERS, Anonymizer
 from anonbench.anonymizers._apply import anonymize_image
 from anonbench.anonymizers._contract import (
     BOXES,
@@ -20,6 +20,7 @@ from anonbench.anonymizers._contract import (
 from anonbench.core.contract import Promise
 from anonbench.core.errors import ConfigError
 from anonbench.data.images import RGB
+from anonbench.data.regions import Box, Region
 
 
 @pytest.fixture(params=ANONYMIZERS.names())
@@ -49,7 +50,7 @@ def test_detail_falls(anonymizer: Anonymizer, box: Box) -> None:
     def detail(picture: RGB) -> float:
         return float(picture[y0:y1, x0:x1].astype(float).var(axis=(0, 1)).mean())
 
-    assert detail(anonymize_image(noise(), [box], anonymizer, rng())) < 0.8 * detail(noise())
+    assert detail(anonymize_image(noise(), [Region(box)], anonymizer, rng())) < 0.8 * detail(noise())
 
 
 def test_zero_boxes_give_an_equal_copy(anonymizer: Anonymizer) -> None:
@@ -63,7 +64,7 @@ def test_flat_image_stays_in_range(anonymizer: Anonymizer) -> None:
     """Rounding must not wrap round: white stays white (or becomes what the method paints), never 0 by overflow."""
     for level in (0, 255):
         image = np.full((HEIGHT, WIDTH, 3), level, dtype=np.uint8)
-        result = anonymize_image(image, list(BOXES.values()), anonymizer, rng())
+        result = anonymize_image(image, map(Region, BOXES.values()), anonymizer, rng())
         if ANONYMIZERS.get("zero") is not type(anonymizer):
             np.testing.assert_array_equal(result, image)
 

@@ -14,8 +14,7 @@ from dataset_writers import FORMATS, Format, write_image
 
 from anonbench.core.errors import ConfigError, DataError
 from anonbench.data.images import IMAGE_SUFFIXES
-from anonbench.data.records import SPLITS
-from anonbench.datasets import DATASETS
+from anonbench.datasets import DATASETS, SPLITS
 from anonbench.datasets._listing import DatasetInfo, DatasetListing
 
 DOCS = Path(__file__).parents[2] / "docs" / "datasets.md"

@@ -75,7 +75,7 @@ def make_indexed(tmp_path: Path) -> Callable[..., Indexed]:
         (root / "images.csv").write_text("\n".join(["path,pid,camid,split", *rows]) + "\n")
         dataset = Indexed(root, lists / "original.csv", lists / "sidecars.csv", lists / "detections.csv")
         entry = {"format": "folder", "root": str(root)}
-        index(root, entry, dataset.manifest, lists / "dropped.csv", dataset.sidecars, lists / "splits.csv", 1, [])
+        index(root, entry, dataset.manifest, lists / "dropped.csv", dataset.sidecars, lists / "splits.csv")
         return dataset
 
     return make

@@ -41,10 +41,10 @@ from anonbench.anonymizers import ANONYMIZERS
 @ANONYMIZERS.register("patient")
 @dataclass(frozen=True)
 class Patient:
-    def redact(self, image, box, rng):
+    def redact(self, image, region, rng):
         while not Path("go on").exists():
             time.sleep(0.02)
-        x0, y0, x1, y1 = box
+        x0, y0, x1, y1 = region.pixels
         return np.zeros((y1 - y0, x1 - x0, 3), np.uint8)
 """
 

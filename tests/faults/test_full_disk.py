@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from anonbench.data.records import Detection
-from anonbench.data.tables import read_manifest, write_detections
+from anonbench.data.pictures import read_manifest
+from anonbench.data.regions import Region, write_regions
 
 ZERO = '{"method": "zero", "detector": "d", "box_scale": 1.0, "jpeg_quality": 95}'
 MODEL = {
@@ -48,7 +48,7 @@ def test_anonymize(
 ) -> None:
     monkeypatch.setattr("anonbench.core.shards.SECONDS", 0.02)
     data = make_indexed(300)
-    write_detections(data.detections, {i.path: [Detection(1, 1, 9, 9, 0.5)] for i in read_manifest(data.manifest)})
+    write_regions(data.detections, {i.path: [Region((1, 1, 9, 9), score=0.5)] for i in read_manifest(data.manifest)})
     disk = small_disk(0.9)
 
     def anonymize(folder: Path) -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""Detection and anonymization that are killed at random times end with the bytes of an undisturbed run."""
+"""Region and anonymization that are killed at random times end with the bytes of an undisturbed run."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from anonbench.data.records import Detection
-from anonbench.data.tables import read_manifest, write_detections
+from anonbench.data.pictures import read_manifest
+from anonbench.data.regions import Region, write_regions
 
 COUNT = 240
 # Ten milliseconds an image, a shard every tenth of a second: kills hit every part of the work.
@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
 import anonbench.core.shards
-from anonbench.data.records import Detection
+from anonbench.data.regions import Region
 from anonbench.anonymizers import ANONYMIZERS
 from anonbench.detectors import DETECTORS
 
@@ -48,14 +48,14 @@ class Slow:
     def detect(self, image, path):
         seen(path)
         number = int(path[:4])
-        return [Detection(k / 7, k / 3, k / 3 + self.width, k / 3 + 9, k / 11) for k in range(number % 3)]
+        return [Region((k / 7, k / 3, k / 3 + self.width, k / 3 + 9), score=k / 11) for k in range(number % 3)]
 
 @ANONYMIZERS.register("slow")
 @dataclass(frozen=True)
 class SlowNoise:
-    def redact(self, image, box, rng):
-        seen(box)
-        x0, y0, x1, y1 = box
+    def redact(self, image, region, rng):
+        seen(region)
+        x0, y0, x1, y1 = region.pixels
         return rng.integers(0, 256, (y1 - y0, x1 - x0, 3), dtype=np.uint8)
 """
 
@@ -72,8 +72,8 @@ def stage(request: pytest.FixtureRequest, command, make_indexed, tmp_path: Path)
 
     def anonymize(name: str) -> list[object]:
         images = read_manifest(dataset.manifest)
-        boxes = {image.path: [Detection(1, 1, 9 + n % 5, 9, 0.5)] for n, image in enumerate(images)}
-        write_detections(dataset.detections, boxes)
+        boxes = {image.path: [Region((1, 1, 9 + n % 5, 9), score=0.5)] for n, image in enumerate(images)}
+        write_regions(dataset.detections, boxes)
         spec = '{"method": "slow", "detector": "d", "box_scale": 1.0, "jpeg_quality": 95}'
         return ["anonymize", *shared, "--detections", dataset.detections, "--sidecars", dataset.sidecars,
                 "--spec", spec, "--output", tmp_path / name / "images",

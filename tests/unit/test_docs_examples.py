@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from dataset_writers import write_image
 
@@ -24,8 +25,8 @@ from anonbench.anonymizers import _contract as anonymizer
 from anonbench.config import merge
 from anonbench.core.contract import Contract
 from anonbench.data.images import read_image
-from anonbench.data.records import Detection
-from anonbench.data.tables import read_detections, read_manifest
+from anonbench.data.pictures import read_manifest
+from anonbench.data.regions import Region, read_regions
 from anonbench.datasets import DATASETS
 from anonbench.datasets import _contract as dataset
 from anonbench.detectors import DETECTORS
@@ -95,6 +96,8 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             for image in (1, 2)
         ):
             write_image(folder / "data/raw/my_people" / path, number, width=16, height=32)
+        (folder / "data/weights").mkdir()
+        torch.save(torch.nn.Linear(3, 3).state_dict(), folder / "data/weights/tint.pt")
         written[name] = folder
     return written
 
@@ -201,8 +204,8 @@ def test_the_stages_run_with_them(at: Callable[[str], None], run_command: Callab
 
     boxes = tmp_path / "boxes.csv"
     stage("detect", "head_box", manifest=manifest, root=raw, spec=config["detectors"]["head_box"], output=boxes)
-    expected = [Detection(4, 0, 12, 6.4, 1)]  # in 16 x 32 pixels: the middle half, 0.2 of the height
-    assert read_detections(boxes) == {i.path: expected for i in images}
+    expected = [Region((4, 0, 12, 6.4), score=1)]  # in 16 x 32 pixels: the middle half, 0.2 of the height
+    assert read_regions(boxes) == {i.path: expected for i in images}
 
     stage(
         "anonymize", "smiley", manifest=manifest, detections=boxes, root=raw, sidecars=sidecars,

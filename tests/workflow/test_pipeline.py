@@ -403,8 +403,8 @@ from anonbench.anonymizers import ANONYMIZERS
 class Mosaic:
     shade: int = 0
 
-    def redact(self, image, box, rng):
-        x0, y0, x1, y1 = box
+    def redact(self, image, region, rng):
+        x0, y0, x1, y1 = region.pixels
         return np.full((y1 - y0, x1 - x0, 3), self.shade, np.uint8)
 """
 
@@ -442,7 +442,7 @@ def test_an_anonymizer_from_outside_adds_its_row_and_re_runs_nothing_else(
 TWO_HALVES = """
 from pathlib import Path
 from anonbench.datasets._listing import DatasetInfo, adapter, complete, list_files
-from anonbench.data.records import ImageRecord
+from anonbench.datasets import PersonImage
 from anonbench.datasets import DATASETS
 
 INFO = DatasetInfo("Two halves", "two_halves", "  1_2_3.jpg  (person, camera, number)", "none", "ours", "Make it.")
@@ -455,7 +455,7 @@ def read(root, *, first_test_person: int = 4):
     for path in files:
         person, camera, number = map(int, Path(path).stem.split("_"))
         test = "query" if number == 0 else "gallery"
-        images.append(ImageRecord(path, person, camera, "train" if person < first_test_person else test))
+        images.append(PersonImage(path, person, camera, "train" if person < first_test_person else test))
     return complete(root, INFO, images, files, lambda path: "no image of the protocol")
 """
 

@@ -112,12 +112,29 @@ rule detect:
         call("detect")
 
 
+def variant_weights(wildcards):
+    """The file of weights of a learned anonymizer: trained here, or already there. As `detector_weights`."""
+    weights = config["variants"][wildcards.variant].get("weights")
+    wanted = weights and (weights.startswith("results/") or Path(weights).is_file())
+    return weights if wanted else []
+
+
+def variant_gpus(wildcards):
+    return int(ON_GPU and config["variants"][wildcards.variant].get("gpu", False))
+
+
+def variant_entry(variant):
+    """What a variant is; whether it computes on a GPU changes nothing in it."""
+    return {key: value for key, value in config["variants"][variant].items() if key != "gpu"}
+
+
 rule anonymize:
     input:
         manifest="results/manifests/{dataset}/original.csv",
         sidecars="results/manifests/{dataset}/sidecars.csv",
         detections=lambda w: detections_of(w.dataset, w.variant),
         root=original_root,
+        weights=variant_weights,
     output:
         output=directory("results/images/{dataset}/{variant}"),
         output_manifest="results/manifests/{dataset}/{variant}.csv",
@@ -130,10 +147,12 @@ rule anonymize:
     resources:
         mem_mb=memory_mb("anonymize"),
         runtime=minutes("anonymize"),
+        gpu=variant_gpus,
     params:
-        spec=lambda w: as_json(config["variants"][w.variant]),
+        spec=lambda w: as_json(variant_entry(w.variant)),
         resume_dir="results/.resume/anonymize/{dataset}/{variant}",
         code=lambda w: digest("anonymize", config["variants"][w.variant]["method"]),
+        device=lambda w: config["device"] if config["variants"][w.variant].get("gpu") else "cpu",
         plugins=lambda w: needed_plugins("anonymize", config["variants"][w.variant]["method"]),
     shell:
         call("anonymize")

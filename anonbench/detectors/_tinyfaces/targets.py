@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from anonbench.data.regions import intersection_over_union
 from anonbench.detectors._tinyfaces.decode import FIRST_CENTRE
 from anonbench.detectors._tinyfaces.network import STRIDE
 from anonbench.detectors._tinyfaces.templates import HEIGHTS, NUM_TEMPLATES, WIDTHS
@@ -113,7 +114,8 @@ def _common(box: Floats, side: int) -> tuple[Window, Floats]:
 
 def _iou(box: Floats, common: Floats) -> Floats:
     """Intersection over union of templates with a box, from the areas in common (25, rows, columns)."""
-    return common / (AREAS + (box[2] - box[0]) * (box[3] - box[1]) - common)
+    area = np.float64((box[2] - box[0]) * (box[3] - box[1]))
+    return intersection_over_union(common, AREAS, np.asarray(area))
 
 
 def _draw_best(window: Window, iou: Floats, side: int, rng: np.random.Generator) -> int:

@@ -1,6 +1,6 @@
 """Who pays: the difference of queries with and without a visible face, and by the face's height in pixels.
 
-A query's face is the largest detected box of its original image. A box with score 0 is a default box, put where the
+A query's face is the largest detected box of its original image. A default box was put where the
 detector found nothing: no detected face.
 
 Groups are compared by the identity-clustered bootstrap too (the same people may be in both): their difference, and the
@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from anonbench.core.errors import ConfigError, DataError
-from anonbench.data.records import Detection
+from anonbench.data.regions import Region
 from anonbench.statistics.bootstrap import RESAMPLES, Floats, bootstrap_sums, cluster_sums
 
 BINS_PX = (8.0, 12.0, 16.0, 24.0)
@@ -26,13 +26,13 @@ WITH, WITHOUT, CONTRAST, SLOPE = "face", "no face", "face minus no face", "slope
 COLUMNS = ("group", "n_pairs", "n_queries", "n_identities", "estimate", "low", "high", "p", "note")
 
 
-def face_height(detections: Sequence[Detection]) -> float:
+def face_height(detections: Sequence[Region]) -> float:
     """Height in pixels of the largest detected face (by area), as far as it is inside the image's top; NaN for none.
 
-    >>> face_height([Detection(0, -2, 8, 10, 0.9), Detection(0, 0, 50, 50, 0.0)])
+    >>> face_height([Region((0, -2, 8, 10), score=0.9), Region((0, 0, 50, 50), source="default")])
     10.0
     """
-    faces = [(d.x1 - max(0.0, d.x0), d.y1 - max(0.0, d.y0)) for d in detections if d.score > 0]
+    faces = [(d.x1 - max(0.0, d.x0), d.y1 - max(0.0, d.y0)) for d in detections if not d.is_default]
     return float(max(faces, key=lambda face: face[0] * face[1])[1]) if faces else math.nan
 
 

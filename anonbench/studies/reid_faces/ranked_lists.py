@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from anonbench.core.errors import DataError
 from anonbench.data.images import read_image
-from anonbench.data.records import JUNK_PID
 from anonbench.data.tables import read_csv
+from anonbench.datasets import JUNK_PID
 from anonbench.studies.reid_faces.figures_ranked import RankedImage, RankedQuery, RankedStrip
 from anonbench.tasks.reid.columns import QUERY_COLUMNS
 from anonbench.tasks.reid.distance import distance_matrix

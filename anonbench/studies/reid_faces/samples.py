@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 
 from anonbench.core.errors import ConfigError, DataError
 from anonbench.data.images import RGB
-from anonbench.data.records import Detection, IndexedImage
-from anonbench.data.tables import read_detections, read_manifest
+from anonbench.data.pictures import Picture
+from anonbench.data.regions import Region, read_regions
 from anonbench.report.style import (
     FAINT,
     MARGIN,
@@ -28,6 +28,7 @@ from anonbench.report.style import (
     text_width,
     wrap,
 )
+from anonbench.tasks.reid.people import read_people
 
 HEAD_SIZE = 2.3  # side of the enlarged square over the longer side of the face box
 GAP = 0.06  # inches between pictures
@@ -41,32 +42,31 @@ class SampleFace:
     """An image to show: its path in the dataset and the face box for which it was chosen."""
 
     path: str
-    box: Detection
+    box: Region
 
 
-def best_faces(
-    images: Iterable[IndexedImage], faces: Mapping[str, Sequence[Detection]], count: int
-) -> list[SampleFace]:
+def best_faces(images: Iterable[Picture], faces: Mapping[str, Sequence[Region]], count: int) -> list[SampleFace]:
     """The images of `count` identities with the largest confidently detected faces, largest first.
 
     Size is the box's area times the square of its score; each identity gives its best image. Junk and distractors are
-    nobody, and a box of score 0 stands for a face that was not found.
+    nobody, and a default box stands for a face that was not found.
     """
-    best: dict[int, tuple[float, str, Detection]] = {}
+    best: dict[int, tuple[float, str, Region]] = {}
     for image in images:
-        if image.pid <= 0:
+        pid = image.labels["pid"]
+        if pid <= 0:
             continue
         for box in faces.get(image.path, []):
             size = (box.x1 - box.x0) * (box.y1 - box.y0) * box.score**2
-            if size > 0 and (image.pid not in best or (size, image.path) > best[image.pid][:2]):
-                best[image.pid] = (size, image.path, box)
+            if not box.is_default and size > 0 and (pid not in best or (size, image.path) > best[pid][:2]):
+                best[pid] = (size, image.path, box)
     ordered = sorted(best.values(), key=lambda entry: entry[:2], reverse=True)
     return [SampleFace(path, box) for _, path, box in ordered[:count]]
 
 
 def choose_faces(manifest: Path, detections: Path, count: int) -> list[SampleFace]:
     """The images of a dataset to show (see `best_faces`); raises `DataError` when no face was found."""
-    faces = best_faces(read_manifest(manifest), read_detections(detections), count)
+    faces = best_faces(read_people(manifest), read_regions(detections), count)
     if not faces:
         raise DataError(
             f"{detections}: no identity has a detected face; there is nothing to show. Lower the threshold."
@@ -81,7 +81,7 @@ def folders(variants: Sequence[str], roots: Sequence[Path]) -> dict[str, Path]:
     return dict(zip(variants, roots, strict=True))
 
 
-def head(image: RGB, box: Detection) -> RGB:
+def head(image: RGB, box: Region) -> RGB:
     """The square around a face box with the head in it, moved inside the image (H, W, 3): (side, side, 3)."""
     height, width = image.shape[:2]
     side = math.ceil(HEAD_SIZE * max(box.x1 - box.x0, box.y1 - box.y0))
@@ -117,7 +117,7 @@ def draw_variants(rows: Mapping[str, Sequence[RGB]]) -> Figure:
 
 @house_style()
 def draw_before_after(
-    originals: Sequence[RGB], anonymized: Sequence[RGB], boxes: Sequence[Detection], variant: str, label: str
+    originals: Sequence[RGB], anonymized: Sequence[RGB], boxes: Sequence[Region], variant: str, label: str
 ) -> Figure:
     """Study 1's Fig. 1: a row of original crops over the same crops anonymized; below, their heads enlarged.
 
@@ -152,7 +152,7 @@ def draw_before_after(
 
 @house_style()
 def draw_techniques(
-    images: Mapping[str, RGB], box: Detection, label: str, details: Mapping[str, str] | None = None
+    images: Mapping[str, RGB], box: Region, label: str, details: Mapping[str, str] | None = None
 ) -> Figure:
     """Study 1's Fig. 2: one crop under each technique, three a row, each with the head enlarged beside it.
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from anonbench.core.errors import ConfigError
+from anonbench.data.annotations import Annotation
 from anonbench.statistics.proportion import Proportion
-from anonbench.tasks.detection.truth import TrueFace
 
 ALL = "all"
 VIEWS = ("front", "three_quarter", "profile", "back")
+# Kind of group -> the attribute that it goes by, and words for its values.
+ATTRIBUTES: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "view": ("view", {}),
+    "skin tone": ("skin_tone", {}),
+    "occluded": ("occluded", {"0": "no", "1": "yes"}),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,31 +44,27 @@ def height_classes(bounds_px: Sequence[float]) -> list[tuple[str, float, float]]
     return [(f"{low:g}-{high:g} px" if np.isfinite(high) else f"{low:g}+ px", low, high) for low, high in ends]
 
 
-def recall_groups(faces: Sequence[TrueFace], found: Sequence[bool], bounds_px: Sequence[float]) -> list[Group]:
+def recall_groups(faces: Sequence[Annotation], found: Sequence[bool], bounds_px: Sequence[float]) -> list[Group]:
     """All faces, then those of each height class, view, skin tone and kind of occlusion that occur.
 
     found: whether each face was found, in the order of `faces`. Faces of one image are a cluster.
     """
     groups = [Group(ALL, ALL, _share(faces, found, [True] * len(faces)))]
-    heights = np.array([face.height for face in faces])
+    heights = np.array([face.region.height for face in faces])
     for name, low, high in height_classes(bounds_px):
         members = (heights >= low) & (heights < high)
         if members.any():
             groups.append(Group("height", name, _share(faces, found, members)))
-    keys: dict[str, Callable[[TrueFace], str]] = {
-        "view": lambda face: face.view,
-        "skin tone": lambda face: face.skin_tone,
-        "occluded": lambda face: {"0": "no", "1": "yes"}.get(face.occluded, face.occluded),
-    }
-    for kind, key in keys.items():
-        labels = np.array([key(face) for face in faces], dtype=object)
+    for kind, (attribute, words) in ATTRIBUTES.items():
+        told = [face.attributes.get(attribute, "") for face in faces]
+        labels = np.array([words.get(value, value) for value in told], dtype=object)
         for label in sorted({str(v) for v in labels if v}, key=_order):
             members = labels == label
             groups.append(Group(kind, label, _share(faces, found, members)))
     return groups
 
 
-def _share(faces: Sequence[TrueFace], found: Sequence[bool], members: Iterable[bool]) -> Proportion:
+def _share(faces: Sequence[Annotation], found: Sequence[bool], members: Iterable[bool]) -> Proportion:
     """The share that was found of the faces that are members."""
     images: dict[str, list[bool]] = {}
     for face, hit, member in zip(faces, found, members, strict=True):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from anonbench.data.records import Detection
+from anonbench.data.regions import Region
 from anonbench.report.layout import DASH
 
 SHARES = ("recall", "precision")
@@ -29,7 +29,7 @@ class DetectionRow:
 
     dataset: str
     detector: str
-    boxes: Mapping[str, Sequence[Detection]]
+    boxes: Mapping[str, Sequence[Region]]
     truth: str = NONE
     setting: str = ""
     found: Mapping[str, Any] | None = None
@@ -38,14 +38,14 @@ class DetectionRow:
 def detection_table(rows: Iterable[DetectionRow]) -> pd.DataFrame:
     """One row a dataset, detector and setting; shares in percent, with Wilson's interval; empty where nothing is known.
 
-    faces: boxes with a score above 0; a default box stands for a face that was not found. truth_n: faces in the images
+    faces: boxes without default ones, which stand for faces that were not found. truth_n: faces in the images
     on which recall stands.
     """
     return pd.DataFrame([_row(row) for row in rows]).astype({"truth_n": "Int64"})
 
 
 def _row(row: DetectionRow) -> dict[str, Any]:
-    faces = [sum(box.score > 0 for box in boxes) for boxes in row.boxes.values()]
+    faces = [sum(not region.is_default for region in regions) for regions in row.boxes.values()]
     found = row.found or {}
     values: dict[str, Any] = {
         "data": row.dataset,

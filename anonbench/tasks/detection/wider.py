@@ -20,6 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from anonbench.data.regions import overlaps
+
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
@@ -29,7 +31,7 @@ THRESHOLDS = 1000
 
 @dataclass(frozen=True)
 class Faces:
-    """The annotated faces of one image.
+    """The annotated faces of one image as arrays: the protocol goes over 40,000 of them at several thresholds.
 
     boxes: (m, 4) x0, y0, x1, y1 in pixels. counted: (m,) False for a face that is neither to be found nor a mistake.
     """
@@ -73,22 +75,6 @@ class Curve:
     def average_precision(self) -> float:
         """Area under the envelope of the curve, 0..1; NaN without a face."""
         return average_precision(self.recall, self.precision) if self.faces else float("nan")
-
-
-def overlaps(a: Floats, b: Floats, closed: bool = False) -> Floats:
-    """Intersection over union of every box of a (n, 4) with every box of b (m, 4): (n, m), 0..1.
-
-    closed: x1 and y1 are the last column and row instead of the ones after them.
-
-    >>> overlaps(np.array([[0.0, 0, 2, 2]]), np.array([[1.0, 0, 3, 2]]))
-    array([[0.33333333]])
-    """
-    more = 1.0 if closed else 0.0
-    corner = np.minimum(a[:, None, 2:], b[None, :, 2:]) - np.maximum(a[:, None, :2], b[None, :, :2]) + more  # (n, m, 2)
-    common = corner.clip(min=0).prod(axis=2)
-    area_a, area_b = ((boxes[:, 2:] - boxes[:, :2] + more).prod(axis=1) for boxes in (a, b))
-    union = area_a[:, None] + area_b[None] - common
-    return np.divide(common, union, out=np.zeros_like(common), where=union > 0)
 
 
 def covered(boxes: Floats, faces: Floats) -> Floats:

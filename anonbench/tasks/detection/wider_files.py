@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import scipy.io
 
 from anonbench.core.errors import DataError
-from anonbench.data.wider_face import INVALID, read_annotations
+from anonbench.data.wider_face import boxes_and_invalid, corners_of, read_matlab, read_setting, read_text
 from anonbench.tasks.detection.wider import Faces, Floats
 
 SETTINGS = ("easy", "medium", "hard")
@@ -43,40 +41,29 @@ def read_wider_truth(folder: Path) -> dict[str, dict[str, Faces]]:
 
 
 def _read_mat(file: Path, setting: Path) -> dict[str, Faces]:
-    truth, chosen = _load(file), _load(setting)
+    """The faces of every image, of which a setting counts some."""
     found: dict[str, Faces] = {}
-    try:
-        events = zip(truth["event_list"], truth["file_list"], truth["face_bbx_list"], chosen["gt_list"], strict=True)
-        for event, names, boxes, kept in events:
-            for name, image_boxes, numbers in zip(names[0], boxes[0], kept[0], strict=True):
-                corners = _corners(np.asarray(image_boxes[0], np.float64).reshape(-1, 4))
-                counted = np.zeros(len(corners), bool)
-                counted[np.asarray(numbers[0], np.int64).ravel() - 1] = True
-                found[f"{event[0][0]}/{name[0][0]}.jpg"] = Faces(corners, counted)
-    except (KeyError, IndexError, ValueError, TypeError) as error:
-        raise DataError(f"{file}, {setting.name}: not as WIDER FACE ships them ({error}). {EXPECTED}") from error
+    truth, chosen = list(read_matlab(file)), read_setting(setting)
+    if len(truth) != len(chosen):
+        raise DataError(
+            f"{setting}: lists the faces of {len(chosen)} images, {file.name} those of {len(truth)}. {EXPECTED}"
+        )
+    for (path, rows), numbers in zip(truth, chosen, strict=True):
+        counted = np.zeros(len(rows), bool)
+        try:
+            counted[numbers] = True
+        except IndexError as error:
+            raise DataError(f"{setting}: counts a face of {path} that {file.name} does not have ({error}).") from error
+        found[path] = Faces(corners_of(rows[:, :4]), counted)
     return found
-
-
-def _load(file: Path) -> Mapping[str, Any]:
-    try:
-        content: Mapping[str, Any] = scipy.io.loadmat(file)
-    except (OSError, ValueError, NotImplementedError, TypeError) as error:
-        raise DataError(f"{file}: not a MATLAB file that can be read ({error}). {EXPECTED}") from error
-    return content
 
 
 def _read_text(file: Path) -> dict[str, Faces]:
     found: dict[str, Faces] = {}
-    for name, rows in read_annotations(file):
-        rows = rows[(rows[:, 2] > 0) & (rows[:, 3] > 0)]
-        found[name] = Faces(_corners(rows[:, :4]), rows[:, INVALID] == 0)
+    for name, rows in read_text(file):
+        boxes, invalid = boxes_and_invalid(rows)
+        found[name] = Faces(boxes, ~invalid)
     return found
-
-
-def _corners(boxes: Floats) -> Floats:
-    """x, y, w, h to x, y, x + w, y + h."""
-    return np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
 
 
 def read_wider_detections(folder: Path) -> dict[str, Floats]:
@@ -99,4 +86,4 @@ def _detections_of(folder: Path) -> Iterator[tuple[str, Floats]]:
             boxes = np.array(rows, np.float64).reshape(len(rows), 5)
         except ValueError as error:
             raise DataError(f"{file}: not lines of `x y w h score` below name and number ({error}).") from error
-        yield f"{file.parent.name}/{file.stem}.jpg", np.concatenate([_corners(boxes[:, :4]), boxes[:, 4:]], axis=1)
+        yield f"{file.parent.name}/{file.stem}.jpg", np.concatenate([corners_of(boxes[:, :4]), boxes[:, 4:]], axis=1)

@@ -32,7 +32,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from anonbench.core.errors import ConfigError, DataError
-from anonbench.data.records import DISTRACTOR_PID, JUNK_PID
+from anonbench.datasets import DISTRACTOR_PID, JUNK_PID
 from anonbench.tasks.reid.distance import BLOCK_BYTES, check_feature_pair, distance_blocks
 from anonbench.tasks.reid.reranking import Reranking, reranked_distance_blocks
 

@@ -7,6 +7,7 @@ import pytest
 
 from anonbench.anonymizers.pixelate import Pixelate
 from anonbench.data.images import RGB
+from anonbench.data.regions import Region
 
 RNG = np.random.default_rng(1)
 
@@ -36,14 +37,14 @@ def naive_mosaic(crop: RGB, n: int) -> np.ndarray:
 def test_agrees_with_a_plain_loop(size: tuple[int, int], n: int) -> None:
     width, height = size
     image = RNG.integers(0, 256, (height + 5, width + 4, 3), dtype=np.uint8)
-    patch = Pixelate(n).redact(image, (3, 2, 3 + width, 2 + height), RNG)
+    patch = Pixelate(n).redact(image, Region((3, 2, 3 + width, 2 + height)), RNG)
     expected = naive_mosaic(image[2 : 2 + height, 3 : 3 + width], n)
     assert np.abs(patch - expected).max() <= 0.51
 
 
 def test_a_divisible_box_has_n_by_n_even_cells() -> None:
     image = RNG.integers(0, 256, (24, 12, 3), dtype=np.uint8)
-    patch = Pixelate(6).redact(image, (0, 0, 12, 24), RNG)
+    patch = Pixelate(6).redact(image, Region((0, 0, 12, 24)), RNG)
     cells = patch[::4, ::2]  # (6, 6, 3)
     np.testing.assert_array_equal(np.kron(cells, np.ones((4, 2, 1), dtype=np.uint8)), patch)
     assert len(np.unique(cells.reshape(-1, 3), axis=0)) == 36
@@ -53,7 +54,7 @@ def test_a_divisible_box_has_n_by_n_even_cells() -> None:
 def test_a_box_smaller_than_the_grid_is_still_hidden(side: int) -> None:
     """With n x n cells whatever the size, a box of n px or fewer would come back unchanged."""
     image = RNG.integers(0, 256, (side, side, 3), dtype=np.uint8)
-    patch = Pixelate(6).redact(image, (0, 0, side, side), RNG)
+    patch = Pixelate(6).redact(image, Region((0, 0, side, side)), RNG)
     assert len(np.unique(patch.reshape(-1, 3), axis=0)) == (side // 2) ** 2
 
 

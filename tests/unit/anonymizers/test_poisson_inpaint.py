@@ -8,6 +8,7 @@ from scipy.sparse import lil_matrix
 from scipy.sparse.linalg import spsolve
 
 from anonbench.anonymizers.poisson_inpaint import PoissonInpaint, membrane
+from anonbench.data.regions import Region
 
 RNG = np.random.default_rng(2)
 HEIGHT, WIDTH = 40, 30
@@ -48,7 +49,7 @@ def test_agrees_with_a_sparse_solver(box: tuple[int, int, int, int]) -> None:
     surface = membrane(image, box)
     np.testing.assert_allclose(surface, sparse_solution(image, box), atol=1e-9)
     rounded = np.rint(surface).astype(np.uint8)
-    np.testing.assert_array_equal(PoissonInpaint().redact(image, box, RNG), rounded)
+    np.testing.assert_array_equal(PoissonInpaint().redact(image, Region(box), RNG), rounded)
 
 
 def test_every_pixel_is_the_mean_of_its_neighbours() -> None:
@@ -67,21 +68,21 @@ def test_a_slope_is_continued_exactly() -> None:
     image = np.repeat((3 * x + 2 * y + 5)[..., None], 3, axis=2).astype(np.uint8)
     holed = image.copy()
     holed[10:30, 6:20] = 0
-    np.testing.assert_array_equal(PoissonInpaint().redact(holed, (6, 10, 20, 30), RNG), image[10:30, 6:20])
+    np.testing.assert_array_equal(PoissonInpaint().redact(holed, Region((6, 10, 20, 30)), RNG), image[10:30, 6:20])
 
 
 def test_one_pixel_is_the_mean_of_four_neighbours_and_of_two_in_a_corner() -> None:
     image = np.zeros((3, 3, 3), dtype=np.uint8)
     image[0, 1], image[2, 1], image[1, 0], image[1, 2] = 10, 20, 40, 90
-    assert (PoissonInpaint().redact(image, (1, 1, 2, 2), RNG) == 40).all()
-    assert (PoissonInpaint().redact(image, (0, 0, 1, 1), RNG) == 25).all()
+    assert (PoissonInpaint().redact(image, Region((1, 1, 2, 2)), RNG) == 40).all()
+    assert (PoissonInpaint().redact(image, Region((0, 0, 1, 1)), RNG) == 25).all()
 
 
 def test_zero_slope_at_the_image_border() -> None:
     """A band across the whole width between 10 above and 50 below: straight rows, whatever the columns."""
     image = np.zeros((6, 5, 3), dtype=np.uint8)
     image[0], image[4:] = 10, 50
-    patch = PoissonInpaint().redact(image, (0, 1, 5, 4), RNG)
+    patch = PoissonInpaint().redact(image, Region((0, 1, 5, 4)), RNG)
     assert (patch == np.array([20, 30, 40])[:, None, None]).all()
 
 
@@ -92,10 +93,10 @@ def test_nothing_of_the_inside_is_used(box: tuple[int, int, int, int]) -> None:
     x0, y0, x1, y1 = box
     other[y0:y1, x0:x1] = RNG.integers(0, 256, (y1 - y0, x1 - x0, 3), dtype=np.uint8)
     redact = PoissonInpaint().redact
-    np.testing.assert_array_equal(redact(image, box, RNG), redact(other, box, RNG))
+    np.testing.assert_array_equal(redact(image, Region(box), RNG), redact(other, Region(box), RNG))
 
 
 def test_a_box_over_the_whole_image_is_its_mean() -> None:
     image = RNG.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
-    patch = PoissonInpaint().redact(image, (0, 0, WIDTH, HEIGHT), RNG)
+    patch = PoissonInpaint().redact(image, Region((0, 0, WIDTH, HEIGHT)), RNG)
     assert (patch == np.rint(image.mean(axis=(0, 1)))).all()

@@ -13,7 +13,7 @@ import scipy.io
 from dataset_writers import write_image, write_layout
 
 from anonbench.core.errors import ConfigError, DataError
-from anonbench.data.records import DroppedImage
+from anonbench.data.pictures import DroppedImage
 from anonbench.datasets import airport
 from anonbench.datasets.airport import read
 

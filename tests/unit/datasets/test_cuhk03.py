@@ -16,7 +16,8 @@ from dataset_writers import (
 )
 
 from anonbench.core.errors import ConfigError, DataError
-from anonbench.data.records import DroppedImage, ImageRecord
+from anonbench.data.pictures import DroppedImage
+from anonbench.datasets import PersonImage
 from anonbench.datasets.cuhk03 import PUBLISHED, read
 
 
@@ -32,9 +33,9 @@ def test_records(root: Path) -> None:
         **{("train", pid, camera): 2 for pid in (1, 2, 3) for camera in (1, 2)},
         **{(split, pid, camera): 1 for split in ("query", "gallery") for pid in (4, 5) for camera in (1, 2)},
     }
-    assert ImageRecord("images_detected/1_001_1_01.png", 1, 1, "train") in images
-    assert ImageRecord("images_detected/2_001_2_06.png", 4, 2, "query") in images
-    assert ImageRecord("images_detected/2_001_2_10.png", 4, 2, "gallery") in images
+    assert PersonImage("images_detected/1_001_1_01.png", 1, 1, "train") in images
+    assert PersonImage("images_detected/2_001_2_06.png", 4, 2, "query") in images
+    assert PersonImage("images_detected/2_001_2_10.png", 4, 2, "gallery") in images
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp"])

@@ -8,7 +8,7 @@ import pytest
 from dataset_writers import write_image, write_layout
 
 from anonbench.core.errors import DataError
-from anonbench.data.records import ImageRecord
+from anonbench.datasets import PersonImage
 from anonbench.datasets.dukemtmcreid import INFO, PUBLISHED, read
 
 
@@ -26,10 +26,10 @@ def root(tmp_path: Path) -> Path:
 
 def test_records_and_distractors_with_their_own_numbers(root: Path) -> None:
     assert read(root, expect="any").images == (
-        ImageRecord("bounding_box_test/0005_c8_f0044158.jpg", 5, 8, "gallery"),
-        ImageRecord("bounding_box_test/7139_c1_f0044158.jpg", 7139, 1, "gallery"),
-        ImageRecord("bounding_box_train/0001_c2_f0046182.jpg", 1, 2, "train"),
-        ImageRecord("query/0005_c2_f0046985.jpg", 5, 2, "query"),
+        PersonImage("bounding_box_test/0005_c8_f0044158.jpg", 5, 8, "gallery"),
+        PersonImage("bounding_box_test/7139_c1_f0044158.jpg", 7139, 1, "gallery"),
+        PersonImage("bounding_box_train/0001_c2_f0046182.jpg", 1, 2, "train"),
+        PersonImage("query/0005_c2_f0046985.jpg", 5, 2, "query"),
     )
 
 
@@ -65,7 +65,7 @@ def test_the_published_size_is_accepted(tmp_path: Path, monkeypatch: pytest.Monk
 def test_rendered_people_are_read_as_planned(tmp_path: Path) -> None:
     plans = write_layout(tmp_path, "dukemtmcreid", cameras=8, distractors=6)
     images = read(tmp_path, expect="any").images
-    assert images == tuple(ImageRecord(p.path, p.pid, p.camid, str(p.split)) for p in plans)
+    assert images == tuple(PersonImage(p.path, p.pid, p.camid, str(p.split)) for p in plans)
     people = {i.pid for i in images if i.split != "gallery"}
     assert len({i.pid for i in images} - people) == 6
     assert min(i.pid for i in images) >= 1

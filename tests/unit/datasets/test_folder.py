@@ -8,7 +8,8 @@ import pytest
 from dataset_writers import folder_rows, write_folder
 
 from anonbench.core.errors import ConfigError, DataError
-from anonbench.data.records import DroppedImage, ImageRecord
+from anonbench.data.pictures import DroppedImage
+from anonbench.datasets import PersonImage
 from anonbench.datasets.folder import read
 
 
@@ -20,7 +21,7 @@ def root(tmp_path: Path) -> Path:
 
 def test_records(root: Path) -> None:
     listing = read(root)
-    assert listing.images == tuple(sorted((ImageRecord(*row) for row in folder_rows()), key=lambda i: i.path))
+    assert listing.images == tuple(sorted((PersonImage(*row) for row in folder_rows()), key=lambda i: i.path))
     assert listing.dropped == (DroppedImage("stray.jpg", "not listed in images.csv"),)
     assert listing.sidecars == ("images.csv", "readme.md")
 

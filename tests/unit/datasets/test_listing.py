@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from anonbench.core.errors import ConfigError, DataError
-from anonbench.data.records import DroppedImage, ImageRecord
+from anonbench.data.pictures import DroppedImage
+from anonbench.datasets import PersonImage
 from anonbench.datasets._listing import (
     DatasetInfo,
     DatasetListing,
@@ -21,15 +22,15 @@ from anonbench.datasets._listing import (
 
 INFO = DatasetInfo("Toy", "toy", "  a/b.jpg", "nobody", "none", "Ask a child.")
 GOOD = [
-    ImageRecord("t.jpg", 5, 1, "train"),
-    ImageRecord("q.jpg", 7, 1, "query"),
-    ImageRecord("g.jpg", 7, 2, "gallery"),
-    ImageRecord("h.jpg", 0, 2, "gallery"),
-    ImageRecord("i.jpg", -1, 1, "gallery"),
+    PersonImage("t.jpg", 5, 1, "train"),
+    PersonImage("q.jpg", 7, 1, "query"),
+    PersonImage("g.jpg", 7, 2, "gallery"),
+    PersonImage("h.jpg", 0, 2, "gallery"),
+    PersonImage("i.jpg", -1, 1, "gallery"),
 ]
 
 
-def finish(root: Path, images: list[ImageRecord], files: list[str] | None = None) -> DatasetListing:
+def finish(root: Path, images: list[PersonImage], files: list[str] | None = None) -> DatasetListing:
     return complete(root, INFO, images, files or [], reason=lambda path: "stray")
 
 
@@ -48,26 +49,26 @@ def test_divides_the_files(tmp_path: Path) -> None:
 
 def test_path_twice(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"t\.jpg is listed twice; expected one entry an image"):
-        finish(tmp_path, [*GOOD, ImageRecord("t.jpg", 6, 1, "train")])
+        finish(tmp_path, [*GOOD, PersonImage("t.jpg", 6, 1, "train")])
 
 
 @pytest.mark.parametrize(("pid", "split"), [(0, "train"), (-1, "query"), (-2, "gallery")])
 def test_special_pids_are_for_the_gallery(tmp_path: Path, pid: int, split: str) -> None:
     with pytest.raises(DataError, match=rf"z\.jpg has pid {pid} in the split {split}; expected a pid >= 1"):
-        finish(tmp_path, [*GOOD, ImageRecord("z.jpg", pid, 1, split)])
+        finish(tmp_path, [*GOOD, PersonImage("z.jpg", pid, 1, split)])
 
 
 @pytest.mark.parametrize("split", ["query", "gallery"])
 def test_identity_on_both_sides(tmp_path: Path, split: str) -> None:
     with pytest.raises(DataError, match="1 identities are both in train and in query or gallery: 5"):
-        finish(tmp_path, [*GOOD, ImageRecord("z.jpg", 5, 1, split)])
+        finish(tmp_path, [*GOOD, PersonImage("z.jpg", 5, 1, split)])
 
 
 def test_no_query_with_a_match(tmp_path: Path) -> None:
-    same_camera = [ImageRecord(i.path, i.pid, 1, i.split) for i in GOOD]
+    same_camera = [PersonImage(i.path, i.pid, 1, i.split) for i in GOOD]
     with pytest.raises(DataError, match="no query has a gallery image of the same identity under another camera"):
         finish(tmp_path, same_camera)
-    finish(tmp_path, [*same_camera, ImageRecord("z.jpg", 7, 3, "gallery")])  # one is enough
+    finish(tmp_path, [*same_camera, PersonImage("z.jpg", 7, 3, "gallery")])  # one is enough
 
 
 def test_empty_folder(tmp_path: Path) -> None:
@@ -128,7 +129,7 @@ def test_a_later_division_is_checked_and_named(tmp_path: Path, change: dict[str,
 
 
 def test_a_later_division_without_a_match(tmp_path: Path) -> None:
-    images = [*GOOD, ImageRecord("s.jpg", 8, 1, "query"), ImageRecord("r.jpg", 8, 1, "gallery")]
+    images = [*GOOD, PersonImage("s.jpg", 8, 1, "query"), PersonImage("r.jpg", 8, 1, "gallery")]
     own = {i.path: i.split for i in images}
     other = {**own, "t.jpg": "query", "q.jpg": "train", "g.jpg": "train"}  # 5 and 8 are asked for, by one camera each
     with pytest.raises(DataError, match="split 1: no query has a gallery image of the same identity"):
@@ -139,7 +140,7 @@ def test_every_division_has_the_published_size(tmp_path: Path) -> None:
     published = {"train": SplitCounts(1, 1), "query": SplitCounts(1, 1), "gallery": SplitCounts(3, 1, junk=1)}
     back = {"q.jpg": "gallery", "g.jpg": "query"}
     check_published(tmp_path, INFO, divided(tmp_path, back), published, "published")
-    images = [*GOOD, ImageRecord("f.jpg", 7, 3, "gallery")]
+    images = [*GOOD, PersonImage("f.jpg", 7, 3, "gallery")]
     own = {i.path: i.split for i in images}
     listing = complete(tmp_path, INFO, images, [], lambda path: "", splits=[own, {**own, "f.jpg": "query"}])
     published["gallery"] = SplitCounts(4, 1, junk=1)

@@ -9,7 +9,8 @@ import pytest
 from dataset_writers import TEST_PIDS, TRAIN_PIDS, write_image, write_market1501
 
 from anonbench.core.errors import DataError
-from anonbench.data.records import DroppedImage, ImageRecord
+from anonbench.data.pictures import DroppedImage
+from anonbench.datasets import PersonImage
 from anonbench.datasets._listing import DatasetListing
 from anonbench.datasets.market1501 import PUBLISHED, read
 
@@ -30,9 +31,9 @@ def test_records(root: Path) -> None:
     assert {i.pid for i in images if i.split == "train"} == set(TRAIN_PIDS)
     assert {i.pid for i in images if i.split == "query"} == set(TEST_PIDS)
     assert {i.pid for i in images if i.split == "gallery"} == {-1, 0, *TEST_PIDS}
-    assert ImageRecord("bounding_box_train/0002_c1s1_000051_01.jpg", 2, 1, "train") in images
-    assert ImageRecord("bounding_box_test/-1_c2s2_000151_02.jpg", -1, 2, "gallery") in images
-    assert ImageRecord("bounding_box_test/0000_c1s2_000151_02.jpg", 0, 1, "gallery") in images
+    assert PersonImage("bounding_box_train/0002_c1s1_000051_01.jpg", 2, 1, "train") in images
+    assert PersonImage("bounding_box_test/-1_c2s2_000151_02.jpg", -1, 2, "gallery") in images
+    assert PersonImage("bounding_box_test/0000_c1s2_000151_02.jpg", 0, 1, "gallery") in images
 
 
 def test_what_is_left_out_and_what_goes_along(root: Path) -> None:

@@ -8,7 +8,8 @@ import pytest
 from dataset_writers import write_image, write_layout
 
 from anonbench.core.errors import ConfigError, DataError
-from anonbench.data.records import DroppedImage, ImageRecord
+from anonbench.data.pictures import DroppedImage
+from anonbench.datasets import PersonImage
 from anonbench.datasets.msmt17 import PUBLISHED, read
 
 # Below the training or the test folder; persons count from 0 in each.
@@ -36,12 +37,12 @@ def root(tmp_path: Path) -> Path:
 def test_records(root: Path) -> None:
     """Person 0 of training and person 0 of test are two people; cameras come from the third field."""
     assert read(root, expect="any").images == (
-        ImageRecord("test/0000/0000_002_01_0302noon_0015_0.jpg", 10_001, 1, "query"),
-        ImageRecord("test/0000/0000_003_05_0302noon_0015_0.jpg", 10_001, 5, "gallery"),
-        ImageRecord("test/0002/0002_000_05_0302noon_0015_0.jpg", 10_003, 5, "gallery"),
-        ImageRecord("train/0000/0000_000_01_0303morning_0015_0.jpg", 1, 1, "train"),
-        ImageRecord("train/0000/0000_001_04_0303morning_0016_0.jpg", 1, 4, "train"),
-        ImageRecord("train/0001/0001_000_15_0113noon_0284_2_ex.jpg", 2, 15, "train"),
+        PersonImage("test/0000/0000_002_01_0302noon_0015_0.jpg", 10_001, 1, "query"),
+        PersonImage("test/0000/0000_003_05_0302noon_0015_0.jpg", 10_001, 5, "gallery"),
+        PersonImage("test/0002/0002_000_05_0302noon_0015_0.jpg", 10_003, 5, "gallery"),
+        PersonImage("train/0000/0000_000_01_0303morning_0015_0.jpg", 1, 1, "train"),
+        PersonImage("train/0000/0000_001_04_0303morning_0016_0.jpg", 1, 4, "train"),
+        PersonImage("train/0001/0001_000_15_0113noon_0284_2_ex.jpg", 2, 15, "train"),
     )
 
 

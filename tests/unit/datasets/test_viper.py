@@ -11,7 +11,7 @@ import pytest
 from dataset_writers import write_image, write_layout, write_splits_json
 
 from anonbench.core.errors import ConfigError, DataError
-from anonbench.data.records import ImageRecord
+from anonbench.datasets import PersonImage
 from anonbench.datasets.viper import read
 
 NUMBERS = (0, 1, 45, 200, 873)  # with gaps, as in the real data
@@ -93,7 +93,7 @@ def test_a_split_file_in_torchreids_format(root: Path) -> None:
     listing = read(root, split_file="mine.json", expect="any")
     assert len(listing.splits) == 2
     assert listing.splits[0] == {f: role for role, paths in split.items() for f in paths}
-    assert ImageRecord("cam_b/045_90.bmp", 46, 2, "query") in listing.images
+    assert PersonImage("cam_b/045_90.bmp", 46, 2, "query") in listing.images
     assert "mine.json" in listing.sidecars
 
     (root / "mine.json").rename(root / "splits.json")  # found by its name

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from anonbench.core.errors import MissingDependencyError
-from anonbench.data.records import Detection
+from anonbench.data.regions import Region
 from anonbench.detectors.haar import CASCADE, Haar, load_cascade
 
 
@@ -65,7 +65,7 @@ def test_boxes_are_in_pixels_of_the_image_and_the_best_comes_first(xml: Path) ->
     image = np.zeros((60, 40, 3), np.uint8)
     found = Haar(upscale=2, scale_factor=1.2, min_neighbors=2).open(Path())(image, "a.png")
     assert Cascade.shown == [((120, 80), 1.2, 2)]
-    assert found == [Detection(20.0, 0.0, 30.0, 10.0, 0.5), Detection(5.0, 10.0, 20.0, 25.0, 4 / 14)]
+    assert found == [Region((20.0, 0.0, 30.0, 10.0), score=0.5), Region((5.0, 10.0, 20.0, 25.0), score=4 / 14)]
 
 
 @pytest.mark.skipif(not hasattr(cv2, "CascadeClassifier"), reason="this OpenCV has no cascades")

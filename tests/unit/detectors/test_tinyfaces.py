@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from anonbench.core.errors import ConfigError, MissingDependencyError
 from anonbench.data.images import RGB
-from anonbench.data.records import Detection
+from anonbench.data.regions import Region
 from anonbench.detectors import tinyfaces
 from anonbench.detectors._tinyfaces.decode import decode
 from anonbench.detectors._tinyfaces.network import Convention
@@ -220,7 +220,7 @@ def test_a_batch_finds_what_its_images_give_alone() -> None:
     images = [noise(64, 48, seed) for seed in range(3)] + [noise(40, 40, 9)]
     alone, together = [made.detect(image) for image in images], made.detect_batch(images)
 
-    def rows(faces: list[Detection]) -> list[tuple[float, ...]]:
+    def rows(faces: list[Region]) -> list[tuple[float, ...]]:
         return sorted((f.x0, f.y0, f.x1, f.y1, f.score) for f in faces)
 
     assert sum(map(len, alone)) > 10

@@ -9,7 +9,8 @@ import pytest
 from scipy.io import savemat
 
 from anonbench.core.errors import DataError
-from anonbench.detectors._tinyfaces.face_images import FaceImage, read_face_csv, read_wider_face
+from anonbench.data.wider_face import FaceImage, read_wider_face
+from anonbench.detectors._tinyfaces.face_images import read_face_csv
 
 TEXT = """\
 1--B/b.jpg
@@ -129,7 +130,7 @@ def test_a_csv_with_and_without_ignored_boxes(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ("path,x0,y0,x1\n", "column y1 is missing"),
-        ("path,x0,y0,x1,y1\na.png,1,2,3,x\n", r"faces\.csv:2: box \['1', '2', '3', 'x'\] is not four numbers"),
+        ("path,x0,y0,x1,y1\na.png,1,2,3,x\n", r"faces\.csv:2: column y1 is 'x'; expected a number"),
         ("path,x0,y0,x1,y1\na.png,3,2,3,4\n", "is empty; expected x0 < x1"),
         ("path,x0,y0,x1,y1,ignore\na.png,1,2,3,4,yes\n", "ignore is 'yes'; expected 0 or 1"),
         ("path,x0,y0,x1,y1\nc.png,1,2,3,4\n", r"c\.png: missing"),

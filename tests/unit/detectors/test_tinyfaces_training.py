@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from anonbench.core.errors import ConfigError, DataError, MissingDependencyError, TrainingError
-from anonbench.data.images import encode_image, intersection_over_union, read_image
-from anonbench.data.records import Detection
+from anonbench.data.images import encode_image, read_image
+from anonbench.data.regions import Region, corners, overlaps
+from anonbench.data.wider_face import FaceImage
 from anonbench.detectors._tinyfaces.crops import CropSettings, TrainingCrops
-from anonbench.detectors._tinyfaces.face_images import FaceImage
 from anonbench.detectors._tinyfaces.losses import SamplingSettings
 from anonbench.detectors._tinyfaces.network import TinyFacesNetwork
 from anonbench.detectors._tinyfaces.targets import TargetSettings
@@ -62,8 +62,7 @@ def test_a_single_image_is_learnt_in_30_steps(images: list[FaceImage], tmp_path:
     save_network(tmp_path / "small.pt", network)
     find = TinyFaces(str(tmp_path / "small.pt"), "resnet18", scales=(1.0,), device="cpu").detect
     (face,) = find(read_image(images[0].path))
-    x0, y0, x1, y1 = FACE
-    assert intersection_over_union(Detection(x0, y0, x1, y1, 1.0), face) > 0.7
+    assert overlaps(corners([Region(FACE)]), corners([face])).item() > 0.7
 
 
 class InterruptedTrainingError(Exception):

@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 from anonbench.core.errors import ConfigError, DataError
-from anonbench.data.records import Detection, IndexedImage
-from anonbench.data.tables import write_csv, write_detections, write_manifest
+from anonbench.data.pictures import Picture, write_manifest
+from anonbench.data.regions import Region, write_regions
+from anonbench.data.tables import write_csv
 from anonbench.ops import explain as module
 from anonbench.ops.dag import Job
 from anonbench.ops.dvc.cells import stage_name
@@ -87,11 +88,11 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in "abc":
         write(tmp_path, f"data/raw/mine/query/{name}.png", "raw")
     digest = hashlib.sha256(b"raw").hexdigest()
-    rows = [IndexedImage(f"query/{n}.png", 1, 2, "query", 40, 80, digest) for n in "abc"]
+    rows = [Picture(f"query/{n}.png", "query", 40, 80, digest, {"pid": 1, "camid": 2}) for n in "abc"]
     for path in (MANIFEST, BLURRED):
         write_manifest(tmp_path / path, rows)
-    faces = [Detection(10, 4, 14, 8, 0.9), Detection(36, 70, 40, 80, 0.5)]
-    write_detections(tmp_path / BOXES, {"query/a.png": faces, "query/b.png": [], "query/c.png": []})
+    faces = [Region((10, 4, 14, 8), score=0.9), Region((36, 70, 40, 80), score=0.5)]
+    write_regions(tmp_path / BOXES, {"query/a.png": faces, "query/b.png": [], "query/c.png": []})
     for seed in SEEDS:
         for train, test, value in (("original", "original", 0.3), ("original", "blur", 0.25), ("blur", "blur", 0.2)):
             path = metrics(train, test, seed)

@@ -18,8 +18,8 @@ from PIL import Image
 
 from anonbench.core.errors import AnonbenchError, ConfigError, DataError
 from anonbench.data.images import encode_image
-from anonbench.data.records import Detection, IndexedImage
-from anonbench.data.tables import write_detections, write_manifest
+from anonbench.data.pictures import Picture, write_manifest
+from anonbench.data.regions import Region, write_regions
 from anonbench.detectors import DETECTORS
 from anonbench.ops.audit import (
     WARNING,
@@ -124,7 +124,7 @@ def test_a_list_of_scenes_and_crops_loses_no_picture(tmp_path: Path) -> None:
     for number, (width, height) in enumerate(sizes):
         path = f"{number:03d}.png"
         Image.new("RGB", (width, height), (number, 90, 40)).save(tmp_path / path)
-        images.append(IndexedImage(path, 1, 1, "query", width, height, ""))
+        images.append(Picture(path, "query", width, height, "", {"pid": 1, "camid": 1}))
     audited = Audited("mine", "finder", tmp_path / "m.csv", tmp_path, tmp_path / "d.csv", True)
     shown = _draw_sheets(audited, images, {i.path: [] for i in images}, tmp_path / "sheets", "sheet", "all")
     assert len(shown) == 72
@@ -210,7 +210,7 @@ def test_what_cannot_be_reported(audited: Audited, tmp_path: Path) -> None:
         report_audit(audited, tmp_path, tmp_path / "annotations.csv")
     filled = fill(tmp_path, lambda row: "f")
     found = audited.read()[1]
-    write_detections(audited.detections, {**found, next(iter(found)): []})
+    write_regions(audited.detections, {**found, next(iter(found)): []})
     with pytest.raises(DataError, match=r"has changed since the sheets in .* were drawn.*--output"):
         report_audit(audited, tmp_path, filled)
     filled.replace(tmp_path / "annotations.csv")
@@ -220,7 +220,8 @@ def test_what_cannot_be_reported(audited: Audited, tmp_path: Path) -> None:
 
 def test_a_default_box_is_no_find(audited: Audited, tmp_path: Path) -> None:
     images, _ = audited.read()
-    write_detections(audited.detections, {image.path: [Detection(2, 2, 9, 9, 0.0)] for image in images})
+    default = Region((2, 2, 9, 9), score=0.0, source="default")
+    write_regions(audited.detections, {image.path: [default] for image in images})
     draw_audit(audited, tmp_path, size=4)
     report = report_audit(audited, tmp_path, fill(tmp_path, lambda row: {"0": "m"}[row["boxes"]]))
     assert report["cameras"]["all"]["recall"]["value"] == 0
@@ -231,7 +232,7 @@ def test_a_default_box_is_no_find(audited: Audited, tmp_path: Path) -> None:
 
 def config_with(tmp_path: Path, *detectors: str) -> dict[str, Any]:
     for name in detectors:
-        write_detections(tmp_path / f"results/detections/street/{name}.csv", {})
+        write_regions(tmp_path / f"results/detections/street/{name}.csv", {})
     return {
         "datasets": {"street": {"format": "folder", "root": "data/street"}},
         "detectors": {name: {"method": "centerface"} for name in ("one", "two", "three")},
@@ -376,15 +377,17 @@ def crops(tmp_path_factory: pytest.TempPathFactory) -> tuple[Audited, dict[str, 
         path = Path(plan.path).with_suffix(".png").as_posix()
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_bytes(encode_image(crop.image, ".png", 95))
-        rows.append(IndexedImage(path, plan.pid, plan.camid, str(plan.split), *crop.image.shape[1::-1], ""))
+        rows.append(
+            Picture(path, str(plan.split), *crop.image.shape[1::-1], "", {"pid": plan.pid, "camid": plan.camid})
+        )
         found[path] = detect(crop.image)
         verdicts[path] = reviewer(found[path], crop.truth.face_box, crop.truth.face_fraction)
     write_manifest(root / "manifest.csv", rows)
-    write_detections(root / "boxes.csv", found)
+    write_regions(root / "boxes.csv", found)
     return Audited("rendered", "centerface", root / "manifest.csv", root, root / "boxes.csv", True), verdicts
 
 
-def reviewer(found: list[Detection], face: tuple[float, ...] | None, fraction: float) -> str:
+def reviewer(found: list[Region], face: tuple[float, ...] | None, fraction: float) -> str:
     """What a reviewer writes who sees every face; half a cheek is skipped."""
     if face is None and fraction > 0:
         return "s"

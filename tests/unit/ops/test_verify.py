@@ -18,7 +18,7 @@ import pytest
 from anonbench import cli
 from anonbench.core.command import footprint
 from anonbench.core.hashing import content_sha256
-from anonbench.data.tables import write_manifest
+from anonbench.data.pictures import write_manifest
 from anonbench.ops import dag, verify
 from anonbench.ops.dag import Job
 from anonbench.ops.verify import (
@@ -85,13 +85,16 @@ def stamp(root: Path, made: Job, **changes: Any) -> None:
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """The workflow after a run: every artifact fits its stamp."""
-    from anonbench.data.records import IndexedImage
+    from anonbench.data.pictures import Picture
 
     images = {"a.png": "one", "b.png": "two"}
     for name, text in images.items():
         write(tmp_path, f"data/raw/mine/{name}", text)
         write(tmp_path, f"{FOLDER}/{name}", text)
-    rows = [IndexedImage(n, 1, 1, "train", 4, 8, hashlib.sha256(t.encode()).hexdigest()) for n, t in images.items()]
+    rows = [
+        Picture(n, "train", 4, 8, hashlib.sha256(t.encode()).hexdigest(), {"pid": 1, "camid": 1})
+        for n, t in images.items()
+    ]
     write_manifest(tmp_path / MANIFEST, rows)
     for path in (MODEL, HISTORY, METRICS, QUERIES, TABLE):
         write(tmp_path, path, path)

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from anonbench.core.errors import ConfigError
+from anonbench.data.annotations import read_annotations
 from anonbench.data.images import read_image
 from anonbench.rendered.crop import Layer
 from anonbench.rendered.crowd import CrowdSpec, CrowdStudio, _Standing, _visible_faces
 from anonbench.rendered.parts import Part
 from anonbench.rendered.wider import EVENT, render_crowds
-from anonbench.tasks.detection.truth import read_face_truth
 
 SMALL = CrowdSpec(seed=5, images=3, height_px=96, width_px=128, people=(2, 4), face_px=(8, 40), population=6, cameras=2)
 FACING = {"view_shares": (1.0, 0.0, 0.0, 0.0), "people": (1, 1)}
@@ -115,8 +115,8 @@ def test_the_layout_is_widers(rendered: Path) -> None:
 
 def test_a_picture_without_a_face_is_listed(tmp_path: Path) -> None:
     render_crowds(replace(SMALL, images=1, people=(0, 0)), 1, tmp_path / "wider", workers=1)
-    truth = read_face_truth(tmp_path / "wider/ground_truth/annotations.csv")
-    assert list(truth.faces.values()) == [()]
+    truth = read_annotations(tmp_path / "wider/ground_truth/annotations.csv")
+    assert list(truth.regions.values()) == [()]
     assert truth.unclear == frozenset()
 
 

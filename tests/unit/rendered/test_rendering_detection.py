@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from anonbench.data.records import Detection
+from anonbench.data.regions import Region
 from anonbench.detectors import DETECTORS
 from anonbench.rendered import CropPlan, RenderSpec, Studio
 from anonbench.rendered.dataset import encode_jpeg
@@ -17,7 +17,7 @@ PER_VIEW = 72
 LEAST_IOU = 0.3
 
 
-def intersection_over_union(a: Detection, b: Detection) -> float:
+def intersection_over_union(a: Region, b: Region) -> float:
     width, height = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
     common = max(0.0, width) * max(0.0, height)
     return common / ((a.x1 - a.x0) * (a.y1 - a.y0) + (b.x1 - b.x0) * (b.y1 - b.y0) - common)
@@ -40,7 +40,7 @@ def found() -> dict[tuple[str, int], list[bool]]:
                 continue
             image = cv2.imdecode(np.frombuffer(encode_jpeg(crop), np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
             boxes = detector.detect(np.ascontiguousarray(image))
-            face = Detection(*truth.face_box, 1.0)
+            face = Region(truth.face_box, score=1.0)
             results[view, truth.skin_tone].append(any(intersection_over_union(face, b) >= LEAST_IOU for b in boxes))
             counted += 1
     return results

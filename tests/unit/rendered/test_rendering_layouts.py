@@ -14,8 +14,7 @@ import scipy.io
 from dataset_writers import write_layout
 
 from anonbench.core.errors import ConfigError
-from anonbench.data.records import ImageRecord
-from anonbench.datasets import DATASETS
+from anonbench.datasets import DATASETS, PersonImage
 from anonbench.rendered import RenderSpec, plan_crops
 from anonbench.rendered.plan import LAYOUTS, VIPER_ANGLES, sidecars
 
@@ -71,7 +70,7 @@ def test_the_adapter_reads_what_was_planned(layout: str, tmp_path: Path) -> None
     numbers = {(p.pid, i.pid) for p, i in zip(plans, images, strict=True)}
     assert len(numbers) == len({p.pid for p in plans}) == len({i.pid for i in images})
     if layout != "msmt17":  # which numbers people twice
-        assert images == tuple(ImageRecord(p.path, p.pid, p.camid, str(p.split)) for p in plans)
+        assert images == tuple(PersonImage(p.path, p.pid, p.camid, str(p.split)) for p in plans)
 
 
 @pytest.mark.parametrize("layout", sorted(set(CASES) - {"viper", "airport"}))

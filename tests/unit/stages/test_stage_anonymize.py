@@ -13,8 +13,8 @@ import pytest
 from anonbench.anonymizers import ANONYMIZERS
 from anonbench.core.errors import ConfigError, DataError
 from anonbench.data.images import read_image, sha256
-from anonbench.data.records import Detection
-from anonbench.data.tables import read_manifest, write_detections
+from anonbench.data.pictures import read_manifest
+from anonbench.data.regions import Region, write_regions
 from anonbench.stages.anonymize import anonymize, image_generator
 
 ENTRY = {"method": "zero", "detector": "d", "box_scale": 1.0, "jpeg_quality": 95}
@@ -25,12 +25,12 @@ def run(dataset: Any, output: str = "zero", workers: int = 1, plugins: list[str]
     folder = dataset.results / output
     anonymize(
         dataset.manifest, dataset.detections, dataset.root, {**ENTRY, **changes}, dataset.sidecars, folder,
-        dataset.results / f"{output}.csv", workers, plugins or [],
+        dataset.results / f"{output}.csv", threads=workers, plugins=plugins or [],
     )  # fmt: skip
     return folder
 
 
-def covered(boxes: list[Detection], shape: tuple[int, ...]) -> np.ndarray:
+def covered(boxes: list[Region], shape: tuple[int, ...]) -> np.ndarray:
     """(H, W) bool: whole pixels that a box touches."""
     mask = np.zeros(shape[:2], bool)
     for d in boxes:
@@ -101,7 +101,7 @@ def test_the_manifest_of_the_copy_describes_the_copy(make_dataset: Any, capsys: 
     for row in rows:
         assert row.sha256 == sha256((copy / row.path).read_bytes())
         assert (row.sha256 == before[row.path].sha256) == (not dataset.boxes[row.path])
-        assert (row.pid, row.camid, row.split) == (before[row.path].pid, before[row.path].camid, before[row.path].split)
+        assert (row.labels, row.split) == (before[row.path].labels, before[row.path].split)
     assert "anonymize: 6 of 9 images changed, 3 copied byte for byte" in capsys.readouterr().out
 
 
@@ -126,8 +126,8 @@ from anonbench.anonymizers import ANONYMIZERS
 @ANONYMIZERS.register("outside_noise")
 @dataclass(frozen=True)
 class Noise:
-    def redact(self, image, box, rng):
-        x0, y0, x1, y1 = box
+    def redact(self, image, region, rng):
+        x0, y0, x1, y1 = region.pixels
         return rng.integers(0, 256, (y1 - y0, x1 - x0, 3), dtype=np.uint8)
 """
 
@@ -166,7 +166,7 @@ def test_detections_of_another_manifest_are_refused(
     dataset = make_dataset()
     boxes = dict(dataset.boxes)
     change(boxes)
-    write_detections(dataset.detections, boxes)
+    write_regions(dataset.detections, boxes)
     with pytest.raises(DataError, match=rf"detections\.csv: does not belong to .*original\.csv: {message}"):
         run(dataset)
     assert not (dataset.results / "zero").exists()
@@ -208,7 +208,7 @@ def test_a_failure_in_the_middle_leaves_no_folder(make_dataset: Any, write_plugi
         "outside_fail",
         NOISE.replace("outside_noise", "outside_fail").replace(
             "        x0,",
-            "        if box[0] == 0:\n            raise RuntimeError('a bug of the plug-in')\n        x0,",
+            "        if region.x0 == 0:\n            raise RuntimeError('a bug of the plug-in')\n        x0,",
         ),
     )
     dataset = make_dataset()
@@ -249,13 +249,13 @@ from anonbench.anonymizers import ANONYMIZERS
 class Stopping:
     shade: int = 0
 
-    def redact(self, image, box, rng):
+    def redact(self, image, region, rng):
         done = Path(os.environ["REDACTED"])
         with done.open("a") as stream:
             stream.write("x")
         if os.environ["STOP"] == str(done.stat().st_size):
             raise KeyboardInterrupt
-        x0, y0, x1, y1 = box
+        x0, y0, x1, y1 = region.pixels
         return np.full((y1 - y0, x1 - x0, 3), self.shade, np.uint8)
 """
 
@@ -275,8 +275,8 @@ def run_until(
         folder, manifest = dataset.results / output, dataset.results / f"{output}.csv"
         with contextlib.suppress(KeyboardInterrupt):
             anonymize(
-                dataset.manifest, dataset.detections, dataset.root, entry, dataset.sidecars, folder, manifest, 1,
-                ["outside_stopping"], tmp_path / "resume", code,
+                dataset.manifest, dataset.detections, dataset.root, entry, dataset.sidecars, folder, manifest,
+                plugins=["outside_stopping"], resume_dir=tmp_path / "resume", code=code,
             )  # fmt: skip
         return dataset, (tmp_path / "redacted").stat().st_size
 
@@ -313,7 +313,7 @@ def test_what_was_done_with_other_settings_is_not_used(
 
 def test_other_boxes_start_afresh(run_until: Callable[..., Any]) -> None:
     dataset, _ = run_until(5)
-    write_detections(dataset.detections, {p: [Detection(1, 1, 5, 5, 0.5)] for p in dataset.paths})
+    write_regions(dataset.detections, {p: [Region((1, 1, 5, 5), score=0.5)] for p in dataset.paths})
     assert run_until(0)[1] == 5 + 9
 
 

@@ -16,8 +16,8 @@ from PIL import Image
 from anonbench.core.errors import ConfigError, DataError
 from anonbench.core.registry import load_plugins
 from anonbench.data.images import RGB, sha256
-from anonbench.data.records import Detection, IndexedImage
-from anonbench.data.tables import read_detections, write_manifest
+from anonbench.data.pictures import Picture, write_manifest
+from anonbench.data.regions import Region, read_regions
 from anonbench.detectors import DETECTORS
 from anonbench.stages.detect import detect
 
@@ -32,14 +32,15 @@ def crops(tmp_path: Path, rendered_crops: list[RGB]) -> Path:
         "wall.png": np.full((64, 32, 3), 120, np.uint8),
     }.items():
         Image.fromarray(image).save(tmp_path / name)
-        rows.append(IndexedImage(name, 1, 1, "query", *image.shape[1::-1], sha256((tmp_path / name).read_bytes())))
+        digest = sha256((tmp_path / name).read_bytes())
+        rows.append(Picture(name, "query", *image.shape[1::-1], digest, {"pid": 1, "camid": 1}))
     write_manifest(tmp_path / "m.csv", rows)
     return tmp_path
 
 
 def test_faces_with_scores_and_images_without_a_face(crops: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    detect(crops / "m.csv", crops, {"method": "centerface"}, crops / "d.csv", 1, [])
-    found = read_detections(crops / "d.csv")
+    detect(crops / "m.csv", crops, {"method": "centerface"}, crops / "d.csv")
+    found = read_regions(crops / "d.csv")
     assert list(found) == ["a.png", "b.png", "wall.png"]
     assert found["wall.png"] == []
     assert all(found[name] for name in ("a.png", "b.png"))
@@ -48,8 +49,8 @@ def test_faces_with_scores_and_images_without_a_face(crops: Path, capsys: pytest
 
 
 def test_a_threshold_of_the_entry_counts(crops: Path) -> None:
-    detect(crops / "m.csv", crops, {"method": "centerface", "threshold": 0.99}, crops / "d.csv", 1, [])
-    assert not any(read_detections(crops / "d.csv").values())
+    detect(crops / "m.csv", crops, {"method": "centerface", "threshold": 0.99}, crops / "d.csv")
+    assert not any(read_regions(crops / "d.csv").values())
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -58,7 +59,7 @@ def test_missing_annotations_are_reported_by_any_number_of_workers(
 ) -> None:
     dataset = make_dataset(count=70)
     with pytest.raises(DataError, match=r"annotations\.csv: missing.*choose another detector, such as centerface"):
-        detect(dataset.manifest, dataset.root, {"method": "annotated"}, tmp_path / "d.csv", workers, [])
+        detect(dataset.manifest, dataset.root, {"method": "annotated"}, tmp_path / "d.csv", threads=workers)
     assert not (tmp_path / "d.csv").exists()
 
 
@@ -68,9 +69,9 @@ def test_one_worker_and_two_find_the_same(make_dataset: Callable[..., Any], tmp_
     (dataset.root / "faces.csv").write_text("\n".join(["path,x0,y0,x1,y1", *rows]) + "\n")
     for workers in (1, 2):
         entry = {"method": "annotated", "file": "faces.csv"}
-        detect(dataset.manifest, dataset.root, entry, tmp_path / f"{workers}.csv", workers, [])
+        detect(dataset.manifest, dataset.root, entry, tmp_path / f"{workers}.csv", threads=workers)
     assert (tmp_path / "1.csv").read_bytes() == (tmp_path / "2.csv").read_bytes()
-    assert len(read_detections(tmp_path / "1.csv")) == 70
+    assert len(read_regions(tmp_path / "1.csv")) == 70
 
 
 def test_an_unknown_detector_lists_the_known(make_dataset: Callable[..., Any], tmp_path: Path) -> None:
@@ -78,15 +79,15 @@ def test_an_unknown_detector_lists_the_known(make_dataset: Callable[..., Any], t
     with pytest.raises(
         ConfigError, match=r"unknown detector 'centreface': did you mean 'centerface'\? Known: annotated"
     ):
-        detect(dataset.manifest, dataset.root, {"method": "centreface"}, tmp_path / "d.csv", 1, [])
+        detect(dataset.manifest, dataset.root, {"method": "centreface"}, tmp_path / "d.csv")
 
 
 def test_a_default_box_stands_where_no_face_is_found(crops: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Dietlmeier et al. 2020, section III-A: VIPeR's rule; score 0 tells the box from a found face."""
     entry = {"method": "centerface", "default_box": [15, 4, 35, 23]}
-    detect(crops / "m.csv", crops, entry, crops / "d.csv", 1, [])
-    found = read_detections(crops / "d.csv")
-    assert found["wall.png"] == [Detection(15, 4, 35, 23, 0)]
+    detect(crops / "m.csv", crops, entry, crops / "d.csv")
+    found = read_regions(crops / "d.csv")
+    assert found["wall.png"] == [Region((15, 4, 35, 23), score=0.0, source="default")]
     assert all(box.score > 0 for name in ("a.png", "b.png") for box in found[name])
     assert "detect: 2 of 3 images with a face" in capsys.readouterr().out, "the default box is no found face"
 
@@ -96,14 +97,14 @@ def test_a_default_box_stands_where_no_face_is_found(crops: Path, capsys: pytest
 )
 def test_a_default_box_that_is_none_is_refused(crops: Path, corners: object) -> None:
     with pytest.raises(ConfigError, match=r"default_box is .*; expected \[x0, y0, x1, y1\] in pixels"):
-        detect(crops / "m.csv", crops, {"method": "centerface", "default_box": corners}, crops / "d.csv", 1, [])
+        detect(crops / "m.csv", crops, {"method": "centerface", "default_box": corners}, crops / "d.csv")
 
 
 STOPPING = """
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from anonbench.data.records import Detection
+from anonbench.data.regions import Region
 from anonbench.detectors import DETECTORS
 from anonbench.core.registry import load_plugins
 
@@ -121,7 +122,7 @@ class Stopping:
         with Path(os.environ["SEEN"]).open("a") as stream:
             stream.write(path + "\\n")
         number = int(path[-7:-4])
-        return [Detection(k, k, k + self.width, k + number, 0.1 * k) for k in range(number % 3)]
+        return [Region((k, k, k + self.width, k + number), score=0.1 * k) for k in range(number % 3)]
 """
 
 
@@ -138,7 +139,14 @@ def test_an_interrupted_detection_goes_on_where_it_was(
         (tmp_path / "seen").write_text("")
         entry = {"method": "outside_stopping", **entry}
         with contextlib.suppress(KeyboardInterrupt):
-            detect(dataset.manifest, dataset.root, entry, tmp_path / output, 1, ["outside_stopping"], tmp_path / "r")
+            detect(
+                dataset.manifest,
+                dataset.root,
+                entry,
+                tmp_path / output,
+                plugins=["outside_stopping"],
+                resume_dir=tmp_path / "r",
+            )
         return (tmp_path / "seen").read_text().split()
 
     assert run("", "whole.csv") == dataset.paths
@@ -157,7 +165,7 @@ def test_an_interrupted_detection_goes_on_where_it_was(
 BATCHES = """
 import os
 from dataclasses import dataclass
-from anonbench.data.records import Detection
+from anonbench.data.regions import Region
 from anonbench.detectors import DETECTORS
 from anonbench.core.registry import load_plugins
 
@@ -174,7 +182,7 @@ class Batches:
         if len(self.calls) == int(os.environ["STOP"]):
             raise KeyboardInterrupt
         # What is found depends on the other images of the batch, as the last digits of a network's answer do.
-        return [[Detection(0, 0, 1 + k, int(image[0, 0, 0]) + 1, len(images))] for k, image in enumerate(images)]
+        return [[Region((0, 0, 1 + k, int(image[0, 0, 0]) + 1), score=len(images))] for k, image in enumerate(images)]
 
     calls = []
 """
@@ -194,11 +202,18 @@ def test_a_detector_is_given_batches_and_the_same_ones_after_an_interruption(
         calls: list[int] = DETECTORS.get("outside_batches").calls  # type: ignore[attr-defined]
         calls.clear()
         with contextlib.suppress(KeyboardInterrupt):
-            detect(dataset.manifest, dataset.root, entry, tmp_path / output, 1, ["outside_batches"], tmp_path / "r")
+            detect(
+                dataset.manifest,
+                dataset.root,
+                entry,
+                tmp_path / output,
+                plugins=["outside_batches"],
+                resume_dir=tmp_path / "r",
+            )
         return list(calls)
 
     assert run(0, "whole.csv") == [4, 4, 3]
-    assert [len(found) for found in read_detections(tmp_path / "whole.csv").values()] == [1] * 11
+    assert [len(found) for found in read_regions(tmp_path / "whole.csv").values()] == [1] * 11
     assert run(2, "d.csv") == [4, 4]
     shard = next((tmp_path / "r").glob("0*.json"))
     digest, text = shard.read_text().split("\n")[:2]

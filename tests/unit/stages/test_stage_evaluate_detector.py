@@ -16,8 +16,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from anonbench.core.errors import ConfigError, DataError
 from anonbench.core.hashing import file_sha256
-from anonbench.data.records import Detection
-from anonbench.data.tables import write_detections
+from anonbench.data.regions import Region, write_regions
 from anonbench.stages.detection import detection
 from anonbench.stages.evaluate_detector import evaluate_detector
 
@@ -31,12 +30,16 @@ cheek.jpg,back,,,,,0.1,4,0
 loose.jpg,front,0,0,10,10,0.9,2,0
 """
 FOUND = {
-    "two.jpg": [Detection(0, 0, 10, 10, 0.9), Detection(20, 0, 30, 14, 0.8), Detection(0, 1, 10, 10, 0.3)],
-    "missed.jpg": [Detection(60, 60, 70, 70, 0.5)],
-    "nobody.jpg": [Detection(5, 5, 9, 9, 0.7)],
-    "cheek.jpg": [Detection(5, 5, 9, 9, 0.6)],
-    "loose.jpg": [Detection(0, 0, 10, 20, 0.4)],  # overlaps by half, covers all
-    "elsewhere.jpg": [Detection(0, 0, 1, 1, 0.5)],
+    "two.jpg": [
+        Region((0, 0, 10, 10), score=0.9),
+        Region((20, 0, 30, 14), score=0.8),
+        Region((0, 1, 10, 10), score=0.3),
+    ],
+    "missed.jpg": [Region((60, 60, 70, 70), score=0.5)],
+    "nobody.jpg": [Region((5, 5, 9, 9), score=0.7)],
+    "cheek.jpg": [Region((5, 5, 9, 9), score=0.6)],
+    "loose.jpg": [Region((0, 0, 10, 20), score=0.4)],  # overlaps by half, covers all
+    "elsewhere.jpg": [Region((0, 0, 1, 1), score=0.5)],
 }
 
 
@@ -45,7 +48,7 @@ def folder(tmp_path: Path) -> Path:
     """A dataset folder with ground truth, and detections."""
     (tmp_path / "data/ground_truth").mkdir(parents=True)
     (tmp_path / "data/ground_truth/annotations.csv").write_text(TRUTH)
-    write_detections(tmp_path / "boxes.csv", FOUND)
+    write_regions(tmp_path / "boxes.csv", FOUND)
     return tmp_path
 
 
@@ -128,7 +131,7 @@ def test_faces_that_do_not_count_are_neither_found_nor_mistakes(folder: Path) ->
 
 
 def test_default_boxes_are_no_finds(folder: Path) -> None:
-    write_detections(folder / "boxes.csv", {path: [Detection(0, 0, 10, 10, 0.0)] for path in FOUND})
+    write_regions(folder / "boxes.csv", {path: [Region((0, 0, 10, 10), score=0.0, source="default")] for path in FOUND})
     found = run(folder)["settings"]["all"]
     assert (found["detections"], found["recall"]["hits"], found["average_precision"]) == (0, 0, 0)
     assert found["precision"]["value"] is None
@@ -153,7 +156,7 @@ def test_what_cannot_be_evaluated(folder: Path) -> None:
     (folder / "empty").mkdir()
     with pytest.raises(DataError, match="holds no ground truth of WIDER FACE"):
         run(folder, "empty")
-    write_detections(folder / "boxes.csv", {k: v for k, v in FOUND.items() if k != "nobody.jpg"})
+    write_regions(folder / "boxes.csv", {k: v for k, v in FOUND.items() if k != "nobody.jpg"})
     with pytest.raises(DataError, match=r"boxes\.csv: does not list nobody\.jpg \(1 of 5 images of the ground truth\)"):
         run(folder)
 
@@ -188,7 +191,7 @@ def test_wider_face_by_its_own_protocol(tmp_path: Path, run_command: Callable[..
 def test_our_own_detections_of_wider_name_files_below_its_folder(tmp_path: Path) -> None:
     (tmp_path / "wider_face_split").mkdir()
     (tmp_path / "wider_face_split/wider_face_val_bbx_gt.txt").write_text("0--A/a.jpg\n1\n0 0 8 8 0 0 0 0 0 0\n")
-    write_detections(tmp_path / "boxes.csv", {"WIDER_val/images/0--A/a.jpg": [Detection(0, 0, 8, 8, 0.9)]})
+    write_regions(tmp_path / "boxes.csv", {"WIDER_val/images/0--A/a.jpg": [Region((0, 0, 8, 8), score=0.9)]})
     evaluate_detector(
         tmp_path / "boxes.csv", tmp_path, tmp_path / "m.json", tmp_path / "g.csv", tmp_path / "c.csv", LABELS
     )
@@ -213,8 +216,8 @@ def settings(tmp_path: Path) -> Path:
     for name, numbers in (("easy", [1]), ("medium", [1]), ("hard", [1, 2])):
         kept = cell(cell(np.array(numbers, np.int32).reshape(-1, 1)))
         savemat(tmp_path / f"gt/wider_{name}_val.mat", {**truth, "gt_list": kept})
-    write_detections(
-        tmp_path / "boxes.csv", {"0--A/a.jpg": [Detection(0, 0, 40, 40, 0.9), Detection(0, 90, 5, 95, 0.4)]}
+    write_regions(
+        tmp_path / "boxes.csv", {"0--A/a.jpg": [Region((0, 0, 40, 40), score=0.9), Region((0, 90, 5, 95), score=0.4)]}
     )
     return tmp_path
 
@@ -299,8 +302,9 @@ def test_an_audit_of_other_boxes_is_refused(folder: Path) -> None:
 
 
 def test_images_without_a_face_and_default_boxes(folder: Path, run_command: Callable[..., Any]) -> None:
-    write_detections(
-        folder / "boxes.csv", {"a": [Detection(0, 0, 1, 1, 0.0)], "b": [], "c": [Detection(0, 0, 1, 1, 1)]}
+    write_regions(
+        folder / "boxes.csv",
+        {"a": [Region((0, 0, 1, 1), score=0.0, source="default")], "b": [], "c": [Region((0, 0, 1, 1), score=1)]},
     )
     rows = json.dumps([{"dataset": "made-up", "detector": "finder", "truth": ""}])
     outcome = run_command("detection", "--detections", folder / "boxes.csv", "--rows", rows, "--label", "x", "--output",

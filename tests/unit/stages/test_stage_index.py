@@ -11,7 +11,8 @@ from dataset_writers import FORMATS
 
 from anonbench.core.errors import DataError
 from anonbench.data.images import read_image, sha256
-from anonbench.data.tables import DROPPED_COLUMNS, read_csv, read_manifest, read_sidecars
+from anonbench.data.pictures import DROPPED_COLUMNS, read_manifest, read_sidecars
+from anonbench.data.tables import read_csv
 from anonbench.stages.index import index
 
 
@@ -25,8 +26,7 @@ def run(root: Path, results: Path, workers: int = 1, **options: Any) -> Path:
         results / "dropped.csv",
         results / "sidecars.csv",
         results / "splits.csv",
-        workers,
-        [],
+        threads=workers,
     )
     return results / "m.csv"
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from anonbench.data.images import encode_image, sha256
-from anonbench.data.tables import read_manifest
+from anonbench.data.pictures import read_manifest
 
 
 @pytest.fixture
@@ -37,6 +37,7 @@ def test_validation_images_are_listed(wider: Path, tmp_path: Path, run_command: 
         ("WIDER_val/images/0--A/a.jpg", 20, 40),
         ("WIDER_val/images/0--A/b.jpg", 30, 40),
     ]
+    assert {(image.split, len(image.labels)) for image in images} == {("val", 0)}, "nobody has an identity"
     assert all(image.sha256 == sha256((wider / image.path).read_bytes()) for image in images)
 
 

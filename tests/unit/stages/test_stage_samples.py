@@ -11,8 +11,8 @@ from PIL import Image
 
 from anonbench.core.errors import ConfigError, DataError
 from anonbench.data.images import read_image
-from anonbench.data.records import Detection, IndexedImage
-from anonbench.data.tables import write_detections, write_manifest
+from anonbench.data.pictures import Picture, write_manifest
+from anonbench.data.regions import Region, write_regions
 from anonbench.stages import figure2 as figure2_stage
 from anonbench.stages import samples as stage
 from anonbench.stages.figure1 import figure1
@@ -39,10 +39,10 @@ def dataset(tmp_path: Path) -> Path:
             (tmp_path / variant).mkdir(exist_ok=True)
             shade = 0 if variant == "zero" else 30 * n
             Image.fromarray(np.full((20, 10, 3), shade, np.uint8)).save(tmp_path / variant / path)
-        rows.append(IndexedImage(path, pid, 1, "gallery", 10, 20, "x"))
+        rows.append(Picture(path, "gallery", 10, 20, "x", {"pid": pid, "camid": 1}))
     write_manifest(tmp_path / "m.csv", rows)
-    faces = {p: [Detection(0, 0, w, w, s) for w, s in faces] for p, (_, faces) in PEOPLE.items()}
-    write_detections(tmp_path / "d.csv", faces)
+    faces = {p: [Region((0, 0, w, w), score=s) for w, s in faces] for p, (_, faces) in PEOPLE.items()}
+    write_regions(tmp_path / "d.csv", faces)
     return tmp_path
 
 
@@ -76,7 +76,7 @@ def test_the_picture_is_repeatable_and_alone(dataset: Path) -> None:
 
 
 def test_without_a_face_there_is_nothing_to_show(dataset: Path) -> None:
-    write_detections(dataset / "d.csv", {p: [] for p in PEOPLE})
+    write_regions(dataset / "d.csv", {p: [] for p in PEOPLE})
     with pytest.raises(DataError, match=r"d\.csv: no identity has a detected face.*Lower the threshold"):
         draw(dataset)
 
@@ -136,6 +136,6 @@ def test_figure1_compares_two_variants(dataset: Path) -> None:
 @pytest.mark.parametrize("number", [1, 2])
 def test_figures_of_faces_need_a_face(number: int, dataset: Path) -> None:
     """A default box, of score 0, is put where no face was found."""
-    write_detections(dataset / "d.csv", {p: [Detection(1, 1, 5, 5, 0.0)] for p in PEOPLE})
+    write_regions(dataset / "d.csv", {p: [Region((1, 1, 5, 5), score=0.0, source="default")] for p in PEOPLE})
     with pytest.raises(DataError, match="no identity has a detected face"):
         draw_figure(number, dataset, {"original": dataset / "original", "zero": dataset / "zero"})

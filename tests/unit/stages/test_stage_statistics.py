@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from anonbench.core.errors import ConfigError, DataError
-from anonbench.data.records import Detection
-from anonbench.data.tables import write_csv, write_detections
+from anonbench.data.regions import Region, write_regions
+from anonbench.data.tables import write_csv
 from anonbench.stages.cells import cells
 from anonbench.stages.conclusions import conclusions
 from anonbench.stages.effects import effects
@@ -79,12 +79,12 @@ def detections(tmp_path: Path) -> Path:
     path = tmp_path / "detections.csv"
     half = QUERIES // 2
     boxes = {
-        f"query/{n:03d}.jpg": [Detection(0, 0, 8, 10 + 10 * (n % 2), 0.9)]
+        f"query/{n:03d}.jpg": [Region((0, 0, 8, 10 + 10 * (n % 2)), score=0.9)]
         if n < half
-        else [Detection(0, 0, 20, 19, 0.0)] * (n % 2)
+        else [Region((0, 0, 20, 19), score=0.0, source="default")] * (n % 2)
         for n in range(QUERIES)
     }
-    write_detections(path, boxes)
+    write_regions(path, boxes)
     return path
 
 

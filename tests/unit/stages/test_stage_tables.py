@@ -11,8 +11,7 @@ import pandas as pd
 import pytest
 
 from anonbench.core.errors import DataError
-from anonbench.data.records import IndexedImage
-from anonbench.data.tables import write_manifest
+from anonbench.data.pictures import Picture, write_manifest
 from anonbench.stages import table as stage
 from anonbench.stages.ttest import ttest
 
@@ -251,7 +250,13 @@ def test_reported_numbers_beside_rebuilt_ones(metrics: list[Path], tmp_path: Pat
 
 
 def write_manifest_of(path: Path, rows: list[tuple[int, int, str]]) -> Path:
-    write_manifest(path, [IndexedImage(f"{k}.jpg", *row, 64, 128, "0") for k, row in enumerate(rows)])
+    write_manifest(
+        path,
+        [
+            Picture(f"{k}.jpg", split, 64, 128, "0", {"pid": pid, "camid": camid})
+            for k, (pid, camid, split) in enumerate(rows)
+        ],
+    )
     return path
 
 

@@ -9,8 +9,7 @@ import torch
 
 from anonbench.core.errors import ConfigError, DataError, TrainingError
 from anonbench.data.images import encode_image, sha256
-from anonbench.data.records import IndexedImage
-from anonbench.data.tables import read_manifest, write_manifest
+from anonbench.data.pictures import Picture, read_manifest, write_manifest
 from anonbench.stages.embed import embed
 from anonbench.stages.train import _key, train
 from anonbench.tasks.reid.checkpoint import load_network, save_network
@@ -36,7 +35,7 @@ def write_dataset(root: Path, splits: dict[str, list[int]]) -> Path:
                 data = encode_image(rng.integers(0, 256, (40, 20, 3), dtype=np.uint8), ".png", 90)
                 (root / split).mkdir(parents=True, exist_ok=True)
                 (root / path).write_bytes(data)
-                rows.append(IndexedImage(path, pid, camid, split, 20, 40, sha256(data)))
+                rows.append(Picture(path, split, 20, 40, sha256(data), {"pid": pid, "camid": camid}))
     write_manifest(root / "manifest.csv", rows)
     return root / "manifest.csv"
 
@@ -138,7 +137,7 @@ def test_labels_number_the_sorted_pids(root: Path) -> None:
 
     images, labels, identities = _training_set(root / "manifest.csv", None, None)
     assert identities == 3
-    assert [(i.pid, int(label)) for i, label in zip(images, labels, strict=True)] == [
+    assert [(i.labels["pid"], int(label)) for i, label in zip(images, labels, strict=True)] == [
         (12, 2), (12, 2), (3, 0), (3, 0), (7, 1), (7, 1)
     ]  # fmt: skip
 

@@ -42,7 +42,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("rendered")
     render({"layout": "market1501", "seed": 1, "height_px": 64, "width_px": 32, **SIZES}, folder / "data", 1)
     entry = {"format": "market1501", "root": "data", "expect": "any"}
-    index(folder / "data", entry, folder / "all.csv", *(folder / f"{name}.csv" for name in ("a", "b", "c")), 1, [])
+    index(folder / "data", entry, folder / "all.csv", *(folder / f"{name}.csv" for name in ("a", "b", "c")))
     return folder
 
 

@@ -10,15 +10,17 @@ import pandas as pd
 from anonbench.core.structure import check_known
 from anonbench.data import paths
 from anonbench.data.entries import published_names
-from anonbench.data.records import DISTRACTOR_PID, JUNK_PID, IndexedImage
+from anonbench.data.pictures import Picture
 from anonbench.data.results import read_frame
-from anonbench.data.tables import read_csv, read_manifest
+from anonbench.data.tables import read_csv
+from anonbench.datasets import DISTRACTOR_PID, JUNK_PID
 from anonbench.report.compare import compare_number, comparison, known
 from anonbench.report.tables import Table
 from anonbench.studies.kinds import Entry, Files, Source
 from anonbench.studies.reid_faces.headings import HEADINGS
 from anonbench.studies.reid_faces.kinds import KINDS
 from anonbench.studies.reid_faces.kinds._common import NAME, NAMES, check_keys, published_inputs
+from anonbench.tasks.reid.people import read_people
 
 COUNTS = ("cameras", "identities", "train_images", "gallery_images", "query_images")
 
@@ -46,7 +48,7 @@ class Datasets:
 
     def build(self, name: str, files: Files, spec: Entry, label: str) -> Table:
         counts = {
-            dataset: count_dataset(read_manifest(manifest), len(read_csv(dropped, ("path", "reason"))))
+            dataset: count_dataset(read_people(manifest), len(read_csv(dropped, ("path", "reason"))))
             for dataset, manifest, dropped in zip(spec["datasets"], files["manifests"], files["dropped"], strict=True)
         }
         frame = dataset_table(counts, read_frame(files["published"][0]), spec["names"])
@@ -64,13 +66,13 @@ class Datasets:
         return {}
 
 
-def count_dataset(images: Sequence[IndexedImage], dropped: int) -> dict[str, int]:
+def count_dataset(images: Sequence[Picture], dropped: int) -> dict[str, int]:
     """Counts of one manifest. identities: people alone, in training and test; the gallery's images include its junk
     and distractors, which are counted beside it."""
-    gallery = [i.pid for i in images if i.split == "gallery"]
+    gallery = [i.labels["pid"] for i in images if i.split == "gallery"]
     return {
-        "cameras": len({i.camid for i in images}),
-        "identities": len({i.pid for i in images if i.pid not in (JUNK_PID, DISTRACTOR_PID)}),
+        "cameras": len({i.labels["camid"] for i in images}),
+        "identities": len({i.labels["pid"] for i in images} - {JUNK_PID, DISTRACTOR_PID}),
         "train_images": sum(i.split == "train" for i in images),
         "gallery_images": len(gallery),
         "query_images": sum(i.split == "query" for i in images),

@@ -6,10 +6,10 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
 from anonbench.core.errors import ConfigError
-from anonbench.data.records import IndexedImage
+from anonbench.data.pictures import Picture
 
 
-def draw_sample(images: Iterable[IndexedImage], size: int, seed: int) -> list[IndexedImage]:
+def draw_sample(images: Iterable[Picture], size: int, seed: int) -> list[Picture]:
     """`size` images (all, when there are no more), each camera in its proportion, in random order.
 
     The order is that of a hash of seed and path: it depends on nothing else, a larger sample of the same seed goes on
@@ -19,12 +19,17 @@ def draw_sample(images: Iterable[IndexedImage], size: int, seed: int) -> list[In
     """
     if size < 1:
         raise ConfigError(f"the sample has {size} images; expected at least 1")
-    by_camera: dict[int, list[IndexedImage]] = {}
+    by_camera: dict[int, list[Picture]] = {}
     for image in sorted(images, key=lambda image: shuffled(seed, image.path)):
-        by_camera.setdefault(image.camid, []).append(image)
+        by_camera.setdefault(camera_of(image), []).append(image)
     shares = proportional({camera: len(held) for camera, held in by_camera.items()}, size)
     chosen = [image for camera, held in by_camera.items() for image in held[: shares[camera]]]
     return sorted(chosen, key=lambda image: shuffled(seed, image.path))
+
+
+def camera_of(picture: Picture) -> int:
+    """The camera that took a picture; 0 for all where none is told."""
+    return picture.labels.get("camid", 0)
 
 
 def proportional(counts: Mapping[int, int], size: int) -> dict[int, int]:

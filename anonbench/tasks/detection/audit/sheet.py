@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from anonbench.data.images import RGB
-from anonbench.data.records import Detection
+from anonbench.data.regions import Region
 from anonbench.tasks.detection.audit.suspects import HEAD, is_crop
 
 ROW_PX, CROP_PX, HEAD_PX = 240, 132, 260  # height of a picture; widths of the whole crop and of its enlarged head
@@ -28,7 +28,7 @@ class Cell:
 
     caption: str
     image: RGB
-    boxes: Sequence[Detection]
+    boxes: Sequence[Region]
 
 
 def are_crops(sizes: Sequence[tuple[int, int]]) -> bool:
@@ -45,7 +45,7 @@ def draw_sheet(cells: Sequence[Cell], title: str, warning: str, crops: bool) -> 
     """A sheet of at most `per_sheet` pictures, (h, w, 3) uint8.
 
     crops: shown as crops of one person, the upper part enlarged beside the whole, or as scenes; the same for all sheets
-    of a list. Boxes are drawn around, not over, their pixels; those of score 0 (a default box, no find) in grey.
+    of a list. Boxes are drawn around, not over, their pixels; default ones (no find) in grey.
     warning: printed in red behind the title, "" for none.
     Raises `ValueError` for more pictures than a sheet holds.
     """
@@ -79,7 +79,7 @@ def encode_sheet(sheet: RGB) -> bytes:
     return buffer.getvalue()
 
 
-def _shown(image: RGB, boxes: Sequence[Detection], room: tuple[int, int]) -> Image.Image:
+def _shown(image: RGB, boxes: Sequence[Region], room: tuple[int, int]) -> Image.Image:
     """A picture as large as fits, with its boxes."""
     scale = min(room[0] / image.shape[1], room[1] / image.shape[0])
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
@@ -88,6 +88,6 @@ def _shown(image: RGB, boxes: Sequence[Detection], room: tuple[int, int]) -> Ima
     for box in sorted(boxes, key=lambda b: b.score):
         x0, y0, x1, y1 = (round(v * scale) for v in (box.x0, box.y0, box.x1, box.y1))
         draw.rectangle((x0 - 3, y0 - 3, x1 + 2, y1 + 2), outline=(0, 0, 0))
-        draw.rectangle((x0 - 2, y0 - 2, x1 + 1, y1 + 1), outline=BOX if box.score > 0 else DEFAULT)
+        draw.rectangle((x0 - 2, y0 - 2, x1 + 1, y1 + 1), outline=DEFAULT if box.is_default else BOX)
         draw.rectangle((x0 - 1, y0 - 1, x1, y1), outline=(0, 0, 0))
     return picture

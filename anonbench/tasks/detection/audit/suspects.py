@@ -18,10 +18,9 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from anonbench.data.records import Detection, IndexedImage
-from anonbench.tasks.detection.wider import overlaps
+from anonbench.data.pictures import Picture
+from anonbench.data.regions import Region, corners, overlaps
+from anonbench.tasks.detection.audit.sample import camera_of
 
 HEAD = (0.1, 0.0, 0.9, 0.3)  # x0, y0, x1, y1 in shares of width and height: where the middle of a face may be
 CROP_RATIO = 1.5  # height over width from which on a picture is taken for the crop of one person
@@ -46,19 +45,19 @@ class Suspect:
 
 
 def rank_suspects(
-    images: Sequence[IndexedImage],
-    found: Mapping[str, Sequence[Detection]],
-    others: Sequence[Mapping[str, Sequence[Detection]]] = (),
+    images: Sequence[Picture],
+    found: Mapping[str, Sequence[Region]],
+    others: Sequence[Mapping[str, Sequence[Region]]] = (),
 ) -> list[Suspect]:
     """The images that may hold a missed face, the likeliest first; those with a sure box are left out.
 
-    found: the detector's boxes; those of score 0 stand for none. others: boxes of other detectors.
+    found: the detector's boxes; default ones stand for none. others: boxes of other detectors.
     """
     best = {image.path: _best(image, found[image.path]) for image in images}
     likely = _shares_of_neighbours(images, best)
     suspects = []
     for image in images:
-        boxes = [box for box in found[image.path] if box.score > 0]
+        boxes = [box for box in found[image.path] if not box.is_default]
         unseen = max((_unseen(image, boxes, other.get(image.path, ())) for other in others), default=0.0)
         if unseen:
             rank, reason, evidence = 0, OTHER, unseen
@@ -68,7 +67,9 @@ def rank_suspects(
             rank, reason, evidence = 2, LOW, 1 - best[image.path]
         else:
             continue
-        suspects.append((rank, -evidence, Suspect(image.path, image.camid, reason, round(evidence, 4), len(boxes))))
+        suspects.append(
+            (rank, -evidence, Suspect(image.path, camera_of(image), reason, round(evidence, 4), len(boxes)))
+        )
     return [suspect for _, _, suspect in sorted(suspects, key=lambda entry: (entry[0], entry[1], entry[2].path))]
 
 
@@ -77,50 +78,51 @@ def is_crop(width: int, height: int) -> bool:
     return height >= CROP_RATIO * width
 
 
-def in_head_region(box: Detection, width: int, height: int) -> bool:
+def in_head_region(box: Region, width: int, height: int) -> bool:
     """Whether the middle of a box is where the head of a person who fills the crop must be."""
     x, y = (box.x0 + box.x1) / 2 / width, (box.y0 + box.y1) / 2 / height
     return not is_crop(width, height) or (HEAD[0] <= x <= HEAD[2] and HEAD[1] <= y <= HEAD[3])
 
 
-def _best(image: IndexedImage, boxes: Sequence[Detection]) -> float:
+def _best(image: Picture, boxes: Sequence[Region]) -> float:
     """The best score where the head must be, 0 for none."""
-    return max((b.score for b in boxes if b.score > 0 and in_head_region(b, image.width, image.height)), default=0.0)
+    return max(
+        (b.score for b in boxes if not b.is_default and in_head_region(b, image.width, image.height)), default=0.0
+    )
 
 
-def _unseen(image: IndexedImage, boxes: Sequence[Detection], others: Sequence[Detection]) -> float:
+def _unseen(image: Picture, boxes: Sequence[Region], others: Sequence[Region]) -> float:
     """The best score of another detector's box, where the head must be, that is none of these faces."""
     least = CLEAR if _best(image, boxes) else 0.0
-    candidates = [b for b in others if b.score > least and in_head_region(b, image.width, image.height)]
+    candidates = [
+        b for b in others if not b.is_default and b.score > least and in_head_region(b, image.width, image.height)
+    ]
     if not candidates or not boxes:
         return max((b.score for b in candidates), default=0.0)
-    overlap = overlaps(_corners(candidates), _corners(boxes)).max(axis=1)
+    overlap = overlaps(corners(candidates), corners(boxes)).max(axis=1)
     return max((b.score for b, iou in zip(candidates, overlap, strict=True) if iou < SAME_FACE), default=0.0)
 
 
-def _corners(boxes: Sequence[Detection]) -> np.ndarray:
-    return np.array([(b.x0, b.y0, b.x1, b.y1) for b in boxes], np.float64)
-
-
-def _shares_of_neighbours(images: Sequence[IndexedImage], best: Mapping[str, float]) -> dict[str, float]:
+def _shares_of_neighbours(images: Sequence[Picture], best: Mapping[str, float]) -> dict[str, float]:
     """Path -> how likely it is that the image shows a face, from the others of its person and of its camera.
 
     Junk and distractors are nobody: the camera alone speaks for them.
     """
-    cameras = _count(images, best, lambda image: image.camid)
-    people = _count(images, best, lambda image: (image.pid, image.camid))
+    cameras = _count(images, best, camera_of)
+    people = _count(images, best, lambda image: (image.labels.get("pid", 0), camera_of(image)))
     shares = {}
     for image in images:
-        with_box, number = cameras[image.camid]
+        camera, person = camera_of(image), image.labels.get("pid", 0)
+        with_box, number = cameras[camera]
         camera_share = with_box / number
         seen = best[image.path] > 0
-        mine, n = people[image.pid, image.camid] if image.pid > 0 else (int(seen), 1)
+        mine, n = people[person, camera] if person > 0 else (int(seen), 1)
         shares[image.path] = (mine - seen + NEIGHBOUR_WEIGHT * camera_share) / (n - 1 + NEIGHBOUR_WEIGHT)
     return shares
 
 
 def _count(
-    images: Sequence[IndexedImage], best: Mapping[str, float], key: Callable[[IndexedImage], Hashable]
+    images: Sequence[Picture], best: Mapping[str, float], key: Callable[[Picture], Hashable]
 ) -> dict[Any, tuple[int, int]]:
     """Key -> (images with a box where the head must be, images)."""
     counts: dict[Any, tuple[int, int]] = {}

@@ -11,7 +11,7 @@ import statsmodels.api as sm
 from simulated_scores import within_binomial
 
 from anonbench.core.errors import ConfigError, DataError
-from anonbench.data.records import Detection
+from anonbench.data.regions import Region
 from anonbench.statistics.bootstrap import bootstrap_mean_difference
 from anonbench.studies.reid_faces.face_groups import COLUMNS, face_height, face_table
 
@@ -27,10 +27,10 @@ def made_up(loss: float, per_px: float = 0.0, n: int = 600, seed: int = 0) -> tu
 
 
 def test_the_largest_detected_face_counts():
-    small, large = Detection(0, 0, 4, 9, 0.9), Detection(10, 5, 20, 17, 0.3)
-    default = Detection(0, 0, 40, 60, 0.0)
+    small, large = Region((0, 0, 4, 9), score=0.9), Region((10, 5, 20, 17), score=0.3)
+    default = Region((0, 0, 40, 60), score=0.0, source="default")
     assert face_height([small, default, large]) == 12
-    assert face_height([Detection(-4, -3, 6, 9, 0.5)]) == 9  # what lies above the image is not visible
+    assert face_height([Region((-4, -3, 6, 9), score=0.5)]) == 9  # what lies above the image is not visible
     assert math.isnan(face_height([]))
     assert math.isnan(face_height([default]))
 

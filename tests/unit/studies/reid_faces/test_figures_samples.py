@@ -8,7 +8,8 @@ from figure_checks import check_layout, words
 
 from anonbench.core.errors import DataError
 from anonbench.data.images import RGB
-from anonbench.data.records import Detection, IndexedImage
+from anonbench.data.pictures import Picture
+from anonbench.data.regions import Region
 from anonbench.studies.reid_faces.samples import (
     best_faces,
     draw_before_after,
@@ -18,11 +19,11 @@ from anonbench.studies.reid_faces.samples import (
     upper_half,
 )
 
-BOX = Detection(10, 8, 20, 20, 0.9)
+BOX = Region((10, 8, 20, 20), score=0.9)
 
 
-def image(path: str, pid: int) -> IndexedImage:
-    return IndexedImage(path, pid, 1, "gallery", 10, 20, "x")
+def image(path: str, pid: int) -> Picture:
+    return Picture(path, "gallery", 10, 20, "x", {"pid": pid, "camid": 1})
 
 
 def numbered(height: int = 128, width: int = 64) -> RGB:
@@ -34,12 +35,12 @@ def numbered(height: int = 128, width: int = 64) -> RGB:
 def test_the_largest_confident_face_of_each_identity_largest_first() -> None:
     images = [image("a1", 1), image("a2", 1), image("b", 2), image("c", 3), image("junk", -1), image("nobody", 0)]
     faces = {
-        "a1": [Detection(0, 0, 4, 4, 1.0), Detection(0, 0, 9, 9, 0.1)],  # 16, 0.81
-        "a2": [Detection(0, 0, 5, 5, 0.9)],  # 20.25
-        "b": [Detection(0, 0, 6, 6, 0.8)],  # 23.04
+        "a1": [Region((0, 0, 4, 4), score=1.0), Region((0, 0, 9, 9), score=0.1)],  # 16, 0.81
+        "a2": [Region((0, 0, 5, 5), score=0.9)],  # 20.25
+        "b": [Region((0, 0, 6, 6), score=0.8)],  # 23.04
         "c": [],
-        "junk": [Detection(0, 0, 9, 9, 1.0)],
-        "nobody": [Detection(0, 0, 9, 9, 1.0)],
+        "junk": [Region((0, 0, 9, 9), score=1.0)],
+        "nobody": [Region((0, 0, 9, 9), score=1.0)],
     }
     assert [(f.path, f.box) for f in best_faces(images, faces, 9)] == [("b", faces["b"][0]), ("a2", faces["a2"][0])]
     assert [f.path for f in best_faces(images, faces, 1)] == ["b"]
@@ -47,7 +48,7 @@ def test_the_largest_confident_face_of_each_identity_largest_first() -> None:
 
 def test_a_default_box_is_no_face() -> None:
     """Detectors give it the score 0."""
-    assert best_faces([image("a", 1)], {"a": [Detection(15, 4, 35, 23, 0.0)]}, 3) == []
+    assert best_faces([image("a", 1)], {"a": [Region((15, 4, 35, 23), score=0.0, source="default")]}, 3) == []
 
 
 def test_the_head_is_a_square_about_the_box() -> None:
@@ -58,9 +59,9 @@ def test_the_head_is_a_square_about_the_box() -> None:
 
 
 @pytest.mark.parametrize(
-    "box", [Detection(-3, -3, 8, 8, 1), Detection(58, 110, 70, 130, 1), Detection(0, 0, 64, 128, 1)]
+    "box", [Region((-3, -3, 8, 8), score=1), Region((58, 110, 70, 130), score=1), Region((0, 0, 64, 128), score=1)]
 )
-def test_the_head_stays_inside_the_image(box: Detection) -> None:
+def test_the_head_stays_inside_the_image(box: Region) -> None:
     found = head(numbered(), box)
     assert found.shape[0] == found.shape[1] <= 64
     assert found.shape[0] >= min(64, 2 * min(box.x1 - box.x0, 64) - 1)

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anonbench.core.errors import ConfigError
-from anonbench.data.records import IndexedImage
+from anonbench.data.pictures import Picture
 from anonbench.tasks.detection.audit.sample import draw_sample, proportional
 from anonbench.tasks.detection.audit.verdicts import Listed, Verdict, tally
 
 
-def images(*per_camera: int) -> list[IndexedImage]:
+def images(*per_camera: int) -> list[Picture]:
     return [
-        IndexedImage(f"c{camera}/{n}.jpg", 1 + n % 7, camera, "query", 64, 128, "")
+        Picture(f"c{camera}/{n}.jpg", "query", 64, 128, "", {"pid": 1 + n % 7, "camid": camera})
         for camera, count in enumerate(per_camera, 1)
         for n in range(count)
     ]
@@ -25,9 +25,9 @@ def images(*per_camera: int) -> list[IndexedImage]:
 
 def test_cameras_have_their_proportion_and_the_order_does_not_go_by_camera() -> None:
     sample = draw_sample(images(600, 300, 100), 50, seed=3)
-    assert Counter(i.camid for i in sample) == {1: 30, 2: 15, 3: 5}
+    assert Counter(i.labels["camid"] for i in sample) == {1: 30, 2: 15, 3: 5}
     assert len(set(sample)) == 50
-    cameras = [i.camid for i in sample]
+    cameras = [i.labels["camid"] for i in sample]
     assert cameras != sorted(cameras)
     assert len(set(cameras[:20])) > 1
 
@@ -76,10 +76,13 @@ def test_intervals_of_the_whole_procedure_hold_the_truth_as_often_as_they_promis
     population = images(450, 300, 150)
     missing = {1: 0.03, 2: 0.1, 3: 0.4}
     shows_face = {i.path: bool(rng.random() < 0.8) for i in population}
-    missed = {i.path: shows_face[i.path] and bool(rng.random() < missing[i.camid]) for i in population}
+    missed = {i.path: shows_face[i.path] and bool(rng.random() < missing[i.labels["camid"]]) for i in population}
     truth = 1 - sum(missed.values()) / sum(shows_face.values())
     rows = {
-        i.path: (Listed(0, "", i.camid, shows_face[i.path] and not missed[i.path], i.path), Verdict(missed[i.path]))
+        i.path: (
+            Listed(0, "", i.labels["camid"], shows_face[i.path] and not missed[i.path], i.path),
+            Verdict(missed[i.path]),
+        )
         for i in population
     }
     recalls = [tally([rows[i.path] for i in draw_sample(population, 150, seed)]).recall for seed in range(200)]

@@ -9,9 +9,10 @@ import pytest
 import scipy.io
 
 from anonbench.core.errors import ConfigError, DataError
+from anonbench.data.annotations import Annotation, read_annotations
+from anonbench.data.regions import Region
 from anonbench.statistics.proportion import Proportion
 from anonbench.tasks.detection.groups import Group, height_classes, recall_groups
-from anonbench.tasks.detection.truth import TrueFace, read_face_truth
 from anonbench.tasks.detection.wider_files import read_wider_detections, read_wider_truth
 
 HEADER = "path,pid,view,x0,y0,x1,y1,face_fraction,skin_tone,face_occluded"
@@ -23,22 +24,26 @@ def write(file: Path, *lines: str) -> Path:
     return file
 
 
+def annotation(path: str, box: tuple[float, float, float, float], **attributes: str) -> Annotation:
+    return Annotation(path, Region(box, source="annotated"), attributes=attributes)
+
+
 def test_faces_images_without_one_and_images_with_a_part_of_one(tmp_path: Path) -> None:
     file = write(tmp_path / "t.csv", HEADER, "a.jpg,1,front,1,2,11.5,14,0.9,3,0", "a.jpg,2,profile,20,2,28,12,0.5,0,1",
                  "b.jpg,3,back,,,,,0.000,5,0", "c.jpg,4,profile,,,,,0.120,5,0", "d.jpg,0,,,,,,0.000,,0")  # fmt: skip
-    truth = read_face_truth(file)
-    assert list(truth.faces) == ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]
-    assert truth.faces["a.jpg"] == (
-        TrueFace("a.jpg", 1, 2, 11.5, 14, "front", "3", "0"),
-        TrueFace("a.jpg", 20, 2, 28, 12, "profile", "0", "1"),
+    truth = read_annotations(file)
+    assert list(truth.regions) == ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]
+    assert truth.regions["a.jpg"] == (
+        annotation("a.jpg", (1, 2, 11.5, 14), view="front", skin_tone="3", occluded="0"),
+        annotation("a.jpg", (20, 2, 28, 12), view="profile", skin_tone="0", occluded="1"),
     )
-    assert [len(truth.faces[path]) for path in ("b.jpg", "c.jpg", "d.jpg")] == [0, 0, 0]
+    assert [len(truth.regions[path]) for path in ("b.jpg", "c.jpg", "d.jpg")] == [0, 0, 0]
     assert truth.unclear == {"c.jpg"}
 
 
 def test_the_five_columns_are_enough(tmp_path: Path) -> None:
-    truth = read_face_truth(write(tmp_path / "t.csv", "path,x0,y0,x1,y1", "a.jpg,1,2,3,4", "b.jpg,,,,"))
-    assert truth.faces["a.jpg"][0].view == ""
+    truth = read_annotations(write(tmp_path / "t.csv", "path,x0,y0,x1,y1", "a.jpg,1,2,3,4", "b.jpg,,,,"))
+    assert truth.regions["a.jpg"][0].attributes == {}
     assert truth.unclear == frozenset()
 
 
@@ -50,17 +55,19 @@ def test_the_five_columns_are_enough(tmp_path: Path) -> None:
         (["path,x0,y0,x1,y1", "a,1,2,3,"], r"t\.csv:2: column y1 is ''; expected a number"),
         (["path,x0,y0,x1,y1", "a,1,2,1,4"], r"t\.csv:2: box 1\.0, 2\.0, 1\.0, 4\.0 is empty"),
         (["path,x0,y0,x1,y1,face_fraction", "a,,,,,much"], r"t\.csv:2: column face_fraction is 'much'"),
+        (["path,x0,y0,x1,y1,ignore", "a,1,2,3,4,yes"], r"t\.csv:2: ignore is 'yes'; expected 0 or 1"),
+        (["path,x0,y0,x1,y1,visible", "a,1,2,3,4,2"], r"t\.csv:2: visible is '2'; expected 0 or 1"),
     ],
 )
 def test_malformed_truth(lines: list[str], message: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=message):
-        read_face_truth(write(tmp_path / "t.csv", *lines))
+        read_annotations(write(tmp_path / "t.csv", *lines))
     with pytest.raises(DataError, match=r"gone\.csv: cannot be read .*columns path, x0, y0, x1, y1"):
-        read_face_truth(tmp_path / "gone.csv")
+        read_annotations(tmp_path / "gone.csv")
 
 
-def face(height: float, view: str = "", tone: str = "", hidden: str = "", path: str = "a") -> TrueFace:
-    return TrueFace(path, 0, 0, 5, height, view, tone, hidden)
+def face(height: float, view: str = "", tone: str = "", hidden: str = "", path: str = "a") -> Annotation:
+    return annotation(path, (0, 0, 5, height), view=view, skin_tone=tone, occluded=hidden)
 
 
 def test_groups_by_hand() -> None:
@@ -176,7 +183,7 @@ def test_ground_truth_that_is_not_as_wider_ships_it(mat_folder: Path, tmp_path: 
     with pytest.raises(DataError, match=r"wider_hard_val\.mat: not a MATLAB file"):
         read_wider_truth(mat_folder)
     scipy.io.savemat(mat_folder / "wider_hard_val.mat", {"other": 1})
-    with pytest.raises(DataError, match=r"wider_face_val\.mat, wider_hard_val\.mat: not as WIDER FACE ships them"):
+    with pytest.raises(DataError, match=r"wider_hard_val\.mat: not WIDER FACE's annotations \(KeyError"):
         read_wider_truth(mat_folder)
     write(tmp_path / "text/wider_face_val_bbx_gt.txt", "0--Parade/0_a.jpg", "2", "1 2 10 20 0 0 0 0 0 0")
     with pytest.raises(DataError, match=r"gt\.txt: ends within the 2 faces of 0--Parade/0_a\.jpg"):

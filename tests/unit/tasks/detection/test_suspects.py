@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from anonbench.data.records import Detection, IndexedImage
+from anonbench.data.pictures import Picture
+from anonbench.data.regions import Region
 from anonbench.tasks.detection.audit.sheet import (
     BOX,
     DEFAULT,
@@ -27,14 +28,15 @@ from anonbench.tasks.detection.audit.suspects import (
 
 HEAD = (26.0, 8.0, 38.0, 22.0)
 KNEE = (26.0, 80.0, 38.0, 94.0)
+DEFAULT_BOX = Region(HEAD, score=0.0, source="default")
 
 
-def image(path: str, pid: int = 1, camera: int = 1, size: tuple[int, int] = (64, 128)) -> IndexedImage:
-    return IndexedImage(path, pid, camera, "query", *size, "")
+def image(path: str, pid: int = 1, camera: int = 1, size: tuple[int, int] = (64, 128)) -> Picture:
+    return Picture(path, "query", *size, "", {"pid": pid, "camid": camera})
 
 
-def box(score: float, corners: tuple[float, float, float, float] = HEAD) -> Detection:
-    return Detection(*corners, score)
+def box(score: float, corners: tuple[float, float, float, float] = HEAD) -> Region:
+    return Region(corners, score=score)
 
 
 def test_the_order_of_reasons() -> None:
@@ -47,9 +49,9 @@ def test_the_order_of_reasons() -> None:
         "knee": [box(0.9, KNEE)],
         "other": [],
         "weaker other": [],
-        "default": [box(0.0)],
+        "default": [DEFAULT_BOX],
     }
-    others = {name: [] for name in found} | {"other": [box(0.2)], "weaker other": [box(0.1)], "default": [box(0.0)]}
+    others = {name: [] for name in found} | {"other": [box(0.2)], "weaker other": [box(0.1)], "default": [DEFAULT_BOX]}
     ranked = rank_suspects(images, found, [others])
     assert [(s.path, s.reason) for s in ranked] == [
         ("other", OTHER),
@@ -82,7 +84,7 @@ def test_another_detectors_box_counts_where_no_box_is_the_same_face() -> None:
 def test_a_person_whose_other_images_show_a_face_comes_first() -> None:
     """Without a box: person 1, whose three other images have one; person 2, whose three others have none."""
     images = [image(f"{pid}-{n}", pid) for pid in (1, 2) for n in range(4)]
-    found = {i.path: [box(0.9)] if i.pid == 1 and i.path != "1-0" else [] for i in images}
+    found = {i.path: [box(0.9)] if i.labels["pid"] == 1 and i.path != "1-0" else [] for i in images}
     ranked = rank_suspects(images, found)
     assert ranked[0].path == "1-0"
     assert ranked[0].evidence == pytest.approx((3 + 2 * 3 / 8) / 5)
@@ -116,7 +118,7 @@ def count(sheet: np.ndarray, colour: tuple[int, int, int]) -> int:
 
 
 def test_a_sheet_shows_crops_with_their_heads_and_boxes_around_their_pixels() -> None:
-    cells = [Cell(f"{n}", picture(128, 64, 40), [box(0.9)] if n else [box(0.0)]) for n in range(8)]
+    cells = [Cell(f"{n}", picture(128, 64, 40), [box(0.9)] if n else [DEFAULT_BOX]) for n in range(8)]
     sheet = draw_sheet(cells, "title", "", crops=True)
     assert sheet.dtype == np.uint8
     assert count(sheet, BOX) > 7 * 100  # an outline on the crop and one on the head
@@ -155,3 +157,10 @@ def test_a_sheet_takes_no_more_pictures_than_it_has_places_for() -> None:
     with pytest.raises(ValueError, match="10 pictures for one sheet; expected at most 9"):
         draw_sheet(cells, "title", "", crops=False)
     assert draw_sheet(cells, "title", "", crops=True).shape[0] > 0
+
+
+def test_pictures_without_cameras_and_people() -> None:
+    """As crowds are: all from one camera, and nobody's other images speak for them."""
+    images = [Picture(f"{n}", "val", 640, 480, "") for n in range(3)]
+    ranked = rank_suspects(images, {"0": [box(0.9)], "1": [], "2": [box(0.3)]})
+    assert [(s.path, s.camera, s.reason) for s in ranked] == [("1", 0, NONE), ("2", 0, LOW)]

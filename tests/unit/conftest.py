@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from dataset_writers import write_image
 
-from anonbench.data.records import Detection
-from anonbench.data.tables import write_detections
+from anonbench.data.regions import Region, write_regions
 from anonbench.stages.index import index
 
 HEIGHT, WIDTH = 48, 24
@@ -24,7 +23,7 @@ class Dataset:
     root: Path
     results: Path
     paths: list[str]
-    boxes: dict[str, list[Detection]]
+    boxes: dict[str, list[Region]]
 
     @property
     def manifest(self) -> Path:
@@ -67,10 +66,14 @@ def make_dataset(tmp_path: Path) -> Callable[..., Dataset]:
         write_image(root / f"cam0/not_listed{suffix}", 999, WIDTH, HEIGHT)
         dataset = Dataset(root, results, sorted(paths), {})
         entry = {"format": "folder", "root": str(root)}
-        index(root, entry, dataset.manifest, results / "dropped.csv", dataset.sidecars, results / "splits.csv", 1, [])
-        faces = [[Detection(5.2, 4, 13, 16.5, 0.9), Detection(14, 30, 40, 60, 0.4)], [Detection(-3, -2, 9, 8, 0.8)], []]
+        index(root, entry, dataset.manifest, results / "dropped.csv", dataset.sidecars, results / "splits.csv")
+        faces = [
+            [Region((5.2, 4, 13, 16.5), score=0.9), Region((14, 30, 40, 60), score=0.4)],
+            [Region((-3, -2, 9, 8), score=0.8)],
+            [],
+        ]
         dataset.boxes.update({p: faces[n % 3] for n, p in enumerate(dataset.paths)})
-        write_detections(dataset.detections, dataset.boxes)
+        write_regions(dataset.detections, dataset.boxes)
         return dataset
 
     return make
