@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from anonbench.core.errors import ConfigError, DataError
+from anonbench.core.errors import ConfigError, DataError, nearest
 from anonbench.core.registry import load_plugins
 from anonbench.data.images import IMAGE_SUFFIXES, read_image
 
@@ -23,6 +23,8 @@ def check(kind: str, name: str, spec: Mapping[str, Any], plugins: list[str], roo
     Raises `ConfigError` for the first promise that is broken, and for parameters that the plug-in refuses; `DataError`
     when the folder is not what the format expects.
     """
+    if kind not in KINDS:
+        raise ConfigError(f"unknown kind '{kind}': {nearest(kind, KINDS)}")
     load_plugins(plugins)
     if root is not None and kind not in ("detector", "dataset"):
         raise ConfigError(f"--root is for detectors and datasets; {kind} '{name}' reads no folder. Leave it out.")
