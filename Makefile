@@ -57,4 +57,4 @@ dvc-commit: setup
 	$(BIN)/anonbench record $(if $(CONFIG),--configfile $(CONFIG))
 
 clean-demo:
-	rm -rf results logs data/rendered .snakemake
+	git clean -fdXq results logs data/rendered .snakemake
