@@ -49,8 +49,9 @@ SHADOW_STRIDE = 9  # one point in this many is enough to cast shadows
 class PosedPoints:
     """A figure in camera space, metres: (n, 3) points and normals of the side that faces the camera.
 
-    chosen: indices of these points in the figure's cloud. blockers: (m, 3) coarse points of the whole figure, for
-    shadows. joints: COCO-17 keypoints (3,), by name.
+    chosen: indices of these points in the figure's cloud.
+    blockers: (m, 3) coarse points of the whole figure, for shadows.
+    joints: COCO-17 keypoints (3,), by name.
     """
 
     points: Array

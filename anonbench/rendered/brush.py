@@ -21,8 +21,11 @@ Point = tuple[float, float]
 class Brush:
     """Draws shapes given in metres onto a linear RGB image and marks what they cover.
 
-    image: (height, width, 3) float32. cover: (height, width) uint8. column, row: the pixel of the origin (where the
-    thing stands). scale: pixels per metre. light: factor on all colours.
+    image: (height, width, 3) float32.
+    cover: (height, width) uint8.
+    column, row: the pixel of the origin (where the thing stands).
+    scale: pixels per metre.
+    light: factor on all colours.
     """
 
     image: Array

@@ -1,7 +1,7 @@
-"""Cameras: where each one looks from, what light it stands in, and what it does to colours and edges.
+"""Cameras: where each one looks from, its light, and what it does to colours and edges.
 
-Re-identification is hard because cameras differ; these differ in viewpoint, light, white balance, exposure, contrast,
-blur, noise and compression, and every crop varies a little around its camera.
+Re-identification is hard because cameras differ. These differ in viewpoint, light, white balance, exposure, contrast,
+blur, noise and compression. Every crop varies a little around its camera.
 """
 
 from __future__ import annotations
@@ -114,10 +114,11 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class Ranges:
-    """From where to where the cameras of a setting are spread; units as in `Camera`.
+    """From where to where the cameras of a setting are spread. Units as in `Camera`.
 
-    temperature, tint: white balance, 0 neutral. moment: factor on the key light from crop to crop. favourites: the
-    things that stand in a camera's way, for one camera after another.
+    temperature, tint: white balance, 0 neutral.
+    moment: factor on the key light from crop to crop.
+    favourites: the things that stand in a camera's way, for one camera after another.
     """
 
     pitch: Range
@@ -210,7 +211,8 @@ def make_cameras(
 ) -> list[Camera]:
     """`count` cameras that differ on purpose: the main settings are spread evenly over their ranges, then shuffled.
 
-    setting: one of `spec.SETTINGS`. view_shares: one row for all cameras or a row for each; None: see `VIEW_SHARES`.
+    setting: one of `spec.SETTINGS`.
+    view_shares: one row for all cameras or a row for each. None: see `VIEW_SHARES`.
     """
     rng, ranges = generator(seed, "cameras", count), RANGES[setting]
 

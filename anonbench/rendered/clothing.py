@@ -1,7 +1,7 @@
 """Clothes and bags: their cuts as surfaces over the body, their patterns as colours.
 
 Every garment is a lathe (a ring for each height) around the trunk or a limb, with folds as relief. Hems end in a
-clean line: the folds fade out towards an edge, and of two garments that overlap the outer one is always wider.
+clean line: the folds fade out towards an edge. Of two garments that overlap the outer one is always wider.
 """
 
 from __future__ import annotations

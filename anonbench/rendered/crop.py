@@ -1,6 +1,6 @@
 """One crop: a person in a pose before a camera, with whatever stands around them.
 
-`Studio` keeps what many crops share (cameras, backdrops, figures); `Studio.draw` turns a `CropPlan` into pixels and
+`Studio` keeps what many crops share (cameras, backdrops, figures). `Studio.draw` turns a `CropPlan` into pixels and
 ground truth. Every random choice of a crop comes from (seed, path), so crops can be drawn in any order.
 """
 
@@ -80,7 +80,10 @@ class Studio:
         self._backdrops: dict[tuple[int, int], Backdrop] = {}
 
     def draw(self, plan: CropPlan, view: str | None = None) -> Crop:
-        """Draw one crop. view: draw this view instead of one that the camera chooses."""
+        """Draw one crop.
+
+        view: draw this view instead of one that the camera chooses.
+        """
         rng = generator(self.spec.seed, "crop", plan.path)
         height_px, width_px = self.spec.size_px(plan.path)
         shape = (height_px * self.spec.supersampling, width_px * self.spec.supersampling)
@@ -268,7 +271,9 @@ class Studio:
 def render_portrait(seed: int, person: int, view: str = "front", height_px: int = 512, camera: int = 1) -> Crop:
     """One large picture of person `person` of the population `seed`, alone and in full view.
 
-    view: one of `camera.VIEWS`. height_px: 64..1024, the width is half of it. camera: 1..6.
+    view: one of `camera.VIEWS`.
+    height_px: 64..1024, the width is half of it.
+    camera: 1..6.
 
     >>> render_portrait(seed=1, person=3, height_px=64).image.shape
     (64, 32, 3)
@@ -281,7 +286,10 @@ def render_portrait(seed: int, person: int, view: str = "front", height_px: int 
 
 
 def frontal_face_area(figure: Figure, scale: float) -> float:
-    """The area of a face seen from the front in square metres; scale: pixels per metre at which it is counted."""
+    """The area of a face seen from the front in square metres.
+
+    scale: pixels per metre at which it is counted.
+    """
     posed = figure.pose(STANDING, np.eye(3, dtype=F))
     size = round(0.5 * scale)
     nose = posed.joints["nose"]

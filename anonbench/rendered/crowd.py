@@ -1,7 +1,7 @@
 """Pictures of several people, near and far, with every face's box: what face detectors are trained and tested on.
 
 A picture is a place seen by one of a population's cameras, with people standing on its floor. Each person's size is
-drawn so that faces are as often 8 to 16 pixels high as 80 to 160; nearer people hide farther ones.
+drawn so that faces are as often 8 to 16 pixels high as 80 to 160. Nearer people hide farther ones.
 """
 
 from __future__ import annotations
@@ -45,11 +45,16 @@ LEAST_FACE = 0.02  # share of the frontal face area below which nothing of a fac
 
 @dataclass(frozen=True)
 class CrowdSpec:
-    """Which pictures to draw; each depends on these fields and its number alone.
+    """Which pictures to draw. Each depends on these fields and its number alone.
 
-    seed: names people, cameras and pictures. images: how many. height_px, width_px: of each, 64..2048.
-    people: least and most people in a picture. face_px: least and greatest height of a face, log-uniform.
-    population: different people. cameras: different cameras. setting: "street" or "indoor".
+    seed: names people, cameras and pictures.
+    images: how many.
+    height_px, width_px: of each, 64..2048.
+    people: least and most people in a picture.
+    face_px: least and greatest height of a face, log-uniform.
+    population: different people.
+    cameras: different cameras.
+    setting: "street" or "indoor".
     """
 
     seed: int = 0
@@ -90,9 +95,11 @@ class CrowdSpec:
 class CrowdFace:
     """A face in a picture.
 
-    box: x0, y0, x1, y1 of what shows of it, in pixels, half-open. view: of the head. fraction: of the frontal face area
-    at that size that shows. visible: at least `truth.FACE_THRESHOLD` of it does; the others are neither to be found nor
-    counted as wrong when they are. occluded: somebody hides more than 5 % of it, or the picture's edge does.
+    box: x0, y0, x1, y1 of its visible part, in pixels, half-open.
+    view: of the head.
+    fraction: share of the frontal face area at that size that shows, 0..1.
+    visible: at least `truth.FACE_THRESHOLD` of it shows. Other faces need not be found, and finding them is not wrong.
+    occluded: somebody hides more than 5 % of it, or the picture's edge does.
     """
 
     box: tuple[float, float, float, float]

@@ -42,7 +42,8 @@ def render_dataset(spec: RenderSpec, output: Path, workers: int, progress: bool 
     The folder appears when it is complete: it is written beside its place and renamed. The bytes depend on the spec,
     not on the number of workers.
 
-    workers: processes to use, >= 1. progress: show a bar on a terminal.
+    workers: processes to use, >= 1.
+    progress: show a bar on a terminal.
     Raises `DataError` when `output` exists with content or cannot be written, `ConfigError` for a bad worker count.
     """
     if workers < 1:

@@ -1,7 +1,7 @@
 """Surfaces as dense point grids: smooth profiles, noise, rotations, and the two shapes that bodies are made of.
 
-Frame of the rest pose: x to the person's left (image right when they face the camera), y up, z forwards, in metres;
-the feet stand at y = 0 and the person is 1.75 m tall (the figure is scaled to its height at the end).
+Frame of the rest pose: x to the person's left (image right when they face the camera), y up, z forwards, in metres.
+The feet are at y = 0 and the person is 1.75 m tall (the figure is scaled to its height at the end).
 Colours are linear RGB, 0..1. Everything is float32.
 """
 
@@ -81,7 +81,8 @@ def rotation_z(angle: float) -> Array:
 class Skinning:
     """Which two bones move each point, and how much the second one counts (linear blend skinning).
 
-    first, second: (n,) int8 bone numbers. weight: (n,) float32 in 0..1, the share of `second`.
+    first, second: (n,) int8 bone numbers.
+    weight: (n,) float32 in 0..1, the share of `second`.
     """
 
     first: NDArray[np.int8]
@@ -154,8 +155,10 @@ def grid_normals(grid: Array, outward_from: ArrayLike) -> Array:
 class Lathe:
     """A closed surface around a vertical axis: one ellipse-like ring for each height.
 
-    grid: (rows, columns, 3) points. height: (rows, 1) metres. angle: (1, columns) radians, 0 in front, pi/2 at the
-    person's left. normals: (rows, columns, 3).
+    grid: (rows, columns, 3) points.
+    height: (rows, 1) metres.
+    angle: (1, columns) radians, 0 in front, pi/2 at the person's left.
+    normals: (rows, columns, 3).
     """
 
     grid: Array
@@ -178,8 +181,10 @@ def turn(
 ) -> Lathe:
     """Turn a surface of revolution on super-ellipses |x/a|^e + |z/b|^e = 1.
 
-    heights: bottom and top in metres. half_width, half_depth, centre_x, centre_z: a number or one value a row.
-    density: points per metre along and around. relief: metres added outwards, broadcastable to (rows, columns).
+    heights: bottom and top in metres.
+    half_width, half_depth, centre_x, centre_z: a number or one value a row.
+    density: points per metre along and around.
+    relief: metres added outwards, broadcastable to (rows, columns).
     """
     rows = rows or lathe_rows(heights, density)
     columns = lathe_columns(float(np.max(half_width)), float(np.max(half_depth)), density)

@@ -39,7 +39,11 @@ class Face:
 
 @dataclass(frozen=True)
 class Hair:
-    """style: short, crop, bald, mid, long, bob, bun, pony, afro. colour: index into `palette.HAIR`."""
+    """A head of hair.
+
+    style: short, crop, bald, mid, long, bob, bun, pony, afro.
+    colour: index into `palette.HAIR`.
+    """
 
     style: str
     colour: int
@@ -75,7 +79,7 @@ class Outfit:
 
 @dataclass(frozen=True)
 class Identity:
-    """One person. Colours of skin are linear RGB; lengths in metres."""
+    """One person. Colours of skin are linear RGB, lengths in metres."""
 
     seed: int
     number: int
@@ -107,7 +111,7 @@ def sample_identity(seed: int, number: int, clothes_group_size: int = 1) -> Iden
     """Draw person `number` of the population `seed`.
 
     clothes_group_size: this many consecutive numbers wear the same colours (tops, lowers and shoes), so that colour
-        names a group and not a person. Cut, pattern, bag, hat, body, hair and face stay their own.
+        names a group and not a person. Cut, pattern, bag, hat, body, hair and face differ.
     """
     own = generator(seed, "identity", number)
     group = generator(seed, "outfit", number // clothes_group_size if number >= 0 else number)

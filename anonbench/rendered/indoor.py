@@ -32,7 +32,9 @@ SIGNS = [(208, 172, 40), (38, 66, 128), (34, 36, 40), (196, 198, 200), (40, 104,
 def floor(rng: np.random.Generator, x: Array, behind: Array, scale: float) -> Array:
     """The floor below a wall: (rows, columns, 3).
 
-    x: (rows, columns) metres to the right. behind: (rows, 1) metres behind the people. scale: pixels per metre.
+    x: (rows, columns) metres to the right.
+    behind: (rows, 1) metres behind the people.
+    scale: pixels per metre.
     """
     kind = rng.choice(["tiles", "terrazzo", "carpet", "boards"], p=[0.46, 0.22, 0.2, 0.12])
     colours = CARPETS if kind == "carpet" else TILES
@@ -59,7 +61,10 @@ def floor(rng: np.random.Generator, x: Array, behind: Array, scale: float) -> Ar
 
 
 def wall(rng: np.random.Generator, rows: int, columns: int, scale: float) -> Array:
-    """The far side of a hall, `rows` rows high; scale: pixels per metre at its distance."""
+    """The far side of a hall, `rows` rows high.
+
+    scale: pixels per metre at its distance.
+    """
     image = np.empty((rows, columns, 3), F)
     image[:] = linear(WALLS[rng.integers(len(WALLS))]) * rng.uniform(0.6, 1.05)
     brush = Brush(image, np.zeros((rows, columns), np.uint8), 0, rows - 1, scale)
@@ -154,7 +159,7 @@ def _shop(rng: np.random.Generator, brush: Brush, wide: float, high: float) -> N
 
 
 def _deep_hall(rng: np.random.Generator, brush: Brush, wide: float, high: float) -> None:
-    """The hall goes on: a far floor, lamps in rows, pillars that get smaller."""
+    """The rest of the hall: a far floor, lamps in rows, pillars that get smaller."""
     tone = linear(WALLS[rng.integers(len(WALLS))])
     ceiling, edge = tone * rng.uniform(0.35, 0.7), rng.uniform(1.2, 1.7)
     brush.box(0, 0, wide, edge, tone * rng.uniform(0.5, 0.9))
@@ -186,7 +191,10 @@ def _hang_signs(rng: np.random.Generator, brush: Brush, wide: float) -> None:
 
 
 def lamps(rng: np.random.Generator, image: Array, scale: float, standing: float) -> None:
-    """Pools of light under the ceiling's lamps over the whole place, in place. standing: row on which people stand."""
+    """Pools of light under the ceiling's lamps over the whole place, in place.
+
+    standing: row on which people stand.
+    """
     rows, columns = image.shape[:2]
     x = np.arange(columns, dtype=F)[None] / F(scale)
     y = (np.arange(rows, dtype=F)[:, None] - F(standing)) / F(scale)

@@ -33,7 +33,7 @@ HAIR = [
 HAIR_SHARES = (0.26, 0.22, 0.17, 0.11, 0.06, 0.05, 0.03, 0.06, 0.04)
 DARK_HAIR = 3  # with the three darkest skin tones hair is drawn from the first colours only
 
-# What people wear in a street: mostly dark, grey, beige and navy; few strong colours, none pure.
+# What people wear in a street: mostly dark, grey, beige and navy. Few strong colours, none pure.
 TOPS = [
     (30, 30, 34),
     (46, 48, 54),

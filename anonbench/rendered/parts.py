@@ -41,8 +41,9 @@ def cloud_of(
 ) -> PointCloud:
     """A point cloud from (rows, columns, 3) grids; albedo is one colour or a grid of colours.
 
-    part: one part or a grid of parts. skinning: for all points of the grid, row by row. keep: grid of the points to
-    use.
+    part: one part or a grid of parts.
+    skinning: for all points of the grid, row by row.
+    keep: grid of the points to use.
     """
     rows, columns = grid.shape[:2]
     chosen = np.ones(rows * columns, bool) if keep is None else np.broadcast_to(keep, (rows, columns)).ravel()

@@ -1,8 +1,7 @@
 """Which crops a dataset consists of: a list of small plans, made before anything is drawn.
 
-A plan says who is seen by which camera under which file name. How a crop is drawn is `crop.py`'s business, how it is
-written `dataset.py`'s. A new native layout is a new entry of `LAYOUTS`: how it names a sighting, and the protocol files
-that it ships beside the images.
+A plan says who is seen by which camera under which file name. `crop.py` draws it, `dataset.py` writes it. A new native
+layout is a new entry of `LAYOUTS`: how it names a sighting, and the protocol files that it ships beside the images.
 """
 
 from __future__ import annotations
@@ -38,8 +37,7 @@ class Layout:
     sidecars: the protocol files, path -> content, of a list of plans.
     check: raises `ConfigError` for a spec that the layout cannot hold.
     distractor_pid: how the layout numbers the k-th stranger.
-    shows_view: whether names tell the view, which is then drawn before the name.
-    shows_view: the names tell from which side a person is seen.
+    shows_view: whether names say from which side a person is seen. The view is then drawn before the name.
     """
 
     names: Callable[[np.random.Generator], Names]
@@ -69,7 +67,7 @@ def sidecars(spec: RenderSpec, plans: Sequence[CropPlan]) -> Mapping[str, bytes]
 def _sightings(spec: RenderSpec, rng: np.random.Generator, layout: Layout) -> list[CropPlan]:
     """Who is seen where: people of both halves, badly framed junk, strangers and false alarms as distractors.
 
-    One image of a test person and camera is the query; its twins by the same camera stay in the gallery, where the
+    One image of a test person and camera is the query. Its twins by the same camera stay in the gallery, where the
     metric ignores them. With one image per camera half of each person's cameras give queries and the other half the
     gallery.
     """
@@ -116,7 +114,7 @@ def _seen_by(spec: RenderSpec, rng: np.random.Generator) -> list[int]:
 
 
 def _view(spec: RenderSpec, rng: np.random.Generator, camera: int) -> str:
-    """A view as often as the camera is told to see it."""
+    """A view, drawn as often as the camera should see it."""
     lists = spec.view_shares or (VIEW_SHARES,)
     shares = np.array(lists[(camera - 1) % len(lists)])
     return str(rng.choice(VIEWS, p=shares / shares.sum()))
@@ -151,9 +149,9 @@ def _market1501(rng: np.random.Generator) -> Names:
 
 
 def _dukemtmcreid(rng: np.random.Generator) -> Names:
-    """Market-1501's folders, names `PPPP_cC_fFFFFFFF.jpg`; distractors have numbers of their own, as people have.
+    """Market-1501's folders, names `PPPP_cC_fFFFFFFF.jpg`; distractors are numbered like people.
 
-    Deviation: every third distractor shows nobody; the original's boxes were drawn by hand and all show people.
+    Deviation: every third distractor shows nobody. The original's boxes were drawn by hand and all show people.
     """
 
     def draw(plan: CropPlan) -> str:
@@ -235,7 +233,7 @@ def _msmt17(rng: np.random.Generator) -> Names:
 
 
 def _msmt17_lists(plans: Sequence[CropPlan]) -> Mapping[str, bytes]:
-    """`<path below train or test> <number>`; every tenth training image stands in the validation list."""
+    """`<path below train or test> <number>`; every tenth training image is in the validation list."""
 
     def listed(*chosen: CropPlan) -> bytes:
         below = [plan.path.partition("/")[2] for plan in chosen]

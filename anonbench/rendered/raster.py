@@ -16,8 +16,9 @@ GAP_DEPTH_M = 0.02
 class Projection:
     """Camera space (metres, origin at the person's feet) to raster pixels.
 
-    scale: pixels per metre at the feet. foot_x, foot_y: pixel of the feet. distance_m: to the camera; nearer parts
-    appear larger.
+    scale: pixels per metre at the feet.
+    foot_x, foot_y: pixel of the feet.
+    distance_m: to the camera; nearer parts appear larger.
     """
 
     scale: float

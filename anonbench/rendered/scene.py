@@ -1,8 +1,8 @@
-"""Places: a few backdrops for each camera, drawn once, and the cut-outs that stand behind people.
+"""Places: a few backdrops for each camera, drawn once, and the cut-outs behind people.
 
-The backdrop of a camera is a nuisance for re-identification, as in life: it says where a picture was taken, not who
-is on it. A backdrop is a wall on a floor seen at the camera's pitch, furnished with things at several distances. What
-walls, floors and things there are depends on the setting: `street.py`, `indoor.py`.
+The backdrop of a camera is a nuisance for re-identification, as in life: it says where a picture was taken, not who is
+on it. A backdrop is a wall on a floor seen at the camera's pitch, with things at several distances. Walls, floors and
+things depend on the setting: `street.py`, `indoor.py`.
 """
 
 from __future__ import annotations
@@ -30,11 +30,14 @@ REFLECTED_M = 0.7  # how far a reflection reaches down a floor
 class Place:
     """What the backdrops of a setting are made of.
 
-    floor(rng, x, behind, scale), wall(rng, rows, columns, scale): see `street.py`. things: all drawings by name.
-    shares: how often a thing stands in the background. background_only: things that would hide too much of a person.
-    stand_ins: what stands nearer than `NEAR_M` instead of a large thing. finish(rng, image, scale, standing): light
-    over the whole place. gloss: least and largest reflectivity of the floor. luggage: the thing that some people
-    (luggage_share of them) pull along.
+    floor(rng, x, behind, scale), wall(rng, rows, columns, scale): see `street.py`.
+    things: all drawings by name.
+    shares: how often a thing stands in the background.
+    background_only: things that would hide too much of a person.
+    stand_ins: what stands nearer than `NEAR_M` instead of a large thing.
+    finish(rng, image, scale, standing): light over the whole place.
+    gloss: least and largest reflectivity of the floor.
+    luggage: the thing that some people (luggage_share of them) pull along.
     """
 
     floor: Callable[[np.random.Generator, Array, Array, float], Array]
@@ -170,7 +173,7 @@ def _furnish(
 
 
 def _reflect(image: Array, cover: Mask, row: int, scale: float, gloss: float) -> None:
-    """Mirror what stands on `row` (where `cover` is true) in the floor before it, fading away, in place."""
+    """Mirror what is above `row` (where `cover` is true) in the floor before it, fading away, in place."""
     reach = min(row, image.shape[0] - row, round(REFLECTED_M * scale))
     if not gloss or reach < 1:
         return

@@ -19,7 +19,10 @@ CREASES = ((0.012, 26.0, 0.30), (0.03, 9.0, 0.32), (0.09, 2.6, 0.35))
 
 @dataclass(frozen=True)
 class Light:
-    """Illumination in camera space. direction: unit vector towards the key light; the rest are linear RGB (3,)."""
+    """Illumination in camera space. Colours are linear RGB (3,).
+
+    direction: unit vector towards the key light.
+    """
 
     direction: Array
     key: Array
@@ -49,7 +52,8 @@ def light_from(azimuth: float, elevation: float, key: float, sky: float, ground:
 class Surface:
     """What the raster sees: for each of n covered pixels its point, normal, albedo (n, 3), gloss and part (n,).
 
-    covered: (height, width) bool, with n true pixels in row order. scale: pixels per metre.
+    covered: (height, width) bool, with n true pixels in row order.
+    scale: pixels per metre.
     """
 
     covered: Mask

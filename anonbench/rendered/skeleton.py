@@ -1,7 +1,7 @@
 """Bones, poses and joints: how a rest-pose figure is moved.
 
-The skeleton has 16 bones. Each bone turns about its joint; points follow one or two bones (linear blend skinning),
-so that a trouser leg bends as one piece of cloth instead of showing the joint beneath it.
+The skeleton has 16 bones. Each bone turns about its joint. Points follow one or two bones (linear blend skinning), so
+that a trouser leg bends as one piece of cloth instead of showing the joint beneath it.
 """
 
 from __future__ import annotations
@@ -96,9 +96,10 @@ def follow_arm(points: Array, side: str) -> Skinning:
 # ---------------------------------------------------------------------------------------------- poses
 @dataclass(frozen=True)
 class Pose:
-    """Joint angles in radians. Hips and shoulders: forwards positive; knees and elbows: bending positive.
+    """Joint angles in radians. Hips and shoulders count forwards, knees and elbows bending.
 
-    spread: how far the upper arms stand away from the body. lean: of the torso, forwards.
+    spread: how far the upper arms are away from the body.
+    lean: of the torso, forwards.
     head_yaw, head_pitch (down positive), head_roll: relative to the torso.
     """
 

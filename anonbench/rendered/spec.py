@@ -21,11 +21,13 @@ Shares = tuple[float, float, float, float]
 class CropPlan:
     """One crop to draw.
 
-    path: below the dataset folder, with forward slashes. pid: as the layout numbers it (-1 junk, 0 distractor).
-    camid: 1..cameras. person: number of the identity to draw, in the population of the seed; None for an empty scene.
+    path: below the dataset folder, with forward slashes.
+    pid: as the layout numbers it (-1 junk, 0 distractor).
+    camid: 1..cameras.
+    person: number of the identity to draw, in the population of the seed; None for an empty scene.
     kind: "person" (an ordinary crop), "poor" (a badly framed one) or "empty" (a false alarm: no person).
     split: train, query or gallery; None where a layout leaves the division to its reader.
-    view: the view to draw, where the file name tells it; None: as the camera sees people.
+    view: the view to draw, where the file name says it. None: as the camera sees people.
     """
 
     path: str
@@ -44,21 +46,21 @@ class RenderSpec:
     layout: native layout of the files, a key of `plan.LAYOUTS`.
     seed: names the population of people, the cameras and every crop.
     height_px, width_px: size of the crops; 64..1024 high, a third to two thirds of that wide.
-    size_spread: every crop's height and width are multiplied by two factors of their own, drawn log-uniformly between
-        exp(-size_spread) and exp(size_spread), 0..0.6; then brought back into the limits of height and shape above.
+    size_spread: every crop's height and width are multiplied by two separate factors, drawn log-uniformly between
+        exp(-size_spread) and exp(size_spread), 0..0.6. They are then brought back into the limits of height and shape.
     setting: what the cameras look at. "street": daylight, house fronts, bicycles. "indoor": a hall under ceiling
         lights, watched from higher up: tiles, glass, counters, seats, luggage.
     train_identities, test_identities: people in each half; nobody is in both.
     cameras: number of cameras, 2..15.
-    view_shares: how often people are seen (front, three_quarter, profile, back), as weights: one list for all cameras
+    view_shares: how often people are seen (front, three_quarter, profile, back), as weights. One list for all cameras
         or one for each. None: a mix that favours another view at each camera.
-    images_per_camera: crops of one person by one camera that sees them; in the test half one of them is the query.
-    camera_coverage: probability that a camera sees a person, 0..1; everybody is seen by at least two.
-    junk: images "-1" in the gallery, of test people, framed badly; no metric counts them.
+    images_per_camera: crops of one person by one camera that sees them. In the test half one of them is the query.
+    camera_coverage: probability that a camera sees a person, 0..1. Everybody is seen by at least two.
+    junk: images "-1" in the gallery, of test people, framed badly. No metric counts them.
     distractors: images "0000" in the gallery: strangers (two of three) and false alarms without a person.
-    clothes_group: this many people wear the same colours, so that colour alone does not tell who is who.
+    clothes_group: this many people wear the same colours, so that colour alone does not say who is who.
     backdrops_per_camera: different views of a camera's surroundings.
-    occluder_share, bystander_share: probability that a thing, or another person, stands near or before the person.
+    occluder_share, bystander_share: probability that a thing, or another person, is near or before the person, 0..1.
     supersampling: raster pixels per crop pixel along each axis; 2 to 4.
     """
 

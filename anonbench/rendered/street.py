@@ -1,6 +1,6 @@
-"""Streets: paving and house fronts, and the things that stand before them, drawn flat in metres.
+"""Streets: paving and house fronts, and the things before them, drawn flat in metres.
 
-The same drawings of things furnish the background and, nearer to the camera, hide parts of people.
+The same things are drawn in the background and, nearer to the camera, hide parts of people.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ FLOORS = [(128, 126, 122), (148, 142, 134), (92, 92, 94), (108, 112, 96), (164, 
 def floor(rng: np.random.Generator, x: Array, behind: Array, scale: float) -> Array:
     """The ground below a wall: (rows, columns, 3).
 
-    x: (rows, columns) metres to the right. behind: (rows, 1) metres behind the people. scale: pixels per metre.
+    x: (rows, columns) metres to the right.
+    behind: (rows, 1) metres behind the people.
+    scale: pixels per metre.
     """
     rows, columns = x.shape
     colour = linear(FLOORS[rng.integers(len(FLOORS))]) * rng.uniform(0.6, 1.15)
@@ -59,7 +61,10 @@ def floor(rng: np.random.Generator, x: Array, behind: Array, scale: float) -> Ar
 
 
 def wall(rng: np.random.Generator, rows: int, columns: int, scale: float) -> Array:
-    """A street front of `rows` rows; scale: pixels per metre at its distance."""
+    """A street front of `rows` rows.
+
+    scale: pixels per metre at its distance.
+    """
     colour = linear(WALLS[rng.integers(len(WALLS))]) * rng.uniform(0.55, 1.15)
     image = np.broadcast_to(colour, (rows, columns, 3)).copy()
     y = (rows - 1 - np.arange(rows, dtype=F)[:, None]) / scale  # metres above the ground

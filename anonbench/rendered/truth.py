@@ -23,7 +23,10 @@ HEAD_DEPTH_M = 0.04
 
 @dataclass(frozen=True)
 class Keypoint:
-    """A COCO keypoint in pixels of the crop. visibility: 0 outside the crop, 1 hidden, 2 visible."""
+    """A COCO keypoint in pixels of the crop.
+
+    visibility: 0 outside the crop, 1 hidden, 2 visible.
+    """
 
     x: float
     y: float
@@ -35,10 +38,13 @@ class Truth:
     """What is known about one crop.
 
     view, yaw_deg: of the head relative to the camera, 0 facing it, positive to the image's right; None without a
-    person. face_box: x0, y0, x1, y1 of the visible face in pixels (half-open, fractional), None when less than
-    `FACE_THRESHOLD` of the frontal area shows. face_fraction: visible face area over this person's frontal face area
-    at that scale. mask: (height, width) bool, the visible pixels of the person. occluded: something hides more than 5 %
-    of the person; face_occluded: something hides more than 5 % of the face.
+        person.
+    face_box: x0, y0, x1, y1 of the visible face in pixels (half-open, fractional), None when less than `FACE_THRESHOLD`
+        of the frontal area shows.
+    face_fraction: visible face area over this person's frontal face area at that scale.
+    mask: (height, width) bool, the visible pixels of the person.
+    occluded: something hides more than 5 % of the person.
+    face_occluded: something hides more than 5 % of the face.
     """
 
     view: str | None
@@ -75,8 +81,8 @@ def project_keypoints(
 ) -> tuple[Keypoint, ...]:
     """COCO-17 keypoints of a person in crop pixels.
 
-    depth: (rows, columns) camera-space z of the person's surface. visible: where nothing hides the person. Both at
-    raster size.
+    depth: (rows, columns) camera-space z of the person's surface.
+    visible: where nothing hides the person. Both at raster size.
     """
     height, width = visible.shape
     found = []

@@ -1,8 +1,8 @@
 """Rendered crowds as a dataset for face detectors, in WIDER FACE's native layout.
 
-`WIDER_{split}/images/0--Crowd/*.jpg` and `wider_face_split/wider_face_{split}_bbx_gt.txt`; beside them
-`ground_truth/annotations.csv` with what WIDER does not tell of the validation images: view, skin tone, how much of a
-face shows; its paths are relative to the whole folder.
+It writes `WIDER_{split}/images/0--Crowd/*.jpg` and `wider_face_split/wider_face_{split}_bbx_gt.txt`. Beside them is
+`ground_truth/annotations.csv` with what WIDER does not say of the validation images: view, skin tone, how much of a
+face shows. Its paths are relative to the whole folder.
 
 Source of the layout: the read-me file of WIDER FACE's annotations (Yang et al. 2016).
 """

@@ -1,22 +1,30 @@
 """Identity-clustered paired bootstrap: would other people have shown the same difference?
 
-The images of one person are alike, so queries are no independent draws. Identities are resampled with replacement; all
-queries of a drawn identity enter, from every run (seed, split) and as many times as it was drawn. Before and after stay
-paired query by query. The statistic is a ratio of sums over clusters, so that a resample needs their weights alone.
+    b = bootstrap_mean_difference(differences, identities)
+    b.estimate, b.interval(0.95), b.p_two_sided()
+
+Images of one person are alike, so queries are no independent draws. Identities are resampled with replacement. All
+queries of a drawn identity enter, from every run (seed, split), as many times as it was drawn. Before and after stay
+paired query by query. The statistic is a ratio of sums over clusters, so a resample needs only their weights.
 
 The interval is BCa (bias-corrected and accelerated: Efron, "Better Bootstrap Confidence Intervals", JASA 82, 1987) with
 quantiles expanded for few clusters (Hesterberg, "What Teachers Should Know About the Bootstrap", The American
-Statistician 69, 2015): sqrt(C / (C - 1)) t_{C - 1} of C clusters in place of the normal ones. Losses of AP are skewed,
-a few queries losing much, and plain percentile intervals then claim too small a loss; with the demo's 40 identities
-they are too short as well. Studentizing mends skewness better but fails on rank-1, where few queries change.
+Statistician 69, 2015): sqrt(C / (C - 1)) t_{C - 1} of C clusters in place of the normal ones.
+
+Why nothing simpler:
+
+- Losses of AP are skewed, since a few queries lose much. Plain percentile intervals then claim too small a loss. With
+  the demo's 40 identities they are too short as well.
+- Studentizing corrects skewness better, but fails on rank-1, where few queries change.
+
 docs/statistics.md has the measured rates.
 
-The p-value is the same construction read the other way: the smallest 1 - level at which the interval touches the
-null value. So p < alpha exactly when the interval at 1 - alpha leaves it out. One exception: with k identities whose
-queries changed at all, p is never below 2^(1 - k), the least that an exact sign test can reach on k changes; a
-bootstrap of three changed identities would promise more than three coin flips can.
+The p-value is the same construction read the other way: the smallest 1 - level at which the interval touches the null
+value. So p < alpha exactly when the interval at 1 - alpha leaves it out. One exception: with k identities whose queries
+changed at all, p is never below 2^(1 - k), the least that an exact sign test can reach on k changes. A bootstrap of
+three changed identities would promise more than three coin flips can.
 
-What is resampled is people. The networks stay the ones that were trained: the luck of a training is in `noise`.
+People are resampled, networks are not: the luck of a training is in `noise`.
 """
 
 from __future__ import annotations
@@ -43,8 +51,11 @@ BLOCK = 500  # resamples at a time: 750 identities in float64 take 3 MB, which s
 class ClusterBootstrap:
     """The resampled values of a statistic.
 
-    estimate: on the data itself. values: (resamples,) float64. n_clusters: identities; n_changed: those with a
-    difference other than 0. acceleration: BCa's, from the skewness of the clusters' influence.
+    estimate: on the data itself.
+    values: (resamples,) float64.
+    n_clusters: identities.
+    n_changed: those with a difference other than 0.
+    acceleration: BCa's, from the skewness of the clusters' influence.
     standard_error: of the estimate, with the factor sqrt(C / (C - 1)).
     """
 
@@ -118,7 +129,8 @@ def bootstrap_mean_difference(
 ) -> ClusterBootstrap:
     """Bootstrap the mean of per-query differences over identities.
 
-    differences: (n,) after - before, one a query and run. identities: (n,) integers; equal ones are one cluster.
+    differences: (n,) after - before, one a query and run.
+    identities: (n,) integers. Equal ones are one cluster.
     Raises `DataError` for no query, unequal lengths or missing numbers.
 
     >>> b = bootstrap_mean_difference([-2.0, -1.0, 0.0, -3.0], [1, 1, 2, 3], resamples=2000)
@@ -136,13 +148,13 @@ def bootstrap_sums(
 ) -> ClusterBootstrap:
     """Bootstrap any statistic of sums over clusters.
 
-    sums: (C, k) a row a cluster. statistic: (m, k) totals -> (m,) values; NaN where a resample leaves it undefined
-    (no query of a group drawn): those resamples are left out.
+    sums: (C, k) a row a cluster.
+    statistic: (m, k) totals -> (m,) values. Resamples for which it is NaN (no query of a group drawn) are left out.
     """
     values = statistic(resampled_totals(sums, resamples=resamples, seed=seed))
     values = values[np.isfinite(values)]
     if not len(values):
-        raise DataError("bootstrap: the statistic is undefined in every resample; are there queries in every group?")
+        raise DataError("bootstrap: the statistic is undefined in every resample. Are there queries in every group?")
     total = sums.sum(axis=0)
     jackknife = statistic(total - sums) if len(sums) > 1 else np.zeros(1)
     estimate = float(statistic(total[None])[0])

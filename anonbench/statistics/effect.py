@@ -1,8 +1,11 @@
 """How large a paired difference is: its mean and Cohen's d_z, both with confidence intervals.
 
-Sources: Lakens, "Calculating and reporting effect sizes", Frontiers in Psychology 4:863 (2013), for d_z; Hedges,
-"Distribution theory for Glass's estimator of effect size", J. Educational Statistics 6 (1981), for the correction of
-its bias; Cumming and Finch, Educational and Psychological Measurement 61 (2001), for the interval by the noncentral t.
+Sources:
+
+- d_z: Lakens, "Calculating and reporting effect sizes", Frontiers in Psychology 4:863 (2013).
+- The correction of its bias: Hedges, "Distribution theory for Glass's estimator of effect size", J. Educational
+  Statistics 6 (1981).
+- The interval by the noncentral t: Cumming and Finch, Educational and Psychological Measurement 61 (2001).
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from anonbench.core.errors import ConfigError, DataError
 
 @dataclass(frozen=True, slots=True)
 class PairedEffect:
-    """The size of `after - before` over n pairs; negative for a loss.
+    """The size of `after - before` over n pairs, negative for a loss.
 
     difference, low, high: mean difference and its interval by the t distribution, in the unit of the input.
     dz, dz_low, dz_high: mean difference over the standard deviation of the differences, and its interval.
@@ -41,7 +44,8 @@ class PairedEffect:
 def paired_effect(before: ArrayLike, after: ArrayLike, level: float = 0.95) -> PairedEffect:
     """Effect size of a paired difference.
 
-    before, after: (n,) finite numbers in the same order. level: of the intervals, in 0..1 without the ends.
+    before, after: (n,) finite numbers in the same order.
+    level: of the intervals, in 0..1 without the ends.
     Fewer than two pairs, or differences that are all equal, leave the intervals and d_z undefined: NaN, with a note.
     Raises `DataError` for lists of unequal length or missing numbers, `ConfigError` for a level outside 0..1.
 

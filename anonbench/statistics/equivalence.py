@@ -1,10 +1,10 @@
 """Showing that a difference is small: two one-sided tests (TOST) against a margin.
 
 A test that finds no difference shows nothing: it may have had too few people. Equivalence within a margin is shown when
-both "the loss is at least the margin" and "the gain is at least the margin" are rejected, each at alpha; the same as an
-interval at 1 - 2 alpha that lies inside (-margin, margin).
+both "the loss is at least the margin" and "the gain is at least the margin" are rejected, each at alpha. That is the
+same as an interval at 1 - 2 alpha inside (-margin, margin).
 
-Source: Schuirmann, J. Pharmacokinetics and Biopharmaceutics 15 (1987); Lakens, "Equivalence Tests", Social
+Sources: Schuirmann, J. Pharmacokinetics and Biopharmaceutics 15 (1987). Lakens, "Equivalence Tests", Social
 Psychological and Personality Science 8 (2017).
 """
 
@@ -29,8 +29,10 @@ FEW_CHANGED = 6
 class Equivalence:
     """The outcome of TOST against (-margin, margin).
 
-    low, high: interval at 1 - 2 alpha. p: the larger of the two one-sided p-values. equivalent: p < alpha.
-    note: why p is NaN or was raised; "" otherwise.
+    low, high: interval at 1 - 2 alpha.
+    p: the larger of the two one-sided p-values.
+    equivalent: p < alpha.
+    note: why p is NaN or was raised, else "".
     """
 
     margin: float
@@ -44,7 +46,8 @@ class Equivalence:
 def tost_paired(before: ArrayLike, after: ArrayLike, margin: float, alpha: float = 0.05) -> Equivalence:
     """TOST on paired scores by the t distribution.
 
-    before, after: (n,) in percent. margin: in percent points, > 0.
+    before, after: (n,) in percent.
+    margin: in percent points, > 0.
 
     >>> tost_paired([50, 60, 70, 80], [50.1, 59.9, 70.2, 80.0], margin=1.0).equivalent
     True

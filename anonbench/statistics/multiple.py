@@ -1,8 +1,9 @@
 """Many tests at once: Holm's step-down correction.
 
-Source: Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6 (1979). It
-bounds the chance of even one false alarm in the family whatever the dependence between the tests, and the cells of a
+It bounds the chance of even one false alarm in the family, whatever the dependence between the tests. The cells of a
 table do depend on each other: they share queries, networks and baselines.
+
+Source: Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6 (1979).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from anonbench.core.errors import DataError
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
-    """Adjusted p-values of one family, in the order given; NaN stays NaN and does not count.
+    """Adjusted p-values of one family, in the order given. NaN stays NaN and does not count.
 
     The i-th smallest of m is multiplied by m - i + 1 (at most 1), and never smaller than the one before it.
     Raises `DataError` for a p outside 0..1.

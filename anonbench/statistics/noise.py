@@ -23,9 +23,12 @@ from anonbench.statistics.effect import check_level
 class NoiseFloor:
     """Differences between trainings that differ in the seed alone, in the unit of the scores.
 
-    n_cells: groups with at least two trainings; n_trainings: in them; df: n_trainings - n_cells.
-    sd: of a single training's score. floor: the size that |difference| of two single trainings exceeds by chance in
-    1 - level of cases. n_pairs, mean_abs, max_abs: of |difference| over all pairs within cells.
+    n_cells: groups with at least two trainings.
+    n_trainings: trainings in these groups.
+    df: n_trainings - n_cells.
+    sd: of a single training's score.
+    floor: the size that |difference| of two single trainings exceeds by chance in 1 - level of cases.
+    n_pairs, mean_abs, max_abs: of |difference| over all pairs within cells.
     Without a cell of two trainings the numbers are NaN.
     """
 
@@ -40,7 +43,9 @@ class NoiseFloor:
 
 
 def noise_floor(cells: Iterable[Sequence[float]], level: float = 0.95) -> NoiseFloor:
-    """Pool the spread of scores within cells. cells: the scores of each; cells of one score do not count.
+    """Pool the spread of scores within cells.
+
+    cells: the scores of each cell. Cells of one score do not count.
 
     >>> f = noise_floor([[50.0, 52.0], [70.0, 71.0, 72.0], [33.0]])
     >>> f.n_cells, f.df, round(f.sd, 4), round(f.floor, 3), f.n_pairs
@@ -62,7 +67,9 @@ def noise_floor(cells: Iterable[Sequence[float]], level: float = 0.95) -> NoiseF
 class TrainingTest:
     """A difference between two sets of trainings, with the luck of queries and the luck of training.
 
-    standard_error, df: of both together. p: two-sided. low, high: interval.
+    standard_error, df: of both together.
+    p: two-sided.
+    low, high: interval.
     """
 
     standard_error: float
@@ -78,8 +85,8 @@ def training_test(
     """Test a difference of means over n_runs trainings each, against both sources of luck.
 
     Variance: query_error^2 (bootstrap over identities) + 2 sd^2 / n_runs (two independent sets of trainings), with
-    Welch and Satterthwaite's degrees of freedom. The bootstrap already holds what little of the training's luck differs
-    from query to query, so that part counts twice: the test errs on the side of caution.
+    Welch and Satterthwaite's degrees of freedom. The bootstrap already holds the part of the training's luck that
+    differs from query to query. That part counts twice, so the test is on the cautious side.
     NaN where the noise is unknown.
     """
     check_level(level)

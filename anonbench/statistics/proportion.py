@@ -1,10 +1,10 @@
-"""Shares of a sample and what they tell of the whole: intervals of a proportion, and how large a sample must be.
+"""Shares of a sample and what they say about the whole: intervals of a proportion, and how large a sample must be.
 
-Wilson's (1927) interval has on average the coverage that it promises, and is the one to read; Clopper and Pearson's
-(1934) never has less, and is the one to quote where a guarantee is asked for. Both treat the cases as independent.
+Read Wilson's (1927) interval: on average it has the coverage that it promises. Quote Clopper and Pearson's (1934) where
+a guarantee is needed: it never has less. Both treat the cases as independent.
 
-Cases that come in clusters (the faces of an image) are not: one bad image loses several. Both intervals then stand on
-an effective number of cases, n divided by the design effect (Kish 1965, "Survey Sampling", section 8.2), as Korn and
+Cases in clusters (the faces of an image) are not independent: one bad image loses several. Both intervals then use an
+effective number of cases, n divided by the design effect (Kish 1965, "Survey Sampling", section 8.2), as Korn and
 Graubard (1998, Survey Methodology 24:193) do for Clopper and Pearson's. Deviation: without their factor for the degrees
 of freedom, which matters where the clusters are few.
 """
@@ -22,9 +22,10 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Proportion:
-    """`hits` of `n` cases. value: their share, 0..1; NaN without a case.
+    """`hits` of `n` cases.
 
-    effective: how many independent cases tell as much, above 0 and at most n; None for all of them.
+    value: their share, 0..1. NaN without a case.
+    effective: how many independent cases say as much, above 0 and at most n. None for all of them.
 
     >>> Proportion(9, 10).wilson()
     (0.5958499732047615, 0.9821237869049271)
