@@ -23,6 +23,7 @@ from dataset_writers import write_image
 from anonbench.anonymizers import ANONYMIZERS
 from anonbench.anonymizers import _contract as anonymizer
 from anonbench.config import merge
+from anonbench.core.command import read_declaration
 from anonbench.core.contract import Contract
 from anonbench.data.images import read_image
 from anonbench.data.pictures import read_manifest
@@ -249,3 +250,24 @@ def test_examples_are_code_of_our_own_width() -> None:
             assert max(map(len, code.splitlines())) <= 120, file
             if file.endswith(".py"):
                 assert ast.get_docstring(ast.parse(code)) is None  # short: the class's docstring says it all
+
+
+def test_the_example_of_a_step_declares_what_its_rule_names(tmp_path: Path) -> None:
+    page = document("docs/add-a-step.md")
+    (stage,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (rule,) = re.findall(r"^```\nrule (.*?)^```", page, re.MULTILINE | re.DOTALL)
+    name = rule.partition(":")[0]
+    file = tmp_path / f"{name}.py"
+    file.write_text(stage, encoding="utf-8")
+    declared = read_declaration(file, f"anonbench.stages.{name}", name)
+    named = set(re.findall(r"^        (\w+)=", rule, re.MULTILINE)) - {"stamp", "code", "mem_mb", "runtime"}
+    assert named == {option.name for option in declared.options}
+    assert all(option.help for option in declared.options)
+    assert f'call("{name}")' in rule
+
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text("path,height\na.jpg,128\nb.jpg,131\nc.jpg,64\n")
+    scope: dict[str, Callable] = {}
+    exec(compile(stage, file.name, "exec"), scope)
+    scope[name](manifest, tmp_path / "sizes.csv", step=16)
+    assert (tmp_path / "sizes.csv").read_text().split() == ["height,count", "64,1", "128,2"]
