@@ -1,4 +1,4 @@
-"""Checks of recipe values. They raise `ValueError`; `Recipe.from_config` adds where in the config the value stands."""
+"""Checks of recipe values. They raise `ValueError`. `Recipe.from_config` adds where in the config the value is."""
 
 from __future__ import annotations
 

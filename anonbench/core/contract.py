@@ -1,4 +1,4 @@
-"""A contract: a list of promises, each a sentence and a function that finds out whether it is kept."""
+"""A contract: a list of promises. Each is a sentence and a function that finds out whether it is kept."""
 
 from __future__ import annotations
 
@@ -29,14 +29,17 @@ class BrokenPromiseError(ConfigError):
 
 @dataclass(frozen=True)
 class Promise(Generic[S]):
-    """One promise. keep: raises `BrokenPromiseError` with what was found, or returns a remark worth printing."""
+    """One promise.
+
+    keep: raises `BrokenPromiseError` with what was found, or returns a remark worth printing.
+    """
 
     kind: str
     text: str
     keep: Callable[[S], str | None]
 
     def __call__(self, subject: S) -> str | None:
-        """Hold a subject against the promise; returns a remark.
+        """Check a subject against the promise. Returns a remark.
 
         Raises `BrokenPromiseError` that names kind, plug-in and promise, also when the plug-in fails with another
         exception. The package's own errors (missing weights, data that is not as its layout says) pass through.
@@ -63,7 +66,10 @@ class Contract(Generic[S]):
         self.promises: list[Promise[S]] = []
 
     def promise(self, text: str) -> Callable[[Callable[[S], str | None]], Promise[S]]:
-        """Decorator that adds a promise. text: what every plug-in of the kind does, in the third person."""
+        """Decorator that adds a promise.
+
+        text: what every plug-in of the kind does, in the third person.
+        """
 
         def add(keep: Callable[[S], str | None]) -> Promise[S]:
             promise = Promise(self.kind, text, keep)

@@ -1,7 +1,7 @@
 """One family of user-facing errors: what is wrong, where, what was found, what was expected, what to do next.
 
-The command line prints the message of an `AnonbenchError` without a traceback and exits with status 2.
-Every other exception is a bug of ours and keeps its traceback.
+Raise one of these for what the user can fix. The command line prints the message without a traceback and exits with
+status 2. Every other exception is a bug of ours and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 
 class AnonbenchError(Exception):
-    """Base class: something the user can mend."""
+    """Base class: something the user can fix."""
 
 
 class ConfigError(AnonbenchError):

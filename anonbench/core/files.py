@@ -12,7 +12,7 @@ from pathlib import Path
 
 from anonbench.core.errors import DataError
 
-# What the user can mend when a file cannot be written, and how.
+# What the user can do when a file cannot be written.
 UNWRITABLE = {
     errno.EACCES: "Check who owns its folder",
     errno.EPERM: "Check who owns its folder",
@@ -83,10 +83,10 @@ def atomic_folder(path: Path, kept: Path | None = None) -> Iterator[Path]:
     """Yield a temporary folder, empty and beside `path`; rename it to `path` on success, remove it on failure.
 
     kept: yield this folder instead, with what it holds from earlier tries, and leave it there on failure.
-    An existing empty `path` is replaced; one with content raises `DataError`, so that nothing is lost.
+    An existing empty `path` is replaced. One with content raises `DataError`, so that nothing is lost.
     """
     if path.exists() and not path.is_dir():
-        raise DataError(f"{path}: is a file; a folder is to be written there. Move it away or choose another output.")
+        raise DataError(f"{path}: is a file, but the output is a folder. Move it away or choose another output.")
     if path.exists() and any(path.iterdir()):
         raise DataError(f"{path}: already there and not empty. Move it away or choose another output folder.")
     temporary = kept or path.with_name(f".{path.name}.{os.getpid()}.partial")

@@ -62,7 +62,7 @@ def _groups(root: Path) -> Iterator[tuple[Path, tuple[str, str, str]]]:
                 mounts = [root / "sys/fs/cgroup/memory"]
             else:
                 continue
-            # A container may see its own group as the mount's root while it is told another path.
+            # A container may see its own group as the mount's root while another path is reported.
             paths = [mount / group.strip("/") for mount in mounts]
             folders = {folder for path, mount in zip(paths, mounts, strict=True) for folder in _upwards(path, mount)}
             yield from ((folder, names) for folder in folders)

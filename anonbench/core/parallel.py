@@ -35,12 +35,12 @@ def parallel_map(
 ) -> list[Result]:
     """`[f(item) for item in items]` with `f = prepare(*arguments)` made once in each process.
 
-    prepare must be a module-level function: it loads what is dear (a network, annotations) where it is used.
-    workers: processes, >= 1; one worker runs in this process. The order of the results is that of the items.
-    chunk: images that a process is handed at once.
+    prepare: a module-level function. It loads what is expensive (a network, annotations) where it is used.
+    workers: processes, >= 1. One worker runs in this process. The order of the results is that of the items.
+    chunk: images that a process gets at once.
     receive: called in this process with each item and its result, in their order, as soon as they are there.
     size: how many images an item stands for; one when left out.
-    Raises what `f` raises; an `AnonbenchError` when a process dies. No process outlives this one, however it ends.
+    Raises what `f` raises, and an `AnonbenchError` when a process dies. No process outlives this one, however it ends.
     """
     images = [1 if size is None else size(item) for item in items]
     workers = min(workers, max(1, sum(images) // chunk))

@@ -20,7 +20,7 @@ T = TypeVar("T", bound=Callable[..., Any])
 
 
 class Registry:
-    """Names to plug-ins of one kind. Duplicates raise `ConfigError`; an unknown name lists the known ones."""
+    """Names to plug-ins of one kind. Duplicates raise `ConfigError`. An unknown name lists the known ones."""
 
     def __init__(self, kind: str, package: str) -> None:
         self.kind = kind

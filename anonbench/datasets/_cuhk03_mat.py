@@ -1,7 +1,7 @@
 """Extract the images of the official CUHK03 release from `cuhk-03.mat`.
 
 The file is HDF5 (MATLAB 7.3). `detected` and `labeled` are cell arrays of five camera pairs; a pair is a cell array of
-persons x 10 images, the first five from one view and the last five from the other; an absent image is empty. HDF5
+persons x 10 images, the first five from one view and the last five from the other. An absent image is empty. HDF5
 stores MATLAB's arrays with their axes in reverse order.
 """
 
@@ -33,7 +33,7 @@ def unpack(root: Path, output: Path, boxes: str = "detected", workers: int = 1) 
     root: the folder of the release, with `cuhk-03.mat` in it or in `cuhk03_release/`, and the protocol file
         `cuhk03_new_protocol_config_{boxes}.mat` beside that. Nothing is written below it.
     output: a folder outside `root`. `images_{boxes}` appears there when it is complete.
-    workers: processes; the result does not depend on their number.
+    workers: processes. The result does not depend on their number.
 
     Images are called `{pair}_{person:03d}_{view}_{image:02d}.png`, counted from one, as in the protocol's file list.
 

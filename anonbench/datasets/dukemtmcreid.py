@@ -53,7 +53,7 @@ PUBLISHED = {
 def read(root: Path, *, expect: str = "published") -> DatasetListing:
     """List a folder in DukeMTMC-reID's layout.
 
-    expect: "published" checks the numbers of images and identities; "any" is for subsets and rendered people.
+    expect: "published" checks the numbers of images and identities. "any" is for subsets and rendered people.
 
     Raises `DataError` for a wrong layout, an image with a foreign name in one of the three folders, or wrong counts.
     """

@@ -52,11 +52,11 @@ PUBLISHED = {
 def read(root: Path, *, expect: str = "published") -> DatasetListing:
     """List a folder in Market-1501's layout.
 
-    expect: "published" checks the numbers of images, identities and junk images; "any" is for subsets and rendered
+    expect: "published" checks the numbers of images, identities and junk images. "any" is for subsets and rendered
         people.
 
-    Junk (-1) and distractors (0000) stay in the gallery as pid -1 and 0: it is the evaluation that ignores junk. The
-    hand-drawn boxes in `gt_bbox` are dropped; the per-query index files in `gt_query` are sidecars.
+    Junk (-1) and distractors (0000) stay in the gallery as pid -1 and 0. The evaluation ignores junk. The hand-drawn
+    boxes in `gt_bbox` are dropped. The per-query index files in `gt_query` are sidecars.
 
     Raises `DataError` for a wrong layout, an image with a foreign name in one of the three folders, or wrong counts.
     """

@@ -76,7 +76,10 @@ def shell_command(name: str, without: Collection[str] = ()) -> str:
 
 
 def digest_modules(name: str, method: str | None = None) -> list[str]:
-    """The modules whose code decides what a command makes; method: the plug-in that its `spec` names."""
+    """The modules whose code decides what a command makes.
+
+    method: the plug-in that its `spec` names.
+    """
     declared = declaration(name)
     return [declared.module, *([plugin_module(plugin_registry(declared), method)] if method else [])]
 

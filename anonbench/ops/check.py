@@ -1,4 +1,4 @@
-"""Hold a plug-in against the contract of its kind: the promises that the contract tests check in the repository's."""
+"""Check a plug-in against the contract of its kind, with the promises that the contract tests check."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ TRIED = 20  # images of the user's folder on which a detector is tried
 def check(kind: str, name: str, spec: Mapping[str, Any], plugins: list[str], root: Path | None = None) -> None:
     """Print a line for every promise that a plug-in keeps.
 
-    kind: one of `KINDS`. spec: its parameters, as in its config entry.
+    kind: one of `KINDS`.
+    spec: its parameters, as in its config entry.
     root: a folder in the layout of a dataset format (needed), or with images for a detector (rendered people else).
-    Raises `ConfigError` for the first promise that is broken, and for parameters that the plug-in refuses; `DataError`
-    when the folder is not what the format expects.
+    Raises `ConfigError` for the first promise that is broken, and for parameters that the plug-in refuses. Raises
+    `DataError` when the folder is not what the format expects.
     """
     if kind not in KINDS:
         raise ConfigError(f"unknown kind '{kind}': {nearest(kind, KINDS)}")

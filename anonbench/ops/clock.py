@@ -1,4 +1,4 @@
-"""Inputs that are dated ahead of the clock, as a clock leaves behind that went back or runs late on one machine."""
+"""Refuse inputs that are dated in the future: a clock was set back, or one machine's clock is behind."""
 
 from __future__ import annotations
 

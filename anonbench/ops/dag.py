@@ -32,8 +32,10 @@ class Job:
 
     name: what a person types, such as market1501-bot-original-blur-seed0; "" for a rule without wildcards.
     inputs, outputs: paths relative to the workflow's folder (or absolute, where the config says so), in the rule's
-    order. folders: those outputs that are folders. params: the rule's parameters by name; `code` is the digest of the
-    modules that the job runs. log: where its command's messages go.
+        order.
+    folders: those outputs that are folders.
+    params: the rule's parameters by name. `code` is the digest of the modules that the job runs.
+    log: where its command's messages go.
     """
 
     rule: str
@@ -64,11 +66,12 @@ def workflow_jobs(
 ) -> list[Job]:
     """Every job that the targets (by default those of rule all) consist of, done or not, sorted by rule and name.
 
-    configfiles: laid over config/default.yaml, relative to the current folder. root: the folder of the Snakefile; by
-    default the current one. A raw dataset is among its jobs' inputs whether it is there or not. params: False leaves
-    them empty and the config unchecked, which halves the time.
+    configfiles: laid over config/default.yaml, relative to the current folder.
+    root: the folder of the Snakefile, by default the current one. A raw dataset is among its jobs' inputs whether it is
+        there or not.
+    params: False leaves them empty and the config unchecked, which halves the time.
 
-    Snakemake runs in a process of its own (some seconds), so that nothing of it stays behind in this one.
+    Snakemake runs in a separate process (some seconds), so that nothing of it stays behind in this one.
     Raises `ConfigError` with Snakemake's message when the workflow cannot be resolved.
     """
     folder = (root or Path.cwd()).resolve()
@@ -109,7 +112,7 @@ def upstream_first(jobs: Iterable[Job]) -> list[Job]:
 
 @contextlib.contextmanager
 def resolved_workflow(configfiles: Iterable[str], targets: Iterable[str]) -> Iterator[Any]:
-    """Snakemake's own workflow object with its jobs resolved and nothing run. For a process of its own."""
+    """Snakemake's own workflow object with its jobs resolved and nothing run. For a separate process."""
     from snakemake.api import SnakemakeApi
     from snakemake.settings.types import (
         ConfigSettings,
@@ -157,7 +160,7 @@ def job_of(job: Any) -> Job:
 
 
 def _name(wildcards: Mapping[str, str]) -> str:
-    """The values joined by hyphens, the run last; query and gallery of one variant are named once."""
+    """The values joined by hyphens, the run last. Query and gallery of one variant are named once."""
     values = dict(wildcards)
     if values.get("query_variant") == values.get("gallery_variant"):
         values.pop("gallery_variant", None)

@@ -104,10 +104,14 @@ def _drop_texts(node: ast.Raise) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What made an artifact: the stage, what it was told, SHA-256 of what it read and wrote (None where none is kept).
+    """What made an artifact: the stage, its settings, SHA-256 of what it read and wrote (None where none is kept).
 
-    code: digest of its modules. seconds: of the whole command. cpu_seconds: of all its cores together. memory_mb: peak,
-    in MB of 10^6 bytes. threads: that it was given. machine: platform, python, kind (cuda or cpu), device.
+    code: digest of its modules.
+    seconds: of the whole command.
+    cpu_seconds: of all its cores together.
+    memory_mb: peak, in MB of 10^6 bytes.
+    threads: threads or processes that it could use.
+    machine: platform, python, kind (cuda or cpu), device.
     """
 
     stage: str
@@ -118,7 +122,7 @@ class Stamp:
     seconds: float
     machine: Mapping[str, str]
     versions: Mapping[str, str | None]
-    cpu_seconds: float = 0.0  # the first stamps did not tell these three
+    cpu_seconds: float = 0.0  # the first stamps lack these three
     memory_mb: float = 0.0
     threads: int = 1
 
@@ -135,9 +139,11 @@ def write_stamp(
 ) -> None:
     """Write the provenance of a stage's outputs, which this process made, as JSON.
 
-    settings: what the stage was asked to do. threads: threads or worker processes that it was given. Files are named
-    with the SHA-256 of their bytes, folders that were written with `folder_sha256`. A folder that was read stands for
-    itself: the manifest read with it names every image's hash.
+    settings: the stage's options, without paths.
+    threads: threads or worker processes that it could use.
+
+    Files are named with the SHA-256 of their bytes, folders that were written with `folder_sha256`. Input folders are
+    not hashed: their manifest already holds the hash of every image.
     """
     cpu_seconds, memory_mb = resources_used(threads)
     stamp = {
@@ -159,7 +165,7 @@ def write_stamp(
 def resources_used(threads: int) -> tuple[float, float]:
     """Seconds of processor time and peak memory in MB of this process and the workers that it has ended.
 
-    The kernel tells the largest worker's peak only; each is counted as large as that.
+    The kernel reports the largest worker's peak only. Each worker counts as large as that.
     """
     own, workers = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     cpu_seconds = own.ru_utime + own.ru_stime + workers.ru_utime + workers.ru_stime

@@ -1,9 +1,11 @@
-"""After a Snakemake was killed outright (SIGKILL, a login node that went down): make its folder ready for the next run.
+"""Make a folder ready for the next run after its Snakemake was killed (SIGKILL, a login node that went down).
 
-Its jobs live on: SLURM's in the queue, local ones as processes without a parent. Snakemake neither waits for them nor
-takes what they have made: their outputs have no notes, or bear the mark of unfinished files, and the next run would
-remove finished work or overlook a changed parameter for ever. Stamps hold the truth: what they prove to be whole, and
-as the tree would make it, is noted as done. Nothing is removed here but Snakemake's lock.
+    anonbench recover            # waits for the jobs that are left
+    anonbench recover --cancel   # ends them
+
+Jobs outlive their Snakemake: SLURM's in the queue, local ones as processes without a parent. Snakemake forgets them. It
+may delete their finished outputs or miss a changed parameter. `recover` trusts the stamps: outputs that match their
+stamp and the current code are marked complete. Nothing is removed here but Snakemake's lock.
 """
 
 from __future__ import annotations
@@ -49,7 +51,11 @@ LOCKS = ".snakemake/locks"
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """A job that outlived its Snakemake. slurm: its number there; pid: of a process on this machine; one of the two."""
+    """A job that outlived its Snakemake.
+
+    slurm: its number in SLURM, or
+    pid: that of its process on this machine.
+    """
 
     what: str
     slurm: str = ""
@@ -61,8 +67,10 @@ class Leftover:
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """Jobs by name. adopted: whole, and noted as done now. unfinished: begun and not whole: the next run makes them.
+    """Jobs by name.
 
+    adopted: whole, and marked complete now.
+    unfinished: begun and not whole. The next run makes them.
     was_locked: whether Snakemake's lock was there.
     """
 
@@ -81,10 +89,11 @@ def recover(
 ) -> Recovered:
     """Wait for the jobs that a killed Snakemake left in a folder (or cancel them), unlock, adopt what is whole.
 
-    configfiles: those of the killed run; none: as it noted them itself. gone: take the user's word that a Snakemake of
-    another machine is no more. say: is told what goes on.
-    Raises `DataError` while a Snakemake of this folder lives, and when SLURM does not answer although jobs went there;
-    `ConfigError` when the folder has no workflow, or its jobs cannot be listed.
+    configfiles: those of the killed run. Empty: as it recorded them itself.
+    gone: take the user's word that a Snakemake of another machine has ended.
+    say: called with what happens, line by line.
+    Raises `DataError` while a Snakemake of this folder lives, and when SLURM does not answer although jobs went there.
+    Raises `ConfigError` when the folder has no workflow, or its jobs cannot be listed.
     """
     if not (root / SNAKEFILE).is_file():
         raise ConfigError(f"{root}: there is no {SNAKEFILE} here. Run this in the folder of the workflow.")
@@ -157,7 +166,7 @@ def _is_snakemake(words: Sequence[str]) -> bool:
 
 
 def _await_end(root: Path, cancel: bool, say: Callable[[str], None], poll_s: float) -> None:
-    """Wait until no job of the folder is queued or running; end them first where that is asked for."""
+    """Wait until no job of the folder is queued or running. With `cancel`, end them first."""
     said: tuple[Leftover, ...] = ()
     next_word = 0.0
     while left := tuple(leftovers(root)):
@@ -220,7 +229,7 @@ def _queue() -> Mapping[str, tuple[str, str]] | None:
 
 
 def _submitted(root: Path) -> set[str]:
-    """The numbers by which a cluster knows jobs that have not begun: Snakemake notes them in its marks."""
+    """The numbers by which a cluster knows jobs that have not begun. Snakemake writes them into its marks."""
     numbers = set()
     for mark in (root / MARKS).rglob("*"):
         try:
@@ -236,7 +245,7 @@ def _submitted(root: Path) -> set[str]:
 
 
 def _tell_snakemake(root: Path, configfiles: Sequence[str], targets: Sequence[str]) -> Mapping[str, list[str]]:
-    """In a process of its own, which Snakemake fills with its state."""
+    """Write the metadata in a separate process, since Snakemake leaves state behind."""
     request = json.dumps({"configfiles": configfiles, "targets": sorted({"all", *targets})})
     done = subprocess.run(
         [sys.executable, "-m", __name__], input=request, cwd=root,
@@ -273,7 +282,7 @@ def _unlock_and_adopt(configfiles: Sequence[str], targets: Sequence[str]) -> Map
 
 
 def _is_unnoted(notes: Any, job: Any) -> bool:
-    """Whether a job's outputs are there without notes, or with notes of how another run had made them."""
+    """Whether a job's outputs are there without metadata, or with the metadata of another run."""
     if not all(Path(output).exists() for output in job.output):
         return False
     if not notes.has_metadata(job):

@@ -15,7 +15,7 @@ DEVICES = ("auto", "cpu", "cuda")
 
 
 def select_device(name: str, threads: int) -> torch.device:
-    """The device that `auto`, `cpu` or `cuda` means here; also sets torch's number of CPU threads.
+    """The device that `auto`, `cpu` or `cuda` means here. Also sets torch's number of CPU threads.
 
     Two jobs of two threads each on two cores run 5-10 times slower than two of one: `threads` must be what the
     scheduler has reserved.

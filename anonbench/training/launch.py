@@ -1,4 +1,4 @@
-"""Starting the ranks of one training through torchrun's launcher, and telling how they ended."""
+"""Start the ranks of one training through torchrun's launcher, and say how they ended."""
 
 from __future__ import annotations
 
@@ -36,8 +36,9 @@ PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 def launch(function: Callable[..., None], arguments: Mapping[str, Any], ranks: int, threads: int) -> None:
     """Run `function(**arguments)` in `ranks` processes on this machine and wait until all have ended.
 
-    function: of a module that can be imported; joins the others by `distributed.joined`. threads: of all together.
-    A rank that ends with an error or dies ends the others; so does the end of this process, however it comes.
+    function: of a module that can be imported. Joins the others by `distributed.joined`.
+    threads: of all together.
+    A rank that ends with an error or dies ends the others. So does the end of this process, however it comes.
 
     Raises `AnonbenchError` with the message of a rank that raised one, `TrainingError` when a rank was killed,
     `torch.OutOfMemoryError` when a GPU was too small, `KeyboardInterrupt` when this process was asked to end,
@@ -72,7 +73,7 @@ def launch(function: Callable[..., None], arguments: Mapping[str, Any], ranks: i
 
 
 def _cause(failures: Mapping[int, ProcessFailure], ranks: int) -> Exception:
-    """What to tell of ranks that failed: the others fail too once one is gone, so the first in time is a poor guide."""
+    """What to report of ranks that failed. Once one is gone the others fail too: the first in time is a poor guide."""
 
     def recorded(failure: ProcessFailure) -> dict[str, Any]:
         return failure.message if isinstance(failure.message, dict) else {}

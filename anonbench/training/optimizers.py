@@ -15,9 +15,10 @@ from anonbench.core import checks as _checks
 class Adam:
     """Adam with L2 regularisation added to the gradient (not AdamW), on biases and batch normalisation too.
 
-    lr: peak learning rate, > 0. Default: the paper's 3e-3; torchreid's own default and results use 3e-4, BoT 3.5e-4.
-    weight_decay: >= 0. betas: decay of the two moments, within 0..1.
-    Source: Dietlmeier et al. 2020, section IV-A; weight decay from torchreid and BoT.
+    lr: peak learning rate, > 0. Default: the paper's 3e-3. torchreid's own default and results use 3e-4, BoT 3.5e-4.
+    weight_decay: >= 0.
+    betas: decay of the two moments, within 0..1.
+    Source: Dietlmeier et al. 2020, section IV-A. Weight decay from torchreid and BoT.
     """
 
     lr: float = 3e-3
@@ -37,7 +38,10 @@ class Adam:
 class SGD:
     """Stochastic gradient descent.
 
-    lr: peak learning rate, > 0. weight_decay: >= 0. momentum: 0..1. nesterov: Nesterov's form of momentum.
+    lr: peak learning rate, > 0.
+    weight_decay: >= 0.
+    momentum: 0..1.
+    nesterov: Nesterov's form of momentum.
     """
 
     lr: float = 0.03

@@ -23,7 +23,7 @@ class Step:
 
     milestones: numbers of finished epochs, ascending, >= 1.
     gamma: > 0. The paper's decay: 0.1.
-    Source: Dietlmeier et al. 2020 give gamma alone; the milestones are torchreid's default step of 20 epochs.
+    Source: Dietlmeier et al. 2020 give gamma alone. The milestones are torchreid's default step of 20 epochs.
     """
 
     milestones: tuple[int, ...] = (20, 40, 60, 80)
@@ -39,11 +39,13 @@ class Step:
 
 @dataclass(frozen=True)
 class WarmupStep:
-    """Rise linearly over the first epochs, then multiply by `gamma` after each milestone; one value an epoch.
+    """Rise linearly over the first epochs, then multiply by `gamma` after each milestone. One value an epoch.
 
     In the t-th epoch (t = 1, 2, ...) the factor rises from warmup_start at t = 1 to 1 at t = warmup_epochs.
 
-    warmup_epochs: >= 1. warmup_start: factor of the first epoch, > 0, <= 1. milestones, gamma: as for `step`.
+    warmup_epochs: >= 1.
+    warmup_start: factor of the first epoch, > 0, <= 1.
+    milestones, gamma: as for `step`.
     Source: Dietlmeier et al. 2020, section IV-A: from 3.5e-5 to 3.5e-4 in the first 10 epochs, x 0.1 after 40 and 70,
     which is t / 10. (Its formula prints 3.5e-5 x t / 10, against its own text.) BoT's code starts at 0.01 and reaches
     1 one epoch later.
@@ -72,8 +74,9 @@ class OneCycle:
     """Rise to the learning rate and fall again, both along a half cosine, changing with every batch.
 
     rise: share of the training in which the rate rises, within 0..1.
-    start: factor at the beginning, > 0, <= 1. end: factor at the end, >= 0, <= 1.
-    Source: Smith and Topin, "Super-Convergence", arXiv:1708.07120, with torch's cosine form and defaults; Adam's beta
+    start: factor at the beginning, > 0, <= 1.
+    end: factor at the end, >= 0, <= 1.
+    Source: Smith and Topin, "Super-Convergence", arXiv:1708.07120, with torch's cosine form and defaults. Adam's beta
     stays constant here.
     """
 

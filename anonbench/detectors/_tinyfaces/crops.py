@@ -24,8 +24,11 @@ MEAN_COLOUR = np.array(IMAGENET_MEAN).round().astype(np.uint8)
 
 @dataclass(frozen=True)
 class CropSettings:
-    """side: of the square crop in pixels. scales: of the image before cropping, drawn with equal chances. flip: 0..1.
+    """How training crops are cut.
 
+    side: of the square crop in pixels.
+    scales: of the image before cropping, drawn with equal chances.
+    flip: probability of a horizontal flip, 0..1.
     kept_iou: a face cut by the crop's edge stays if what is left overlaps all of it this much, else it is background.
     Source: the authors' cnn_get_batch_hardmine.m.
     """
@@ -38,8 +41,11 @@ class CropSettings:
 
 @dataclass(frozen=True)
 class Crop:
-    """image: (side, side, 3) uint8, mean colour where no image is. boxes: (n, 4), ignore: (n,), in its pixels.
+    """A crop and its faces.
 
+    image: (side, side, 3) uint8, mean colour where no image is.
+
+    boxes: (n, 4), ignore: (n,), in its pixels.
     inside: the part that shows the image, x0, y0, x1, y1.
     """
 
@@ -52,7 +58,7 @@ class Crop:
 def random_crop(
     image: RGB, boxes: Floats, ignore: NDArray[np.bool_], rng: np.random.Generator, settings: CropSettings
 ) -> Crop:
-    """A square crop of an image (H, W, 3) scaled at random; a smaller image lies somewhere in the square."""
+    """A square crop of an image (H, W, 3) scaled at random. A smaller image is placed somewhere in the square."""
     side, scale = settings.side, settings.scales[rng.integers(len(settings.scales))]
     size = [math.ceil(length * scale) for length in (image.shape[1], image.shape[0])]  # x, y
     start = [int(rng.integers(0, max(0, length - side) + 1)) for length in size]

@@ -24,8 +24,10 @@ SIZES = torch.from_numpy(np.stack([WIDTHS, HEIGHTS], axis=1))  # (25, 2) float64
 class Candidates(NamedTuple):
     """Boxes over a threshold, n of them, on the device of the maps.
 
-    image: (n,) int64, index in the batch. boxes: (n, 4) float64 x0, y0, x1, y1, half-open, in pixels of the network's
-    input. logits: (n,) float64. templates: (n,) int64.
+    image: (n,) int64, index in the batch.
+    boxes: (n, 4) float64 x0, y0, x1, y1, half-open, in pixels of the network's input.
+    logits: (n,) float64.
+    templates: (n,) int64.
     """
 
     image: Tensor
@@ -37,7 +39,9 @@ class Candidates(NamedTuple):
 def decode(maps: Tensor, threshold: float, active: Tensor) -> Candidates:
     """Every cell and active template whose score, the sigmoid of its logit, is above `threshold`.
 
-    maps: (B, 125, h, w), the network's output. threshold: 0 < . < 1. active: (25,) bool.
+    maps: (B, 125, h, w), the network's output.
+    threshold: 0 < . < 1.
+    active: (25,) bool.
     Source: the authors' cnn_widerface_test_AB.m: centre + size x (tx, ty), size x exp(tw, th).
     """
     batch, _, height, width = maps.shape

@@ -16,7 +16,7 @@ class SamplingSettings:
     """How many of an image's cells a step learns from.
 
     positives, negatives: most faces and most background templates an image, drawn at random from those that are hard.
-    easy_loss: templates with a smaller classification loss are dropped before drawing; 0 keeps all.
+    easy_loss: templates with a smaller classification loss are dropped before drawing. 0 keeps all.
     Source: the authors' cnn_train_dag_hardmine.m (sampleSize 256, posFraction .5, loss below .03 dropped).
     """
 
@@ -28,7 +28,9 @@ class SamplingSettings:
 def select(logits: Tensor, labels: Tensor, seed: int, settings: SamplingSettings) -> Tensor:
     """Labels (B, 25, h, w) of the cells to learn from; 0 everywhere else.
 
-    logits: (B, 25, h, w). labels: the same shape, -1, 0 or 1. seed: of the draw, which is the same on every device.
+    logits: (B, 25, h, w).
+    labels: the same shape, -1, 0 or 1.
+    seed: of the draw, which is the same on every device.
     """
     loss = soft_margin_loss(logits.detach().float(), labels.float(), reduction="none")
     hard = torch.where(loss < settings.easy_loss, 0, labels).flatten(1)  # (B, N)
@@ -45,7 +47,9 @@ def select(logits: Tensor, labels: Tensor, seed: int, settings: SamplingSettings
 def detection_loss(maps: Tensor, labels: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """Soft-margin loss log(1 + exp(-y x)) of the scores and smooth L1 loss of the boxes, each summed, per image.
 
-    maps: (B, 125, h, w). labels: (B, 25, h, w), 0 where nothing is learnt. targets: (B, 100, h, w), used where 1.
+    maps: (B, 125, h, w).
+    labels: (B, 25, h, w), 0 where nothing is learnt.
+    targets: (B, 100, h, w), used where 1.
     Source: the authors' DetLoss and HuberLoss, divided by the batch as in their cnn_train_dag_hardmine.m; the port
     does not divide.
     """

@@ -19,11 +19,11 @@ IMAGENET_STD = (58.395, 57.12, 57.375)
 
 @dataclass(frozen=True)
 class Convention:
-    """What weights expect of the network and the code around them; it follows from where they come from.
+    """What weights expect of the network and the code around them. It follows from where they come from.
 
-    mean, std: of the RGB channels, 0..255; the network subtracts and divides.
-    caffe: geometry of the ResNets published for Caffe: a stage's stride is in its first 1x1 convolution (torchvision:
-        in the 3x3), the max-pooling pads the right and lower side only, and the maps lose a last, half-covered row or
+    mean, std: of the RGB channels, 0..255. The network subtracts and divides.
+    caffe: geometry of the ResNets published for Caffe. A stage's stride is in its first 1x1 convolution (torchvision:
+        in the 3x3). The max-pooling pads the right and lower side only. The maps lose a last, half-covered row or
         column. Receptive field of ResNet-101: 859 pixels (torchvision's geometry: 835).
     inclusive: trained with corners x1, x2 that name the first and the last pixel and were scaled like coordinates, so
         that boxes found at scale s are 1 - 1/s pixels too small (negative: too large) in the original image.
@@ -42,7 +42,8 @@ class TinyFacesNetwork(nn.Module):
     is enlarged by a fixed bilinear filter, cropped to the size of the head on `layer2` (stride 8) and added to it.
     Parameters are named as in the port's checkpoints. The heads start at zero, the trunk from torch's global generator.
 
-    trunk: a key of `TRUNKS`. convention: of the weights that will be loaded; the default is that of own trainings.
+    trunk: a key of `TRUNKS`.
+    convention: of the weights that will be loaded. The default is that of our trainings.
     Source: the paper, section 4; the authors' cnn_add_loss_fcn8s_resnet101_simple.m; the port's models/model.py.
     """
 

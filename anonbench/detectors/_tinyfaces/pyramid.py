@@ -48,7 +48,8 @@ def to_original(
 ) -> NDArray[np.float64]:
     """Boxes (n, 4), half-open, of a level in pixels of the original image.
 
-    level, original: (height, width). inclusive: see `network.Convention`.
+    level, original: (height, width).
+    inclusive: see `network.Convention`.
     """
     ratio = np.array([original[1] / level[1], original[0] / level[0]])  # x, y: original pixels in one of the level
     boxes = boxes * np.tile(ratio, 2)

@@ -52,7 +52,7 @@ def active_templates(scale: float) -> NDArray[np.bool_]:
 
     Templates of type A always; those of type B in a reduced image if they were learnt below the original resolution,
     at the original size if learnt there, in an enlarged one if learnt above. As all of type B were learnt at twice
-    the resolution, they count at scales above 1 alone. The other ten never do: they serve training.
+    the resolution, they count only at scales above 1. The other ten never do: they serve training.
 
     Source: the authors' cnn_widerface_test_AB.m. The port asks for a resolution of exactly 1 in enlarged images, so
     that type B never fires there and faces below about 17 pixels are lost.

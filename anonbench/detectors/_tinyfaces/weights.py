@@ -1,6 +1,6 @@
-"""Weights of TinyFaces: our own files, the port's checkpoints, the authors' MatConvNet file; read without running code.
+"""Weights of TinyFaces: our own files, the port's checkpoints, the authors' MatConvNet file. Read without running code.
 
-Every tensor is compared with what the network needs before any is used; what does not fit is listed tensor by tensor.
+Every tensor is compared with what the network needs before any is used. What does not fit is listed tensor by tensor.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ def save_network(path: Path, network: TinyFacesNetwork) -> None:
 def fill(network: TinyFacesNetwork, weights: Mapping[str, Tensor], path: Path) -> None:
     """Copy weights into a network. Raises `MissingDependencyError` with a report of every tensor that does not fit.
 
-    Tensors that have no place here are passed over if they belong to the layers that TinyFaces drops (`layer4`, `fc`);
-    the counters `num_batches_tracked`, which old files lack, may be missing.
+    Tensors that have no place here are ignored if they belong to the layers that TinyFaces drops (`layer4`, `fc`). The
+    counters `num_batches_tracked`, which old files lack, may be missing.
     """
     upsample = weights.get(UPSAMPLE)
     found = {k: v for k, v in weights.items() if not k.startswith(("model.fc.", "model.layer4.")) and k != UPSAMPLE}
@@ -166,7 +166,7 @@ def _read_matconvnet(path: Path, trunk: str) -> tuple[Mapping[str, Tensor], Conv
     """Weights of a DagNN saved by MatConvNet: net.params(i).name, .value; filters are (height, width, in, out).
 
     The moments of a batch normalisation are (channels, 2): mean and sqrt(variance + epsilon), by which MatConvNet
-    divides in test mode (vl_nnbnorm: "MOMENTS is a DEPTH x 2 array [MU, SIGMA]"); the variance follows for torch's own
+    divides in test mode (vl_nnbnorm: "MOMENTS is a DEPTH x 2 array [MU, SIGMA]"). The variance follows for torch's own
     epsilon. Colours: 0..255 RGB minus net.meta.normalization.averageImage.
     """
     if trunk != "resnet101":
@@ -206,7 +206,7 @@ def _matconvnet_layer(values: Mapping[str, NDArray[Any]], name: str) -> Iterable
 
 
 def _check_geometry(path: Path, net: Any) -> None:
-    """Raise unless strides, padding and templates, where the file tells them, are those that the code builds."""
+    """Raise unless strides, padding and templates, where the file has them, are those that the code builds."""
     layers = {str(layer.name): layer.block for layer in np.atleast_1d(_field(net, "layers", default=[]))}
     expected = (
         ("res3a_branch2a", "stride", (2, 2)),

@@ -1,9 +1,10 @@
-"""After `dvc pull`, `dvc checkout` or `dvc repro` brought artifacts back: tell Snakemake what they are.
+"""Make Snakemake accept the artifacts that `dvc pull`, `dvc checkout` or `dvc repro` brought back.
 
-Snakemake knows an artifact by its time and by its notes of how it was made (.snakemake/metadata). Neither survives a
-clone: it would make everything again, or, after a mere `--touch`, overlook a changed parameter for ever. Here every
-artifact whose inputs, settings, code and bytes are those of dvc.lock, and whose producers' are too, gets both. All
-others that Snakemake has no notes on get notes that say so, and it makes them again.
+Snakemake knows an artifact by its time and by its metadata (.snakemake/metadata), and neither survives a clone.
+Snakemake would make everything again, or, after a mere `--touch`, miss a changed parameter.
+
+An artifact gets both here if its inputs, settings, code and bytes are those of dvc.lock, and those of its producers
+too. All others without metadata get metadata with other parameters, so that Snakemake makes them again.
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ TIMESTAMP = ".snakemake_timestamp"  # by which Snakemake dates a folder
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """Names of stages. current: done in Snakemake's eyes now. stale: there, but not as dvc.lock and the tree say.
+    """Names of stages.
+
+    current: complete for Snakemake now.
+    stale: there, but not as dvc.lock and the current code and settings say.
     absent: not there, or not all of their files."""
 
     current: tuple[str, ...]
@@ -57,7 +61,7 @@ def adopt(root: Path) -> Adopted:
 
 
 def _producers_first(graph: Any) -> Iterable[Any]:
-    """The stages of DVC's graph, whose edges point to what a stage stands on."""
+    """The stages of DVC's graph, whose edges point to what a stage depends on."""
     import networkx
 
     return networkx.dfs_postorder_nodes(graph)
@@ -74,14 +78,14 @@ def _clean(stages: Iterable[Any], graph: Any) -> set[str]:
 
 
 def _tell_snakemake(root: Path, current: list[str], stale: list[str]) -> None:
-    """In a process of its own, which Snakemake fills with its state. Each job is named by its first output."""
+    """Write the metadata, in a separate process: Snakemake leaves state behind. A job is named by its first output."""
     request = json.dumps({"configfiles": configfiles_in_force(root), "current": current, "stale": stale})
     done = subprocess.run(
         [sys.executable, "-m", __name__], input=request, cwd=root,
         env={**os.environ, LISTING: "1"}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:
-        raise DataError(f"{root}: Snakemake's notes cannot be written.\n{done.stderr.strip()}")
+        raise DataError(f"{root}: Snakemake's metadata cannot be written.\n{done.stderr.strip()}")
 
 
 def _write_notes(request: Mapping[str, list[str]]) -> None:
@@ -105,8 +109,10 @@ def _write_notes(request: Mapping[str, list[str]]) -> None:
 
 
 def _call_stale(notes: Any, job: Any) -> None:
-    """Put other parameters into a job's notes, so that Snakemake makes it again. Times would not do for a job without
-    inputs, and a mark of unfinished files stops a run that has no `--rerun-incomplete`."""
+    """Put other parameters into a job's metadata, so that Snakemake makes it again.
+
+    Times do not work for a job without inputs, and a mark of unfinished files stops a run without `--rerun-incomplete`.
+    """
     notes._clear_cache()
     for output in job.output:
         key = notes._get_key(output)

@@ -1,9 +1,9 @@
 """The state of every job, from the files that are there and from the journal.
 
-- `done`: all its outputs and its stamp are there. Whether they are what the tree would make is `verify`'s business.
+- `done`: all its outputs and its stamp are there. Whether they are still right is answered by `verify`.
 - `running`: a process works on it.
 - `failed`: its last attempt ended with an error.
-- `killed`: its last attempt ended without a word: SIGKILL, out of memory, a machine that was lost.
+- `killed`: its last attempt ended without a message: SIGKILL, out of memory, a machine that was lost.
 - `interrupted`: its last attempt was stopped by Ctrl-C or SIGTERM, which is how a cluster announces its time limit.
 - `left`: all others.
 """
@@ -40,8 +40,9 @@ SLURM_LOGS = (".snakemake/slurm_logs", "logs/slurm")
 class JobState:
     """A job and how it stands.
 
-    record: of its latest attempt, None where there is none. elapsed_s: of that attempt so far. measured: what its stamp
-    says of the run that made it, for a job that is done.
+    record: of its latest attempt, None where there is none.
+    elapsed_s: of that attempt so far.
+    measured: what its stamp says of the run that made it, for a job that is done.
     """
 
     job: Job
@@ -76,7 +77,10 @@ class Measured:
 
 
 def job_states(jobs: Iterable[Job], root: Path) -> list[JobState]:
-    """The states of jobs, in their order. root: the folder that their paths are relative to."""
+    """The states of jobs, in their order.
+
+    root: the folder that their paths are relative to.
+    """
     return _Reader(root).states(jobs)
 
 
@@ -129,7 +133,7 @@ def computes_on_gpus(rule: str) -> bool:
 
 
 def read_measured(stamp: Path, record: Record | None) -> Measured | None:
-    """What the run took that wrote a stamp; None for a stamp that does not tell.
+    """What the run took that wrote a stamp. None for a stamp that does not say.
 
     Stamps name the device and the record the number of GPUs. A stamp without a record (from DVC) is taken for one GPU.
     """
@@ -144,7 +148,7 @@ def read_measured(stamp: Path, record: Record | None) -> Measured | None:
 
 
 def logs_of(state: JobState, root: Path) -> list[str]:
-    """Where to read why a job ended: its log, and what SLURM has kept of its standard output; only what is there."""
+    """Where to read why a job ended: its log, and SLURM's copy of its standard output, as far as they are there."""
     found = [state.job.log] if state.job.log and (root / state.job.log).is_file() else []
     number = state.record.slurm_job if state.record else None
     if number:

@@ -39,7 +39,9 @@ class RankedImage:
 class RankedStrip:
     """The start of one query's ranked list in one setting.
 
-    setting: its name. query: the query's own image in it. average_precision: of the whole list, 0..1.
+    setting: its name.
+    query: the query's own image in it.
+    average_precision: of the whole list, 0..1.
     gallery: best first, without the images that the ranking ignores.
     """
 
@@ -51,7 +53,11 @@ class RankedStrip:
 
 @dataclass(frozen=True, eq=False)
 class RankedQuery:
-    """One query in several settings. why: the rule that chose it. path: its image in the dataset."""
+    """One query in several settings.
+
+    why: the rule that chose it.
+    path: its image in the dataset.
+    """
 
     why: str
     path: str

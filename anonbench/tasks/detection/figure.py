@@ -38,11 +38,13 @@ def draw_detection(
     iou: float,
     confidence: float,
 ) -> Figure:
-    """Left the curve of each setting with its average precision; right the recall of each group with its interval.
+    """Left the curve of each setting with its average precision, right the recall of each group with its interval.
 
-    curves: setting -> its curve. points: setting -> (recall, precision) of all boxes that the detector gave. groups:
-    (kind, name, share found), all faces first. setting: that of the groups, "" where there is one alone. label: what
-    the data is, in words.
+    curves: setting -> its curve.
+    points: setting -> (recall, precision) of all boxes that the detector gave.
+    groups: (kind, name, share found), all faces first.
+    setting: that of the groups, "" where there is one alone.
+    label: what the data is, in words.
     """
     notes = (
         f"Left: precision and recall at IoU {iou:g} for falling thresholds; the mark: all boxes that it gave. "

@@ -33,8 +33,8 @@ class Augmentation:
     erase_ratio: smallest and largest height / width of the rectangle, > 0; drawn uniformly.
     erase_fill: `mean` fills with ImageNet's mean colour, i.e. 0 after normalisation, as the paper describes;
         `unnormalized_mean` writes 0.485, 0.456, 0.406 into the *normalised* image (a light grey), as BoT's code does.
-    Source: Dietlmeier et al. 2020, section IV-A (flip and translation with p = 0.5); Zhong et al., "Random Erasing
-    Data Augmentation", AAAI 2020; Luo et al. 2019, section 3.2.
+    Sources: Dietlmeier et al. 2020, section IV-A (flip and translation with p = 0.5). Zhong et al., "Random Erasing
+    Data Augmentation", AAAI 2020. Luo et al. 2019, section 3.2.
     """
 
     flip: float = 0.5

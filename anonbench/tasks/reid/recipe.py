@@ -31,17 +31,17 @@ SECTIONS: dict[str, Any] = {"loss": LossSettings, "augmentation": Augmentation}
 class Recipe:
     """How a network is trained. The defaults are Study 1's recipe for torchreid's five architectures.
 
-    epochs: passes over the training set, >= 0; 0 keeps the initial weights. The papers': 100, BoT 120.
+    epochs: passes over the training set, >= 0. 0 keeps the initial weights. The papers': 100, BoT 120.
     batch_size: images a step, >= 2 (batch normalisation needs more than one). The paper's: 32, BoT 64.
     optimizer: `method: adam | sgd` and its parameters.
     schedule: `method: constant | step | warmup_step | one_cycle` and its parameters, over `optimizer.lr`.
     loss: label smoothing, and the weights of the triplet and center losses.
-    sampler: `method: shuffle | pk`; for `pk` batch_size must be identities x images.
+    sampler: `method: shuffle | pk`. For `pk` batch_size must be identities x images.
     augmentation: probabilities of flip, translation, pad-and-crop and erasing.
-    precision: fp32; bf16 = convolutions and matrix products in bfloat16, weights and sums in float32; auto = bf16
-        where the processor multiplies it natively (AMX, AVX-512 BF16, GPUs from Ampere on), else fp32.
-    channels_last: memory order of maps; auto = true (1.1 to 1.4 times faster on CPUs; no effect on what is learnt).
-    Source: Dietlmeier et al. 2020, section IV-A; what it leaves open from torchreid's defaults.
+    precision: fp32, bf16 or auto. bf16: convolutions and matrix products in bfloat16, weights and sums in float32.
+        auto: bf16 where the processor multiplies it natively (AMX, AVX-512 BF16, GPUs from Ampere on), else fp32.
+    channels_last: memory order of maps. auto: true (1.1 to 1.4 times faster on CPUs, no effect on what is learnt).
+    Source: Dietlmeier et al. 2020, section IV-A. What it leaves open is from torchreid's defaults.
     """
 
     epochs: int = 100
@@ -69,7 +69,7 @@ class Recipe:
 
     @classmethod
     def from_config(cls, entry: Mapping[str, Any] | None, where: str = "training") -> Recipe:
-        """The recipe that a config entry describes; what it leaves out keeps its default.
+        """The recipe that a config entry describes. What it leaves out keeps its default.
 
         where: the entry's place in the config, for messages.
         Raises `ConfigError` for an unknown key (with the nearest known one) or a value out of range.

@@ -18,8 +18,8 @@ Batches = list[NDArray[np.int64]]
 class Shuffle:
     """Every image once an epoch, in random order.
 
-    A last, incomplete batch is left out of the epoch, as torchreid does (another one is left out of the next); a data
-    set smaller than one batch makes one batch of all of it.
+    A last, incomplete batch is left out of the epoch, as torchreid does (another one is left out of the next). A
+    dataset smaller than one batch makes one batch of all of it.
     """
 
     def batches(self, labels: Labels, batch_size: int, rng: np.random.Generator) -> Batches:
@@ -33,11 +33,12 @@ class Shuffle:
 class IdentitySampler:
     """P identities with K images each in every batch: the P x K batches of the triplet loss.
 
-    Each identity's images are shuffled and cut into groups of K; an incomplete last group is left out, and an identity
+    Each identity's images are shuffled and cut into groups of K. An incomplete last group is left out, and an identity
     with fewer than K images gives one group in which some repeat. Batches take one group from each of P random
     identities until fewer than P identities have groups left.
 
-    identities: P, >= 2. images: K, >= 2. The recipe's batch_size must be P x K.
+    identities: P, >= 2.
+    images: K, >= 2. The recipe's batch_size must be P x K.
     Source: Hermans et al., "In Defense of the Triplet Loss", arXiv:1703.07737, section 2; the epoch's end as in BoT's
     code (P = 16, K = 4).
     """

@@ -30,7 +30,11 @@ GRAMMAR = "f (fine), m or m2 (faces missed), w or w2 (wrong boxes), both as 'm1 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A row to be filled in. number: in the order of the sheets, from 1. boxes: drawn in the image."""
+    """A row to be filled in.
+
+    number: in the order of the sheets, from 1.
+    boxes: drawn in the image.
+    """
 
     number: int
     sheet: str
@@ -43,7 +47,10 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a reviewer saw: faces without a box, boxes without a face. skipped: could not tell."""
+    """What a reviewer saw: faces without a box, boxes without a face.
+
+    skipped: the reviewer could not tell.
+    """
 
     missed: int = 0
     wrong: int = 0
@@ -54,10 +61,14 @@ class Verdict:
 class Tally:
     """What verdicts add up to.
 
-    images: looked at and judged. right, wrong: boxes. missed: faces without a box. with_face, complete: images that
-    show a face, and those of them in which none was missed. with_missed: images with a missed face. skipped, left:
-    images that the reviewer skipped, or has not looked at. recall_effective, precision_effective: how many independent
-    faces, or boxes, tell as much as these, which share images.
+    images: looked at and judged.
+    right, wrong: boxes.
+    missed: faces without a box.
+    with_face, complete: images that show a face, and those of them in which none was missed.
+    with_missed: images with a missed face.
+    skipped, left: images that the reviewer skipped, or has not looked at.
+    recall_effective, precision_effective: how many independent faces, or boxes, say as much as these, which share
+        images.
     """
 
     images: int
@@ -124,10 +135,10 @@ def read_annotations(path: Path) -> list[tuple[int, dict[str, str]]]:
 
 
 def parse_verdict(text: str, boxes: int, where: str) -> Verdict | None:
-    """What a verdict says; None for an empty one.
+    """What a verdict says, None for an empty one.
 
-    boxes: of the image. Raises `DataError` for a word that means nothing here, contradictions, or more wrong boxes than
-    there are.
+    boxes: number of boxes in the image.
+    Raises `DataError` for a word that means nothing here, contradictions, or more wrong boxes than there are.
 
     >>> parse_verdict("m2 w", 1, "a.csv:2")
     Verdict(missed=2, wrong=1, skipped=False)
@@ -155,9 +166,10 @@ def _strange(text: str, where: str) -> DataError:
 
 
 def read_verdicts(path: Path, sample: Mapping[str, Listed]) -> dict[str, Verdict | None]:
-    """Path -> verdict of every image of the sample; None where there is none yet.
+    """Path -> verdict of every image of the sample, None where there is none yet.
 
-    sample: what was drawn, by path. Raises `DataError` for rows that were not drawn, twice, or with other boxes.
+    sample: what was drawn, by path.
+    Raises `DataError` for rows that were not drawn, twice, or with other boxes.
     """
     found: dict[str, Verdict | None] = {}
     for line, row in read_annotations(path):
@@ -175,7 +187,7 @@ def read_verdicts(path: Path, sample: Mapping[str, Listed]) -> dict[str, Verdict
 
 
 def tally(pairs: Sequence[tuple[Listed, Verdict | None]]) -> Tally:
-    """Add up verdicts; images that were skipped or not looked at count for themselves only."""
+    """Add up verdicts. Images that were skipped or not looked at are only counted."""
     judged = [(row.boxes, v) for row, v in pairs if v is not None and not v.skipped]
     with_face = [(boxes, v) for boxes, v in judged if boxes - v.wrong + v.missed]
     recall = Proportion.of_clusters((boxes - v.wrong, boxes - v.wrong + v.missed) for boxes, v in judged)

@@ -27,7 +27,7 @@ def cache_folder() -> Path:
 def load_resnet50(backbone: nn.Module) -> None:
     """Copy ImageNet weights into a network whose parameters are named like torchvision's `resnet50`.
 
-    The 1000-class layer `fc` is left out; parameters the backbone has beyond ResNet-50 keep their values.
+    The 1000-class layer `fc` is left out. Parameters the backbone has beyond ResNet-50 keep their values.
 
     Raises `MissingDependencyError` when the file is neither in the cache nor downloadable.
     """

@@ -22,8 +22,8 @@ SMALLEST_SIDE = 48
 class TrainingOutput(NamedTuple):
     """What a network returns in train mode.
 
-    logits: one (B, num_identities) tensor per classifier; the classification loss is averaged over them.
-    features: (B, feature_dim) tensor for the metric losses (triplet, center); not always the embedding.
+    logits: one (B, num_identities) tensor per classifier. The classification loss is averaged over them.
+    features: (B, feature_dim) tensor for the metric losses (triplet, center). Not always the embedding.
     """
 
     logits: tuple[Tensor, ...]
@@ -34,7 +34,7 @@ class ReidNetwork(nn.Module):
     """A network for person re-identification.
 
     In train mode `forward` maps (B, 3, H, W) float images, normalised with the ImageNet mean and standard deviation,
-    to a `TrainingOutput`; in eval mode to (B, feature_dim) embeddings, which are compared by Euclidean or cosine
+    to a `TrainingOutput`, in eval mode to (B, feature_dim) embeddings, which are compared by Euclidean or cosine
     distance.
 
     feature_dim: width of the embedding.

@@ -1,12 +1,15 @@
 """The one place that touches torchreid: its architecture files, without the rest of the package.
 
 `import torchreid` loads torchvision, tensorboard and gdown, and torchvision's PyPI wheel cannot be imported beside a
-CPU-only torch (its compiled operators link CUDA's libraries). The five architectures need none of that: each lives in
-one file that imports torch alone. So these files are loaded by their path inside the installed package, which works
-with every build of torch and leaves `import torchreid` to whoever wants it.
+CPU-only torch (its compiled operators link CUDA's libraries). The five architectures need none of that: each is one
+file that imports torch alone. So these files are loaded by their path inside the installed package, which works with
+every build of torch.
 
-Traps of torchreid 0.2.5 (code of version 1.4.0) that callers avoid: `pretrained=True` is the default and downloads;
-HACNN's `use_gpu=True` is the default and calls `.cuda()`; with `loss="softmax"` the features are not returned.
+Traps of torchreid 0.2.5 (code of version 1.4.0) that callers avoid:
+
+- `pretrained=True` is the default and downloads.
+- HACNN's `use_gpu=True` is the default and calls `.cuda()`.
+- With `loss="softmax"` the features are not returned.
 """
 
 from __future__ import annotations
