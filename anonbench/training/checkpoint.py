@@ -29,7 +29,7 @@ def save_network(path: Path, network: nn.Module, description: Mapping[str, Any])
 
 
 def write(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a file atomically; raises `DataError` when the disk is full."""
+    """Write a file atomically. Raises `DataError` when the disk is full."""
     # Through a stream: given a path, torch writes that (temporary) name into the file: equal weights, other bytes.
     with atomic_file(path) as temporary, temporary.open("wb") as stream:
         try:
@@ -55,7 +55,7 @@ def load_network(
 ) -> tuple[Network, dict[str, Any]]:
     """The network of a file by `save_network`, on the CPU in eval mode, and its description.
 
-    build: makes the network that a description tells of; its weights are replaced at once.
+    build: makes the network of a description. Its weights are replaced at once.
     stage: the command that writes such files, for messages.
 
     Raises `TrainingError` when the file is missing, damaged, or of another architecture than the code now builds.
@@ -80,10 +80,10 @@ def load_network(
 
 @dataclass(frozen=True)
 class Resume:
-    """Where a training keeps its state so that a killed one goes on from its last saved epoch.
+    """Where a training keeps its state, so that a killed one is resumed from its last saved epoch.
 
     folder: outside the outputs of a rule, since the workflow removes those of a failed job.
-    key: identifies recipe, data, seed and code; a state with another key is not used.
+    key: identifies recipe, data, seed and code. A state with another key is not used.
     share: of the time spent on training that saving may take: 0.05 = 5 %. A state is three times the weights
         (1.6 GB for MuDeep), so that networks with short epochs are not saved after every one.
     """
@@ -97,13 +97,13 @@ class Resume:
         return self.folder / "state.pt"
 
     def load(self, device: torch.device) -> dict[str, Any] | None:
-        """The saved state, or None when there is none to be used; says why a state is not used."""
+        """The saved state, or None when there is none to use. Logs why a state is not used."""
         if not self.file.exists():
             return None
         try:
             state = _read(self.file, device)
             key = state["key"]
-        except Exception as error:  # whatever is wrong with the file, a training from the start mends it
+        except Exception as error:  # whatever is wrong with the file, a training from the start replaces it
             logger.warning(
                 "%s: cannot be read (%s: %s); training starts afresh.", self.file, type(error).__name__, error
             )
@@ -117,7 +117,7 @@ class Resume:
         return state
 
     def save(self, state: Mapping[str, Any]) -> float:
-        """Write the state; returns the seconds it took."""
+        """Write the state. Returns the seconds it took."""
         started = time.perf_counter()
         write(self.file, {"key": self.key, **state})
         return time.perf_counter() - started

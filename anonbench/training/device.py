@@ -37,7 +37,7 @@ def select_device(name: str, threads: int) -> torch.device:
 
 
 def keep_freed_memory() -> None:
-    """Let glibc's allocator reuse large blocks instead of returning them to the kernel; elsewhere do nothing.
+    """Let glibc's allocator reuse large blocks instead of returning them to the kernel. Elsewhere do nothing.
 
     A returned block costs its page faults again at the next step. MuDeep, whose matrix of 134 million weights is cast
     to bfloat16 in every step, trains 1.8 times faster (one thread, batch 16: 0.29 -> 0.16 s an image).
@@ -75,7 +75,7 @@ def reproducible(precision: str, device: torch.device) -> Iterator[None]:
     """Make float32 on a GPU mean float32 and repeat itself; nothing to do on a CPU or in bfloat16.
 
     TensorFloat-32 is off and cuDNN uses its deterministic algorithms. PCB's and HACNN's pooling and sampling layers
-    have no deterministic gradient on GPUs; BoT's, MLFN's and ResNet50Mid's layers do.
+    have no deterministic gradient on GPUs. BoT's, MLFN's and ResNet50Mid's layers do.
     """
     if device.type != "cuda" or uses_bfloat16(precision, device):
         yield

@@ -1,8 +1,8 @@
 """One training in several processes (ranks): each sees a slice of every batch, and together they learn what one would.
 
-Every rank has the whole plan of batches and computes the loss of the whole batch, from its own slice of the outputs and
-those it is handed by the others; batch normalisation uses the statistics of the whole batch. What differs from one rank
-is the order in which sums are taken, i.e. rounding, and which units dropout silences.
+Every rank has the whole plan of batches. It computes the loss of the whole batch, from its own slice of the outputs and
+those of the others. Batch normalisation uses the statistics of the whole batch. Only two things differ from training
+with one rank: the order in which sums are taken (rounding), and which units dropout silences.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ TIMEOUT = datetime.timedelta(hours=6)
 class Ranks:
     """The processes that train one network, seen from one of them.
 
-    rank: 0 .. count - 1; rank 0 writes and reports. device: where tensors must be to be exchanged.
+    rank: 0 .. count - 1. Rank 0 writes and reports.
+    device: where tensors must be to be exchanged.
     With count = 1 nothing is exchanged and nothing waits.
     """
 
@@ -78,9 +79,9 @@ ALONE = Ranks()
 
 @contextlib.contextmanager
 def joined(device: str) -> Iterator[Ranks]:
-    """Join the ranks that the launcher has started: over NCCL, each with a GPU of its own, or over gloo on CPUs.
+    """Join the ranks that the launcher has started: over NCCL, each with a separate GPU, or over gloo on CPUs.
 
-    device: `cpu` or `cuda`. The launcher tells who is who in RANK, LOCAL_RANK and WORLD_SIZE, as torchrun does.
+    device: `cpu` or `cuda`. RANK, LOCAL_RANK and WORLD_SIZE are set by the launcher, as torchrun does.
     """
     rank, count = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     if device == "cuda":
@@ -95,10 +96,10 @@ def joined(device: str) -> Iterator[Ranks]:
 def parallel(
     network: nn.Module, ranks: Ranks, outputs: Callable[[Any], Any] = lambda output: output
 ) -> DistributedDataParallel:
-    """Wrap a network whose layers then work for all ranks; called with (slice of the images, size of the batch).
+    """Wrap a network so that its layers work for all ranks. Called with (slice of the images, size of the batch).
 
     It returns what `network` would for the whole batch, in float32: one tensor (B, ...), or tuples, lists and mappings
-    of such tensors. Batch normalisation layers of `network` are replaced in place; names and parameters stay.
+    of such tensors. Batch normalisation layers of `network` are replaced in place. Names and parameters stay.
     outputs: what is kept of the network's output, e.g. without the gradient of a part that no loss looks at.
     """
     share_batch_statistics(network, ranks)
@@ -123,7 +124,8 @@ class _WholeBatch(nn.Module):
 def gather(output: Any, sizes: list[int], rank: int) -> Any:
     """Tensors (b, ...) of each rank to float32 tensors (B, ...) on every rank, with gradients, in one exchange.
 
-    output: a tensor, or tuples, lists and mappings of tensors. sizes: b of each rank.
+    output: a tensor, or tuples, lists and mappings of tensors.
+    sizes: b of each rank.
     """
     own: list[Tensor] = []
     _each(output, own.append)

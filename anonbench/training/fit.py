@@ -114,13 +114,13 @@ class Step:
 class Task(ABC, Generic[Batch]):
     """What is trained. Subclasses define `setup`, `batches` and `step`, the rest where it differs.
 
-    values: names of what `step` returns; columns of the history.
+    values: names of what `step` returns, the columns of the history.
     advice: what to do when one of them is not finite, the end of a message.
     shares_ranks: whether `step` computes a part of its batch where several processes train together.
     run: set before `setup`.
-    networks: what is trained, by name; in train mode during epochs, and part of the saved state. A network that is only
+    networks: what is trained, by name. In train mode during epochs, and part of the saved state. A network that is only
         used (frozen, in eval mode) does not belong here.
-    optimizers: by name; their state is saved, too. The history shows the learning rate of the first one.
+    optimizers: by name. Their state is saved, too. The history shows the learning rate of the first one.
     """
 
     values: tuple[str, ...] = ("loss",)
@@ -186,10 +186,10 @@ def fit(
     resume: Resume | None = None,
     ranks: Ranks = ALONE,
 ) -> list[EpochSummary]:
-    """Train a task's networks; returns the history, one row an epoch.
+    """Train a task's networks. Returns the history, one row an epoch.
 
     precision: auto, fp32 or bf16 (`device.uses_bfloat16`).
-    resume: where to keep the state; a state of the same key found there is continued, and on a CPU in fp32 the
+    resume: where to keep the state. A state of the same key found there is continued, and on a CPU in fp32 the
         weights come out bit-identical to those of an undisturbed run. The caller removes it once the results are safe.
     ranks: the processes that train together, each called with the same task.
 

@@ -41,7 +41,8 @@ def load_images(
 ) -> Tensor:
     """Decode and resize images in parallel.
 
-    paths: relative to root. size: (height, width) in pixels.
+    paths: relative to root.
+    size: (height, width) in pixels.
     Returns (N, 3, height, width) uint8 RGB in the order of `paths`, stored channels last. It takes
     N x 3 x height x width bytes: 24 KB an image at 128 x 64, 317 MB for Market-1501's training set; at 256 x 128 four
     times that.

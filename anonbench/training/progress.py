@@ -38,7 +38,10 @@ class EpochSummary:
 
 
 def write_history(path: Path, values: Sequence[str], history: Sequence[EpochSummary]) -> None:
-    """Write a CSV with one row an epoch. values: names of the task's values, in the order of their columns."""
+    """Write a CSV with one row an epoch.
+
+    values: names of the task's values, in the order of their columns.
+    """
     columns = ("epoch", *values, "lr", "images_per_second", "seconds")
     rows = ((r.epoch, *(r.values[name] for name in values), r.lr, r.images_per_second, r.seconds) for r in history)
     write_csv(path, columns, rows)

@@ -45,14 +45,17 @@ SECTIONS = {"crops": CropSettings, "targets": TargetSettings, "sampling": Sampli
 class TrainingRecipe:
     """How TinyFaces is trained. The defaults are the authors' (scripts/hr_res101.m) but for step_epochs, the port's.
 
-    trunk: resnet101, resnet50 or resnet18. pretrained: start the trunk from ImageNet weights.
-    epochs: passes over the images, >= 0. batch_size: crops a step, >= 1 (the authors': 12 on each of 4 GPUs; the port:
-        12). images_per_epoch: images drawn for an epoch; 0 = all, each once.
-    lr, momentum, weight_decay: of SGD. step_epochs: epochs after which lr is divided by ten, again and again (the port:
-        20; the authors keep it: 0). fine_head_lr: factor on lr for the head on the finer map.
+    trunk: resnet101, resnet50 or resnet18.
+    pretrained: start the trunk from ImageNet weights.
+    epochs: passes over the images, >= 0.
+    batch_size: crops a step, >= 1 (the authors': 12 on each of 4 GPUs; the port: 12).
+    images_per_epoch: images drawn for an epoch. 0: all, each once.
+    lr, momentum, weight_decay: of SGD.
+    step_epochs: epochs after which lr is divided by ten, again and again (the port: 20; the authors keep it: 0).
+    fine_head_lr: factor on lr for the head on the finer map.
     warmup_steps: steps over which lr rises from 0 (neither source; a trunk without ImageNet weights needs it).
     precision: auto, fp32 or bf16 (see the recipes of re-identification).
-    crops, targets, sampling: settings below keys of their own.
+    crops, targets, sampling: settings below keys of these names.
     """
 
     trunk: str = "resnet101"
@@ -98,7 +101,7 @@ class TrainingRecipe:
 
     @classmethod
     def from_config(cls, entry: Mapping[str, Any]) -> TrainingRecipe:
-        """The recipe of a config entry; what it leaves out keeps its default.
+        """The recipe of a config entry. What it leaves out keeps its default.
 
         Raises `ConfigError` for an unknown key, with the nearest known one, or a value out of range.
         """
@@ -118,7 +121,7 @@ def train_tinyfaces(
 ) -> tuple[TinyFacesNetwork, list[EpochSummary]]:
     """Train a network; returns it in eval mode on `device`, with one row of history an epoch.
 
-    workers: processes that read and crop images; 0 = this one. They change nothing in the result.
+    workers: processes that read and crop images. 0: this one. They change nothing in the result.
     resume: where the state is kept, see `fit`. The caller removes it in the end.
     Raises `DataError` without a face to learn from, `TrainingError` when the loss is no longer finite,
     `MissingDependencyError` when ImageNet weights are asked for and cannot be had.

@@ -17,8 +17,10 @@ class LossSettings:
     """Cross entropy, plus batch-hard triplet and center losses when their weights are above 0.
 
     label_smoothing: share of the target spread evenly over all identities, 0..1 (< 1). Both papers' code: 0.1.
-    triplet_weight: >= 0 (BoT: 1). triplet_margin: >= 0, in units of the Euclidean distance of features (BoT: 0.3).
-    center_weight: >= 0 (BoT: 5e-4). center_lr: learning rate of the centres' own SGD, > 0 (BoT: 0.5).
+    triplet_weight: >= 0 (BoT: 1).
+    triplet_margin: >= 0, in units of the Euclidean distance of features (BoT: 0.3).
+    center_weight: >= 0 (BoT: 5e-4).
+    center_lr: learning rate of the centres' own SGD, > 0 (BoT: 0.5).
     """
 
     label_smoothing: float = 0.1
@@ -38,8 +40,9 @@ class LossSettings:
 def cross_entropy(logits: Sequence[Tensor], labels: Tensor, label_smoothing: float) -> Tensor:
     """Cross entropy averaged over classifiers and images.
 
-    logits: (B, classes) each; labels: (B,) int64. The target of the true class is 1 - s + s / classes, of every other
-    s / classes (Szegedy et al. 2016, section 7).
+    logits: (B, classes) each.
+    labels: (B,) int64. The target of the true class is 1 - s + s / classes, of every other s / classes (Szegedy et al.
+        2016, section 7).
     """
     losses = [F.cross_entropy(head.float(), labels, label_smoothing=label_smoothing) for head in logits]
     return torch.stack(losses).mean()
@@ -48,8 +51,9 @@ def cross_entropy(logits: Sequence[Tensor], labels: Tensor, label_smoothing: flo
 def batch_hard_triplet(features: Tensor, labels: Tensor, margin: float) -> Tensor:
     """max(0, margin + distance to the farthest positive - distance to the nearest negative), averaged over anchors.
 
-    features: (B, D), compared by Euclidean distance without normalisation; labels: (B,).
-    An anchor is its own positive (distance 1e-6) when its identity has no other image; anchors without a negative are
+    features: (B, D), compared by Euclidean distance without normalisation.
+    labels: (B,).
+    An anchor is its own positive (distance 1e-6) when its identity has no other image. Anchors without a negative are
     left out, and a batch of one identity costs 0.
     Source: Hermans et al., arXiv:1703.07737, equation 5.
     """
@@ -70,7 +74,7 @@ def euclidean(features: Tensor) -> Tensor:
 class CenterLoss(nn.Module):
     """Mean squared distance of features to a learned centre of their identity.
 
-    centers: (num_identities, D), drawn from N(0, 1). They have an optimizer of their own, plain SGD, which must see
+    centers: (num_identities, D), drawn from N(0, 1). They have a separate optimizer, plain SGD, which must see
     the gradient of this loss itself: `ReidTask` divides the centres' gradient by the weight the loss has in the sum.
     Source: Wen et al., "A Discriminative Feature Learning Approach", ECCV 2016, in BoT's form: mean instead of half
     the sum over the batch.
@@ -81,5 +85,5 @@ class CenterLoss(nn.Module):
         self.centers = nn.Parameter(torch.randn(num_identities, feature_dim))
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
-        """features: (B, D); labels: (B,) -> scalar."""
+        """The loss, a scalar. features: (B, D), labels: (B,)."""
         return (features.float() - self.centers[labels]).square().sum(dim=1).mean()

@@ -38,11 +38,11 @@ def train_network(
 ) -> list[EpochSummary]:
     """Train a network in place and leave it on `device`; returns the history, one row an epoch.
 
-    images: (N, 3, H, W) uint8, in memory or mapped from a file; held on the device if they fit.
+    images: (N, 3, H, W) uint8, in memory or mapped from a file. Kept on the device if they fit.
     labels: (N,) int64 in 0..num_identities-1.
     resume: where to keep the state, see `fit`.
     ranks: the processes that train this network together, each called with all of the data. They learn what one would
-        but for rounding and the masks of dropout, which differ from rank to rank; a state goes on under another number.
+        but for rounding and the masks of dropout, which differ from rank to rank. Another number may resume a state.
         Batch normalisation layers of `network` are replaced.
 
     Raises `DataError` for fewer than two images or identities, `TrainingError` when the loss is no longer finite,
@@ -56,8 +56,8 @@ def train_network(
 def check_ranks(recipe: Recipe, ranks: int, images: int | None = None) -> None:
     """Raise `ConfigError` unless every batch gives each of `ranks` processes two images or more.
 
-    Full batches must give all of them the same number, so that none waits for another; only a data set smaller than a
-    batch, which makes one batch of all of it, may not.
+    Full batches must give all of them the same number, so that none waits for another. The exception is a dataset
+    smaller than a batch, which makes one batch of all of it.
     """
     if ranks == 1:
         return
