@@ -140,6 +140,23 @@ def test_links_between_our_documents_lead_somewhere(files: list[Path]) -> None:
     assert broken == []
 
 
+def anchors(document: Path) -> set[str]:
+    """The anchors of a document's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-") for heading in headings}
+
+
+def test_links_lead_to_headings_that_exist(files: list[Path]) -> None:
+    broken = [
+        f"{file.relative_to(ROOT)}: {target}#{anchor}"
+        for file in files
+        if file.suffix == ".md"
+        for target, anchor in re.findall(r"\]\(([^)#\s]*)#([^)\s]+)\)", file.read_text())
+        if "://" not in target and anchor not in anchors(file.parent / target if target else file)
+    ]
+    assert broken == []
+
+
 def test_commands_in_documents_and_messages_exist(files: list[Path]) -> None:
     from anonbench.ops.catalog import command_names, shown
 
