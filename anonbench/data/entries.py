@@ -25,7 +25,7 @@ def is_rendered(config: Config, name: str) -> bool:
 
 
 def images_root(config: Config, dataset: str, variant: str = ORIGINAL) -> str:
-    """The folder with the images of a variant of a dataset; originals lie where the dataset does."""
+    """The folder with the images of a variant of a dataset; originals are where the dataset is."""
     entry = config["datasets"][dataset]
     if variant == ORIGINAL and not entry.get("unpack"):
         return str(entry["root"])

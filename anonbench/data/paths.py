@@ -1,4 +1,4 @@
-"""Where every artifact lies, relative to the folder of the workflow: the only place that spells paths below results/.
+"""Where every artifact is, relative to the folder of the workflow: the only place that spells paths below results/.
 
 Rules call these functions with their wildcards (`paths.detections("{dataset}", "{detector}")`), Python calls them with
 names, so that the two cannot differ:
@@ -53,7 +53,10 @@ def detections(dataset: str, detector: str) -> str:
 
 
 def detection_metrics(dataset: str, detector: str, suffix: str = ".json") -> str:
-    """A detector checked against the truth; suffix: of one of its files."""
+    """A detector checked against the truth.
+
+    suffix: of one of its files.
+    """
     return f"{RESULTS}/detection_metrics/{dataset}/{detector}{suffix}"
 
 
@@ -72,7 +75,10 @@ def face_detectors(training: str) -> str:
 
 
 def network(dataset: str, model: str, train: str, run: str) -> str:
-    """The folder of a trained network. run: `seed0`, or `split3-seed0` where the dataset has several splits."""
+    """The folder of a trained network.
+
+    run: `seed0`, or `split3-seed0` where the dataset has several splits.
+    """
     return f"{RESULTS}/models/{dataset}/{model}/{train}/{run}"
 
 
@@ -92,7 +98,11 @@ def features(dataset: str, model: str, train: str, run: str, variant: str) -> st
 def metrics(
     dataset: str, model: str, train: str, run: str, query: str, gallery: str | None = None, suffix: str = ".json"
 ) -> str:
-    """What one run scored in one setting. gallery: the queries' variant when left out. suffix: of one of its files."""
+    """What one run scored in one setting.
+
+    gallery: the queries' variant when left out.
+    suffix: of one of its files.
+    """
     return f"{RESULTS}/metrics/{dataset}/{model}/{train}/{run}/{query}-vs-{gallery or query}{suffix}"
 
 

@@ -19,7 +19,8 @@ NAMES = ("data", "dataset", "model", "variant", "anonymizer", "contrast", "metri
 def read_frame(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
     """A table's CSV.
 
-    columns: those that must be there; others may be. Raises `DataError` when the file cannot be read or lacks one.
+    columns: those that must be there. Others may be.
+    Raises `DataError` when the file cannot be read or lacks one.
     """
     try:
         frame = pd.read_csv(path, dtype=dict.fromkeys(NAMES, str))

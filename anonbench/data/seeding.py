@@ -1,6 +1,6 @@
-"""Every random choice is seeded from what it belongs to: never from the order of calls or the number of workers.
+"""Seed every random choice by what it belongs to, never by the order of calls or the number of workers.
 
-Nothing random depends on what was drawn before it: a training that resumes at epoch 7 draws what an undisturbed one
+Nothing random depends on what was drawn before it. A training that resumes at epoch 7 draws what an undisturbed one
 draws there, and no generator state needs saving.
 """
 

@@ -17,8 +17,11 @@ Pair = tuple[float | None, float | None]
 def compare_number(data: str, row: str, quantity: str, values: Pair, before: Pair = (None, None)) -> dict[str, Any]:
     """A line of a comparison (`COLUMNS`).
 
-    data, row, quantity: which number it is. values: the number. before: what an effect is measured from, in the same
-    unit; without it there is none. direction says whether both effects are losses or both gains.
+    data, row, quantity: which number it is.
+    values: the number.
+    before: what an effect is measured from, in the same unit. Without it there is no effect.
+
+    `direction` says whether both effects are losses or both gains.
     """
     published, rebuilt = values
     effects = [
@@ -43,7 +46,7 @@ def comparison(lines: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def known(value: Any) -> Any:
-    """A number of a table; None where it holds none."""
+    """A number of a table, None where it holds none."""
     return None if value is None or pd.isna(value) else value
 
 

@@ -15,10 +15,10 @@ NUMBER = re.compile(r"-?[\d,]+(\.\d+)?( |$)")  # perhaps with a standard error o
 
 @dataclass(frozen=True)
 class Headings:
-    """What a study calls its columns `<metric>_<setting>`; other columns show their name.
+    """What a study calls its columns `<metric>_<setting>`. Other columns show their name.
 
     metrics: metric -> its name, such as {"map": "mAP"}.
-    settings: setting -> its name beside the metric's; its own where there is none.
+    settings: setting -> its name beside the metric's. Left out: the setting's own.
     groups: setting -> a heading over all its metrics, where a table has room for two lines of headings.
     """
 

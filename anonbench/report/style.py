@@ -4,7 +4,7 @@ Figures are made with Matplotlib's objects, without `pyplot`: no state outlives 
 own `matplotlibrc` do not leak in (`house_style`).
 
 Colours are those of Okabe and Ito, "Color Universal Design" (2008), which people with protanopia or deuteranopia can
-tell apart. Colour never stands alone: series differ in marker and in line too.
+tell apart. Colour is never the only difference: series differ in marker and in line too.
 """
 
 from __future__ import annotations
@@ -79,7 +79,10 @@ _RC = {
 
 @dataclass(frozen=True)
 class Series:
-    """How one series of values looks wherever it appears. line: a Matplotlib line style."""
+    """How one series of values looks wherever it appears.
+
+    line: a Matplotlib line style.
+    """
 
     label: str
     colour: str
@@ -136,7 +139,9 @@ class Page:
     def key(
         self, series: Sequence[Series], left: float, top: float, lines: bool = True, weight: str = "normal"
     ) -> None:
-        """A line of text that names series beside their marks. lines: whether the figure joins the marks by lines.
+        """A line of text that names series beside their marks.
+
+        lines: whether the figure joins the marks by lines.
 
         The words are dark: as text, the colours have too little contrast with the paper (3.4:1 and 3.9:1).
         """
@@ -162,7 +167,7 @@ def header_lines(notes: str, width: float) -> list[str]:
 def open_page(title: str, notes: str, width: float, body_height: float) -> tuple[Page, float]:
     """A page with a title, and below it the notes on what is shown and on which data.
 
-    Returns the page and how far down it the body may begin; body_height inches are free from there.
+    Returns the page and how far down it the body may begin. body_height inches are free from there.
     """
     lines = header_lines(notes, width)
     step = TEXT_SIZE * LINE_HEIGHT / 72

@@ -1,4 +1,4 @@
-"""A table of any study and the files that it becomes: for machines, for readers, beside the published numbers."""
+"""Write a table of any study: for machines, for readers, beside the published numbers."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Table:
     key: columns that name a row.
     headings: what the columns are called.
     shown: what readers see instead of the whole frame.
-    compared: rebuilt beside published numbers (columns `report.compare.COLUMNS`); None where nothing is published.
-    runs: what the means stand for, a row a run; None where there are no runs.
+    compared: rebuilt beside published numbers (columns `report.compare.COLUMNS`). None where nothing is published.
+    runs: the runs behind the means, one a row. None where there are no runs.
     """
 
     frame: pd.DataFrame
@@ -40,11 +40,11 @@ class Table:
 
 
 def write_table(table: Table, output: Path) -> str:
-    """Write the CSV and its twins; returns the Markdown.
+    """Write the CSV and its twins. Returns the Markdown.
 
     - `.md`, `.tex`: for readers.
     - `.json`: the numbers as {row: {column: value}}: `dvc metrics diff` shows from it which cells changed.
-    - `.runs.csv`, `.compare.csv`: `runs` and `compared`; a header alone where there are none.
+    - `.runs.csv`, `.compare.csv`: `runs` and `compared`. Where there are none, a header alone.
     """
     shown = table.frame if table.shown is None else table.shown
     compared, notes = output.with_suffix(".compare.csv"), list(table.notes)

@@ -20,9 +20,9 @@ def cells(
     """Compute every cell's difference to original → original with its interval, p-values and verdict.
 
     Conditions that are no contrast of the study (untrained networks, queries and gallery of different variants) are
-    left aside, and listed in the log.
+    left out, and listed in the log.
 
-    metrics: files of `evaluate`; the results of every query lie beside them.
+    metrics: files of `evaluate`; the results of every query are beside them.
     margin: a loss of fewer percent points counts as none.
     output: the cells (CSV).
     alpha: level of the tests, 0..1.

@@ -27,9 +27,9 @@ def evaluate(
     """Score one setting: rank the gallery features for every query feature.
 
     query: features to take the queries from (.npz of `embed`).
-    gallery: features to take the gallery from; they may be of another variant.
+    gallery: features to take the gallery from. They may be of another variant.
     spec: `evaluation:` of the model, `{metric: euclidean | cosine, rerank: null | {k1, k2, lambda_value}}`.
-    labels: what the numbers belong to (dataset, model, seed, variants); copied into the metrics.
+    labels: what the numbers belong to (dataset, model, seed, variants). Copied into the metrics.
     output: metrics, 0..1 (JSON).
     queries: results of every query (CSV).
     cmc: the CMC curve once more, a row a rank (CSV), as `dvc plots` wants it.

@@ -26,7 +26,7 @@ def figure_dose_response(
     dataset: of the model.
     model: its name.
     families: `[{title, axis, values: {variant: parameter}, more_hides}]`. more_hides (true by default): a larger
-        parameter hides more; the axis runs so that hiding increases to the right.
+        parameter hides more. The axis runs so that hiding increases to the right.
     label: which data the numbers depend on, in words.
     output: the figure (SVG).
     png: the same (PNG).

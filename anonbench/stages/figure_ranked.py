@@ -26,7 +26,7 @@ def figure_ranked(
     """Show the first gallery images for three queries in two settings, correct and wrong ones framed.
 
     The queries are chosen by rule: the largest loss of average precision from the first setting to the second, the
-    median change, and the largest gain; at ties the first path.
+    median change, and the largest gain. At ties the first path.
 
     features: of one run in both settings (.npz of `embed`), `original → original` first.
     queries: results of every query of that run in both (CSV of `evaluate`).

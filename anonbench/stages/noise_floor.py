@@ -14,7 +14,7 @@ def noise_floor(
 ) -> None:
     """Measure how far trainings differ that differ in the seed alone, by dataset and over all.
 
-    metrics: files of `evaluate`; the results of every query lie beside them.
+    metrics: files of `evaluate`; the results of every query are beside them.
     output: the noise floor (CSV).
     alpha: level of the tests, 0..1.
     resamples: bootstrap draws of query identities.

@@ -28,7 +28,7 @@ def table(
     name: the table's name.
     spec: the table's config entry, `{rows: models, dataset, models, variants, published}`.
     label: which data the numbers depend on, in words, printed below the table.
-    output: the table (CSV); its twins for readers, for DVC, run by run and beside the published numbers go beside it.
+    output: the table (CSV). Beside it: the same for readers and for DVC, run by run, and with the published numbers.
     """
     load_plugins(plugins)
     built = kind_of(spec).build(name, by_role(files, roles), spec, label)

@@ -1,7 +1,7 @@
 """Kinds of tables as data: a study has a folder `kinds/` with a small module for each value of `rows:`.
 
 `rows: models` in a table's config entry is `studies/reid_faces/kinds/models.py`; `study:` names the study whose kinds
-it uses. A kind says what may stand in the entry, which files the table needs, how it is built from them, and which
+it uses. A kind says what the entry may hold, which files the table needs, how it is built from them, and which
 evaluations a cell is the mean of. Rules, the check of the config and `anonbench explain` ask it, and know no kind.
 """
 
@@ -38,14 +38,17 @@ class TableKind(Protocol):
     """A kind of table.
 
     key: the columns that name a row.
-    whole: why no cell of it has a chain of its own, such as "counts images"; "" where cells do.
+    whole: why its cells have no chain, such as "counts images". "" where they have one.
     """
 
     key: Sequence[str]
     whole: str
 
     def check(self, config: Mapping[str, Any], entry: Entry, where: str) -> None:
-        """Raise `ConfigError` for an entry that cannot be used. where: its dotted name."""
+        """Raise `ConfigError` for an entry that cannot be used.
+
+        where: its dotted name.
+        """
 
     def datasets(self, config: Mapping[str, Any], entry: Entry) -> list[str]:
         """The datasets that its numbers depend on."""
@@ -57,7 +60,11 @@ class TableKind(Protocol):
         """The entry with what `build` must know from elsewhere in the config."""
 
     def build(self, name: str, files: Files, spec: Entry, label: str) -> Table:
-        """The table. name: of the entry. label: which data, in words."""
+        """The table.
+
+        name: of the entry.
+        label: which data, in words.
+        """
 
     def cells(self, entry: Entry) -> dict[str, dict[str, Source]]:
         """row -> column -> what the cell is the mean of."""
@@ -87,7 +94,7 @@ def check_table(config: Mapping[str, Any], name: str) -> None:
 
 
 def by_role(files: Sequence[Path], roles: Sequence[str]) -> dict[str, list[Path]]:
-    """Files by what they are, in the order given; `roles` says it of each.
+    """Files by what they are, in the order given. `roles` names it for each.
 
     >>> by_role([Path("a.json"), Path("b.json")], ["metrics", "metrics"])
     {'metrics': [PosixPath('a.json'), PosixPath('b.json')]}

@@ -1,16 +1,16 @@
-"""Every cell of the tables: its difference, what can be concluded from it, and what it rests on.
+"""Every cell of the tables: its difference, what can be concluded from it, and on what basis.
 
 A cell is (dataset, model, variant, contrast, metric). The families of Holm's correction are the cells of one contrast
-and one metric, over all datasets, models and variants: one row of questions that a reader asks of the tables together.
-Equivalence tests, and tests that a difference is beyond the margin, form families of their own in the same way.
+and one metric, over all datasets, models and variants: the questions that a reader asks of the tables together.
+Equivalence tests, and tests that a difference is beyond the margin, form separate families in the same way.
 
-What a verdict rests on (`basis`):
+What a verdict is based on (`basis`):
 
 - `queries`: the bootstrap over identities. The verdict is about the networks that were trained.
 - `queries and training`: the luck of training is added, as measured between seeds on the same dataset. Used for
   `anon_anon`, where before and after are different trainings, as soon as there are two seeds of some cell.
 
-`orig_anon` tests the same networks twice, so the luck of training is in both scores and its verdicts rest on `queries`.
+`orig_anon` tests the same networks twice, so the luck of training is in both scores and the basis is `queries`.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ def cell_table(
 
     scores: scores of every query, by condition and run (`tasks.reid.scores.read_scores`).
     margin: of equivalence, in percent points.
-    alpha: of the tests; intervals are at 1 - alpha, those of equivalence at 1 - 2 alpha.
-    design: the contrasts and the baseline; conditions that are neither are left aside (`no_contrast` lists them).
+    alpha: of the tests. Intervals are at 1 - alpha, those of equivalence at 1 - 2 alpha.
+    design: the contrasts and the baseline. Conditions that are neither are left out (`no_contrast` lists them).
     Raises `DataError` when a condition has no baseline, or none is a contrast.
     """
     noise = {

@@ -1,12 +1,12 @@
 """Contradictions in a paper's printed numbers, found by rules on the numbers alone.
 
-1. *Means.* A mean printed in the text is set beside the mean of the tables' cells. Cells have one decimal, so a mean of
-   them is off by at most 0.05, and the printed mean by 0.005 more: a larger gap is a contradiction. All subsets of
+1. *Means.* A mean printed in the text is compared with the mean of the tables' cells. Cells have one decimal, so a mean
+   of them is off by at most 0.05, and the printed mean by 0.005 more. A larger gap is a contradiction. All subsets of
    models x datasets are tried as well, in case the text averaged only some.
 2. *Outliers.* A model trained on original images should not do far better on anonymized ones. A gain is a contradiction
    when its modified z-score, 0.6745 (d - median) / MAD over all (model, dataset) pairs, exceeds 3.5 (Iglewicz and
    Hoaglin, "How to Detect and Handle Outliers", 1993).
-3. *Sizes.* A dataset's printed query and gallery sizes are set beside its protocol's; equal after an exchange means
+3. *Sizes.* A dataset's printed query and gallery sizes are compared with its protocol's. Equal after an exchange means
    swapped. Without a known protocol, more queries than gallery images are doubtful.
 """
 
@@ -36,8 +36,10 @@ def contradictions(scores: pd.DataFrame, text: pd.DataFrame, sizes: pd.DataFrame
 ):  # fmt: skip
     """All three checks, flagged rows and unflagged ones.
 
-    scores: a row a (data, model) pair, columns like map_orig_anon, in percent. text: `TEXT_COLUMNS`. sizes:
-    `SIZE_COLUMNS`. protocols: query and gallery images by dataset, where they are known.
+    scores: a row a (data, model) pair, columns like map_orig_anon, in percent.
+    text: `TEXT_COLUMNS`.
+    sizes: `SIZE_COLUMNS`.
+    protocols: query and gallery images by dataset, where they are known.
     Returns `COLUMNS`: printed is what the paper says, expected what its tables or the protocol say.
     """
     for name, table, columns in (("text", text, TEXT_COLUMNS), ("sizes", sizes, SIZE_COLUMNS)):
@@ -57,7 +59,7 @@ def protocol_sizes(table: pd.DataFrame) -> dict[str, Sizes]:
 
 
 def modified_z(values: ArrayLike) -> NDArray[np.float64]:
-    """0.6745 (x - median) / MAD; 0 for a value at the median, infinite beside it where MAD is 0.
+    """0.6745 (x - median) / MAD: 0 for a value at the median, infinite beside it where MAD is 0.
 
     >>> modified_z([1, 2, 3, 4, 100]).round(2).tolist()
     [-1.35, -0.67, 0.0, 0.67, 65.43]

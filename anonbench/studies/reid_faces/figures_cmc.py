@@ -24,8 +24,9 @@ COLUMNS = 3
 def draw_cmc(metrics: Sequence[Metrics], cases: Sequence[Case], max_rank: int, label: str) -> Figure:
     """A panel for each case with the three settings as lines, ranks 1 to max_rank, all panels on one scale.
 
-    metrics: contents of metrics files with `cmc`, every run of every setting. label: the data, in words.
-    A line is the mean of the runs; with several, a band reaches from the lowest to the highest.
+    metrics: contents of metrics files with `cmc`, every run of every setting.
+    label: the data, in words.
+    A line is the mean of the runs. With several, a band reaches from the lowest to the highest.
     Raises `DataError` for a setting without metrics or a curve shorter than max_rank.
     """
     curves = {(case, setting): _curves(metrics, case, setting, max_rank) for case in cases for setting in SERIES}

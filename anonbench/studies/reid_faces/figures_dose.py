@@ -36,8 +36,10 @@ FAMILY_KEYS = ("title", "axis", "values", "more_hides")
 class Family:
     """Variants that differ in one parameter.
 
-    title: heading of the panel. axis: the parameter with its unit. values: variant -> parameter, at least two.
-    more_hides: whether a larger value hides more; the axis runs so that hiding increases to the right.
+    title: heading of the panel.
+    axis: the parameter with its unit.
+    values: variant -> parameter, at least two.
+    more_hides: whether a larger value hides more. The axis runs so that hiding increases to the right.
     """
 
     title: str
@@ -77,8 +79,9 @@ def draw_dose_response(
 ) -> Figure:
     """A panel for each family: the metric of one model over the parameter, original → original as reference line.
 
-    metrics: contents of metrics files, every run of original → original and of original → anonymized; anonymized →
-    anonymized is drawn for those doses that were trained on. label: the data, in words.
+    metrics: contents of metrics files, every run of original → original and of original → anonymized. anonymized →
+        anonymized is drawn for those doses that were trained on.
+    label: the data, in words.
     Raises `DataError` for a dose or a reference without metrics.
     """
     points = {
@@ -128,7 +131,7 @@ def _reference(axes: Axes, runs: Runs) -> None:
 
 def _response(axes: Axes, points: Mapping[float, Runs], setting: str) -> None:
     look = SERIES[setting]
-    # The two settings stand side by side, so that neither hides the other's bars.
+    # The two settings are side by side, so that neither hides the other's bars.
     aside = -NUDGE if setting == TESTED else NUDGE
     place = offset_copy(axes.transData, axes.get_figure(root=True), x=aside, units="points")
     for value, runs in points.items():
@@ -146,7 +149,7 @@ def _response(axes: Axes, points: Mapping[float, Runs], setting: str) -> None:
 
 
 def _finish(axes: Axes, family: Family) -> None:
-    """A logarithmic axis for positive values, since doses are mostly doubled; every dose has its tick."""
+    """A logarithmic axis for positive values, since doses are mostly doubled. Every dose has its tick."""
     values = sorted(family.values.values())
     if values[0] > 0:
         axes.set_xscale("log")

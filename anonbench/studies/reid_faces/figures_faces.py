@@ -1,4 +1,4 @@
-"""Who pays for anonymizing: the change of average precision for queries without a face, and by the face's size."""
+"""Which queries lose by anonymizing: the change of average precision without a face, and by the face's size."""
 
 from __future__ import annotations
 
@@ -34,10 +34,11 @@ ALL_MODELS = "all"  # what the table calls the queries of all models together
 
 @dataclass(frozen=True, slots=True)
 class FaceGroup:
-    """The queries of one model whose faces are alike. name: such as "no face" or "8-12 px".
+    """The queries of one model whose faces are alike.
 
-    estimate, low, high: mean change of average precision against original → original in percentage points with its
-    95 % interval; NaN where the group is too small to say.
+    name: such as "no face" or "8-12 px".
+    estimate, low, high: mean change of average precision against original → original in percentage points with its 95 %
+        interval. NaN where the group is too small to say.
     """
 
     model: str
@@ -55,7 +56,8 @@ def read_face_groups(
     """The groups of one dataset and variant in a table with (at least) the columns `COLUMNS`.
 
     leave_out: names of groups that are no group of queries (comparisons of groups, slopes). A column `metric`, where
-    there is one, is cut down to `map`. source: the table's name for messages.
+        there is one, is cut down to `map`.
+    source: the table's name for messages.
     Raises `DataError` for a missing column, no row, or a row twice.
     """
     missing = [column for column in COLUMNS if column not in table.columns]
@@ -87,7 +89,9 @@ def read_face_groups(
 def draw_faces_cost(groups: Sequence[FaceGroup], variant: str, label: str) -> Figure:
     """A panel a model; in it a row a group of queries, with the change of average precision in both contrasts.
 
-    variant: what the faces were hidden with. label: the data, in words. A group that is too small has a dash.
+    variant: what the faces were hidden with.
+    label: the data, in words.
+    A group that is too small has a dash.
     """
     models = list(dict.fromkeys(g.model for g in groups))
     names = list(dict.fromkeys(g.name for g in groups))

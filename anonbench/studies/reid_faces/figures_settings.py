@@ -41,7 +41,8 @@ TRAINING_COLUMNS = ("training_low", "training_high")
 def draw_settings(metrics: Sequence[Metrics], cases: Sequence[Case], label: str) -> Figure:
     """mAP and rank-1 of every model in the three settings: one row a case, datasets below one another.
 
-    metrics: contents of metrics files, every run of every setting that `cases` need. label: the data, in words.
+    metrics: contents of metrics files, every run of every setting that `cases` need.
+    label: the data, in words.
     Raises `DataError` for a setting without metrics.
     """
     values = {
@@ -92,7 +93,8 @@ def _mark(axes: Axes, runs: Runs, y: float, setting: str) -> None:
 class Difference:
     """The difference of a contrast to original → original in percentage points, with its 95 % intervals.
 
-    row: what the row is called. low, high: interval of the difference for the networks that were trained.
+    row: what the row is called.
+    low, high: interval of the difference for the networks that were trained.
     training: the interval that allows for the luck of training too, where it is known.
     """
 
@@ -114,10 +116,11 @@ class Difference:
 def read_differences(table: pd.DataFrame, source: str, metric: str = "map") -> list[Difference]:
     """The differences of one metric in a table with (at least) the columns `DIFFERENCE_COLUMNS`.
 
-    difference, low, high are in percentage points; contrast is one of `CONTRASTS`, other contrasts are left out. The
-    columns `TRAINING_COLUMNS`, where they are there and filled, hold the interval that allows for the luck of training.
-    A row is named after its model, and after its variant too when the table has several. source: the table's name for
-    messages.
+    difference, low, high are in percentage points. Rows of contrasts other than `CONTRASTS` are left out. The columns
+    `TRAINING_COLUMNS`, where they are there and filled, hold the interval that allows for the luck of training. A row
+    is named after its model, and after its variant too when the table has several.
+
+    source: the table's name for messages.
     Raises `DataError` for a missing column, no row, a row twice, or bounds that do not hold the difference.
     """
     missing = [column for column in DIFFERENCE_COLUMNS if column not in table.columns]
@@ -163,7 +166,8 @@ def draw_differences(
 ) -> Figure:
     """One row a (dataset, model): what anonymizing changes against original → original, with 95 % intervals.
 
-    margin: half the width of the equivalence band in percentage points, None for no band. label: the data, in words.
+    margin: half the width of the equivalence band in percentage points, None for no band.
+    label: the data, in words.
     interval: how the intervals were computed, for the notes.
     """
     heading = HEADINGS.metrics.get(metric, metric)
@@ -224,7 +228,7 @@ def _interval(axes: Axes, difference: Difference, y: float) -> None:
 
 
 def _limits(differences: Sequence[Difference], margin: float | None) -> tuple[float, float]:
-    """One range for all panels, so that they can be compared; it holds zero, the band and every interval."""
+    """One range for all panels, so that they can be compared. It holds zero, the band and every interval."""
     edges = [0.0, *(edge for d in differences for edge in d.widest)]
     return around(edges + ([] if margin is None else [-margin, margin]))
 

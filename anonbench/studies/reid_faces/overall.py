@@ -23,9 +23,14 @@ COLUMNS = (
 def effect_table(table: pd.DataFrame, margin: float, alpha: float = 0.05) -> pd.DataFrame:
     """Effects over the rows of a score table, for both contrasts, both metrics and every unit of observation.
 
-    table: one row a (data, model) pair with the columns of `paired.COLUMNS`, in percent. margin: percent points.
-    p_one_sided: of a loss (the paper's test). low, high: interval of the mean difference at 1 - alpha; tost_low and
-    tost_high at 1 - 2 alpha. dz, gz: effect sizes (see `effect`).
+    table: one row a (data, model) pair with the columns of `paired.COLUMNS`, in percent.
+    margin: of equivalence, in percent points.
+
+    Columns of the result:
+
+    - p_one_sided: of a loss (the paper's test).
+    - low, high: interval of the mean difference at 1 - alpha. tost_low, tost_high: at 1 - 2 alpha.
+    - dz, gz: effect sizes (see `effect`).
     """
     check_table(table)
     rows = []

@@ -29,9 +29,13 @@ COLUMNS = (*KEY, *(f"{metric}_{setting}" for setting in (BASELINE, *CONTRASTS) f
 class PairedTest:
     """The outcome of one test, in the unit of its input.
 
-    n: pairs. difference: mean_after - mean_before, negative for a loss. standard_error: of that difference.
-    t: difference / standard_error. df: n - 1. p: one-sided, the chance of a t this low if the true mean did not fall.
-    note: why numbers are NaN; "" when none is.
+    n: pairs.
+    difference: mean_after - mean_before, negative for a loss.
+    standard_error: of that difference.
+    t: difference / standard_error.
+    df: n - 1.
+    p: one-sided, the chance of a t this low if the true mean did not fall.
+    note: why numbers are NaN, else "".
     """
 
     n: int

@@ -47,7 +47,7 @@ class Plan:
         return kind_of(entry).inputs(self.config, entry).get("metrics", [])
 
     def datasets(self, *names: str) -> list[str]:
-        """The datasets of tables; of all whose metrics enter the statistics when none is named."""
+        """The datasets of tables. None named: of all tables whose metrics enter the statistics."""
         several = [self.tables[name] for name in names or self.setting_tables]
         return [dataset for entry in several for dataset in kind_of(entry).datasets(self.config, entry)]
 
@@ -131,7 +131,7 @@ class Plan:
 
     @property
     def dose_metrics(self) -> list[str]:
-        """The doses tested on the model trained on originals; trained on too where the table trains on them anyway."""
+        """The doses tested on the model trained on originals, and trained on where the table trains on them anyway."""
         table, dose = self.tables[self.config["figures"]["dose_response"]["table"]], self.dose
         variants = dict.fromkeys(variant for family in dose["families"] for variant in family["values"])
         settings = [(BASELINE, ORIGINAL), *((TESTED, variant) for variant in variants)]

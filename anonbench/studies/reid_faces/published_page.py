@@ -13,8 +13,9 @@ from anonbench.studies.reid_faces.sentences import CONTRAST_NAMES, METRIC_NAMES,
 def published_page(checks: pd.DataFrame, effects: pd.DataFrame, without: pd.DataFrame, alpha: float) -> str:
     """The paper's printed numbers against each other, in Markdown.
 
-    checks: of `statistics.contradictions`. effects: overall effects on the printed tables; without: the same without
-    the pairs that the outlier check flags.
+    checks: of `statistics.contradictions`.
+    effects: overall effects on the printed tables.
+    without: the same without the pairs that the outlier check flags.
     """
     means = checks[checks["check"] == "mean"]
     lines = [

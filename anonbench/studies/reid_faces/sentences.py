@@ -30,7 +30,8 @@ def overall_lines(effects: pd.DataFrame, alpha: float) -> list[str]:
 def overall_sentences(row: dict[str, object], others: pd.DataFrame, alpha: float) -> str:
     """What the test over the (model, dataset) pairs says, and whether it holds with coarser units.
 
-    row: of unit `pair`. others: the same contrast's rows of units `dataset` and `model`.
+    row: of unit `pair`.
+    others: the same contrast's rows of units `dataset` and `model`.
     """
     r = pd.Series(row)
     if math.isnan(r["p_one_sided"]):

@@ -9,7 +9,7 @@ from anonbench.data.variants import ORIGINAL
 from anonbench.tasks.reid.settings import Design, Setting
 
 STUDY = "reid_faces"
-VARIANT = "{variant}"  # stands for the row's variant
+VARIANT = "{variant}"  # means the row's variant
 
 DESIGN = Design(
     settings=(
@@ -21,4 +21,4 @@ DESIGN = Design(
     metrics=("map", "rank1"),
 )
 BASELINE, METRICS, CONTRASTS = DESIGN.baseline, DESIGN.metrics, DESIGN.contrasts
-TESTED, RETRAINED = CONTRASTS  # the same networks on anonymized images; others that were trained on them
+TESTED, RETRAINED = CONTRASTS  # the same networks on anonymized images, and others that were trained on them

@@ -1,8 +1,10 @@
-"""One page of plain words on what the statistics allow one to conclude; sentences are chosen by rules on the numbers.
+"""Write one page of plain words on what the statistics allow one to conclude. Rules choose the sentences.
 
-No sentence says more than its rule: "shown" needs a p-value below alpha after Holm's correction (`cells.verdict`), a
-difference between two trainings is never put down to anonymizing while the luck of training is unknown, and nothing
-being shown is called that, not "no difference".
+No sentence says more than its rule:
+
+- "shown" needs a p-value below alpha after Holm's correction (`cells.verdict`);
+- a difference between two trainings is never attributed to anonymizing while the luck of training is unknown;
+- where nothing is shown the page says so, and not "no difference".
 """
 
 from __future__ import annotations
@@ -49,7 +51,8 @@ def statistics_page(
 ) -> str:
     """The page, in Markdown, from the tables of the stages `cells`, `noise_floor`, `faces` and `effects`.
 
-    label: what the data is. alpha: of the tests that the tables were made with.
+    label: what the data is.
+    alpha: of the tests that the tables were made with.
     """
     lines = [
         "# What the numbers allow one to conclude",
@@ -191,7 +194,7 @@ def _noise(cells: pd.DataFrame, noise: pd.DataFrame, alpha: float) -> list[str]:
 
 
 def above_floor_sentence(cells: pd.DataFrame, dataset: str, metric: str, floor: float) -> str:
-    """How the differences between trainings compare with the floor; over n runs it shrinks by sqrt(n)."""
+    """How the differences between trainings compare with the floor, which shrinks by sqrt(n) over n runs."""
     retrained = (cells["contrast"] == RETRAINED) & (cells["dataset"] == dataset) & (cells["metric"] == metric)
     rows = cells[retrained]
     if rows.empty:

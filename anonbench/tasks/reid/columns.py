@@ -1,4 +1,4 @@
-"""Columns of the files that an evaluation writes; apart, so that reading them does not load torch."""
+"""Columns of the files that an evaluation writes. Separate, so that reading them does not load torch."""
 
 from __future__ import annotations
 

@@ -37,7 +37,9 @@ Float32 = NDArray[np.float32]
 class BlockedDistance:
     """The distances between every row of one feature matrix and every row of another, computed when asked for.
 
-    rows: (n, d) float32; columns: (m, d) float32; for the metric "cosine" both L2-normalised already.
+    rows: (n, d) float32.
+    columns: (m, d) float32. For the metric "cosine" both are L2-normalised already.
+
     `blocked_distance` builds one from checked features.
     """
 
@@ -79,7 +81,7 @@ class BlockedDistance:
     def spans(self, block_rows: int | None = None) -> Iterator[tuple[int, int]]:
         """The (start, stop) of consecutive blocks that together cover all rows.
 
-        block_rows: rows a block, >= 1; by default as many as fit `BLOCK_BYTES`.
+        block_rows: rows a block, >= 1. By default as many as fit `BLOCK_BYTES`.
         """
         if block_rows is None:
             block_rows = max(1, BLOCK_BYTES // (4 * len(self.columns)))
@@ -101,7 +103,7 @@ def blocked_distance(rows: Float32, columns: Float32, metric: str = "euclidean")
 
 
 def normalized(features: Float32) -> Float32:
-    """(n, d) of length 1 each; a feature of length zero stays as it is."""
+    """(n, d) of length 1 each. A feature of length zero stays as it is."""
     lengths = np.sqrt(squared_lengths(features))
     return np.divide(features, np.maximum(lengths, SMALLEST_LENGTH)[:, None], dtype=np.float32)
 
@@ -115,7 +117,8 @@ def distance_blocks(
 ) -> Iterator[Float32]:
     """Yield the query x gallery distances as consecutive blocks of rows, each (b, n_gallery) float32.
 
-    query_features: (n_query, d); gallery_features: (n_gallery, d); any real dtype, computed in float32.
+    query_features: (n_query, d).
+    gallery_features: (n_gallery, d), any real dtype. Computed in float32.
     Raises `DataError` for features that cannot be compared, `ConfigError` for an unknown metric (both at the call,
     not at the first block).
 
@@ -128,7 +131,7 @@ def distance_blocks(
 
 
 def distance_matrix(query_features: ArrayLike, gallery_features: ArrayLike, metric: str = "euclidean") -> Float32:
-    """The whole (n_query, n_gallery) float32 matrix at once; for small sets (`distance_blocks` for the others)."""
+    """The whole (n_query, n_gallery) float32 matrix at once, for small sets (large ones: `distance_blocks`)."""
     return np.concatenate(list(distance_blocks(query_features, gallery_features, metric)))
 
 
@@ -169,7 +172,7 @@ def check_features(features: ArrayLike, name: str) -> Float32:
 
 
 def check_feature_pair(query_features: ArrayLike, gallery_features: ArrayLike) -> tuple[Float32, Float32]:
-    """Both matrices checked by `check_features`, and of one width; raises `DataError` otherwise."""
+    """Both matrices checked by `check_features`, and of one width. Raises `DataError` otherwise."""
     queries, gallery = check_features(query_features, "query"), check_features(gallery_features, "gallery")
     if queries.shape[1] != gallery.shape[1]:
         raise DataError(

@@ -85,5 +85,5 @@ class CenterLoss(nn.Module):
         self.centers = nn.Parameter(torch.randn(num_identities, feature_dim))
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
-        """The loss, a scalar. features: (B, D), labels: (B,)."""
+        """The loss, a scalar, of (B, D) features and their (B,) labels."""
         return (features.float() - self.centers[labels]).square().sum(dim=1).mean()

@@ -1,16 +1,17 @@
 """k-reciprocal re-ranking: exact, sparse and blocked.
 
-Source: Zhong, Zheng, Cao and Li, "Re-ranking Person Re-identification with k-reciprocal Encoding", CVPR 2017; the
-equations named below are the paper's. With N = n_query + n_gallery images, the published implementations hold several
-dense N x N matrices (1.5 GB each at Market-1501's size). But an image has only a few hundred neighbours of interest:
-here the neighbour lists are (N, k1 + 1), everything made of them is a sparse matrix, and the final distances are
-handed out in blocks of queries.
+Source: Zhong, Zheng, Cao and Li, "Re-ranking Person Re-identification with k-reciprocal Encoding", CVPR 2017. The
+equations named below are the paper's.
+
+With N = n_query + n_gallery images, the published implementations hold several dense N x N matrices (1.5 GB each at
+Market-1501's size). But an image has only a few hundred neighbours of interest. Here the neighbour lists are
+(N, k1 + 1), everything made of them is a sparse matrix, and the final distances come in blocks of queries.
 
 Readings of the paper, all shared with the authors' own code:
 
 - The distance is the squared Euclidean distance d, divided by the largest distance of the image concerned, so that it
   lies in 0..1: of the row's image for the weights, of the query for the final distance. (torchreid's `re_ranking`
-  squares what it is given, and its engine gives it squared distances: there the weights stand on d^2.)
+  squares its input, and its engine passes squared distances: there the weights are computed from d^2.)
 - N(p, k) holds p itself and k more images.
 - k1 / 2 is rounded half to even, as NumPy does: k1 = 5 gives 2, k1 = 7 gives 4.
 
@@ -39,11 +40,11 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Reranking:
-    """The parameters of k-reciprocal re-ranking; the defaults are the paper's.
+    """The parameters of k-reciprocal re-ranking. The defaults are the paper's.
 
-    k1: neighbours that are looked at for being mutual, >= 1.
-    k2: neighbours (the image included) whose encodings are averaged, >= 1; 1 averages nothing.
-    lambda_value: weight of the original distance in the final one, in 0..1; 1 - lambda_value is the Jaccard distance's.
+    k1: neighbours that are checked for being mutual, >= 1.
+    k2: neighbours (the image included) whose encodings are averaged, >= 1. 1 averages nothing.
+    lambda_value: weight of the original distance in the final one, in 0..1. The Jaccard distance's is 1 - lambda_value.
     """
 
     k1: int = 20
@@ -68,10 +69,11 @@ def reranked_distance_blocks(
 ) -> Iterator[Float32]:
     """Yield the re-ranked query x gallery distances as consecutive blocks of rows, each (b, n_gallery) float32 in 0..1.
 
-    query_features: (n_query, d); gallery_features: (n_gallery, d).
+    query_features: (n_query, d).
+    gallery_features: (n_gallery, d).
     metric: "euclidean" works on squared Euclidean distances of the features as they are, "cosine" on those of the
-    L2-normalised features (twice the cosine distance).
-    block_rows: queries a block; by default as many as fit 16 MiB.
+        L2-normalised features (twice the cosine distance).
+    block_rows: queries a block. By default as many as fit 16 MiB.
     Raises `DataError` for features that cannot be compared, `ConfigError` for an unknown metric, at the call.
     """
     rerank = rerank or Reranking()
@@ -149,8 +151,8 @@ def reciprocal_sets(neighbours: Indices) -> sparse.csr_array:
 def expanded_reciprocal_sets(neighbours: Indices, k1: int) -> sparse.csr_array:
     """R*(p, k1), equation 4: R(p, k1) joined by every R(q, k1 / 2), q in R(p, k1), that overlaps it by over 2/3.
 
-    The paper asks for at least 2/3 of |R(q, k1 / 2)|, the authors' code for more; this follows the code.
-    Returns an (N, N) matrix whose pattern is the sets; its values mean nothing.
+    The paper asks for at least 2/3 of |R(q, k1 / 2)|, the authors' code for more. This follows the code.
+    Returns an (N, N) matrix whose pattern is the sets. Its values mean nothing.
     """
     full = reciprocal_sets(neighbours)  # (N, N)
     half = reciprocal_sets(neighbours[:, : round(k1 / 2) + 1])  # (N, N)
@@ -166,7 +168,10 @@ def expanded_reciprocal_sets(neighbours: Indices, k1: int) -> sparse.csr_array:
 def encode(sets: sparse.csr_array, features: Float32, largest: Float32) -> sparse.csr_array:
     """V, equation 7: exp(-d) on the pattern of `sets`, each row divided by its sum.
 
-    sets: (N, N) sparse; features: (N, d); largest: (N,) distances that d is divided by. Returns (N, N) float32 sparse.
+    sets: (N, N) sparse.
+    features: (N, d).
+    largest: (N,) distances that d is divided by.
+    Returns (N, N) float32 sparse.
     """
     rows = np.repeat(np.arange(sets.shape[0]), np.diff(sets.indptr))
     weights = np.empty(sets.nnz, np.float32)
@@ -185,7 +190,8 @@ def encode(sets: sparse.csr_array, features: Float32, largest: Float32) -> spars
 def average_over_neighbours(encoding: sparse.csr_array, neighbours: Indices) -> sparse.csr_array:
     """Local query expansion, equation 11: every row becomes the mean of its neighbours' rows.
 
-    encoding: (N, N) float32 sparse; neighbours: (N, k2), the image itself normally among them.
+    encoding: (N, N) float32 sparse.
+    neighbours: (N, k2), the image itself normally among them.
     """
     total, width = neighbours.shape
     mean = _rows_to_csr(neighbours, np.full(neighbours.shape, 1 / width, np.float32), total)
@@ -195,7 +201,9 @@ def average_over_neighbours(encoding: sparse.csr_array, neighbours: Indices) -> 
 def shared_weight(queries: sparse.csr_array, gallery: sparse.csc_array) -> Float32:
     """Sum over j of min(V[q, j], V[g, j]): the size of the intersection, equation 8.
 
-    queries: (b, N) float32 CSR; gallery: (n_gallery, N) float32 CSC. Returns (b, n_gallery) float32.
+    queries: (b, N) float32 CSR.
+    gallery: (n_gallery, N) float32 CSC.
+    Returns (b, n_gallery) float32.
     """
     result = np.empty((queries.shape[0], gallery.shape[0]), np.float32)
     starts, counts = gallery.indptr[:-1], np.diff(gallery.indptr)

@@ -39,8 +39,8 @@ class IdentitySampler:
 
     identities: P, >= 2.
     images: K, >= 2. The recipe's batch_size must be P x K.
-    Source: Hermans et al., "In Defense of the Triplet Loss", arXiv:1703.07737, section 2; the epoch's end as in BoT's
-    code (P = 16, K = 4).
+    Source: Hermans et al., "In Defense of the Triplet Loss", arXiv:1703.07737, section 2. The epoch's end is as in
+    BoT's code (P = 16, K = 4).
     """
 
     identities: int = 16

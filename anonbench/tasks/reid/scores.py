@@ -34,7 +34,7 @@ class PairedQueries:
 
     table: columns split, seed, path, pid, map_before, map_after, rank1_before, rank1_after; scores of a query in
         percent: 100 AP, and 100 for a hit at rank 1 or 0.
-    n_excluded: rows left out for want of a match.
+    n_excluded: rows left out, since the query has no match.
     """
 
     table: pd.DataFrame
@@ -48,7 +48,7 @@ class PairedQueries:
 def read_scores(metrics: Sequence[Path]) -> Scores:
     """Scores of every query, by condition and run. Columns path, pid, map, rank1 (percent; NaN without a match).
 
-    metrics: files of `evaluate`; each one's results of every query lie beside it as `<stem>.queries.csv`.
+    metrics: files of `evaluate`. The results of every query are beside each one as `<stem>.queries.csv`.
     Raises `DataError` for files that cannot be read, that contradict their results, or that name one run twice.
     """
     scores: Scores = {}

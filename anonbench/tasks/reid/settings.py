@@ -93,9 +93,9 @@ class Setting:
             raise ConfigError(f"setting '{self.name}': {error.args[0]} has no value; given {sorted(names)}") from None
 
     def match(self, condition: Condition) -> dict[str, str] | None:
-        """The values of its names that make a condition of it; None where there are none.
+        """The values of its names that make a condition of it, None where there are none.
 
-        Original images and untrained networks are no values: a setting says so where it means them.
+        Original images and untrained networks are no values: a setting names them where it means them.
 
         >>> Setting("orig_anon", "original", "{variant}", "{variant}").match(
         ...     Condition("toy", "bot", "original", "blur", "blur"))
@@ -116,7 +116,10 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """A setting that is compared with the baseline. names: what it was filled with, such as {"variant": "blur"}."""
+    """A setting that is compared with the baseline.
+
+    names: what it was filled with, such as {"variant": "blur"}.
+    """
 
     setting: str
     baseline: Condition
@@ -147,11 +150,11 @@ class Design:
         return tuple(name for name in self.names if name != self.baseline)
 
     def columns(self, names: Sequence[str] = ()) -> dict[str, tuple[str, Setting]]:
-        """Column of a table -> (metric, setting), the metrics of a setting beside one another; by default of all."""
+        """Column of a table -> (metric, setting), a setting's metrics beside one another. By default of all settings."""
         return {f"{metric}_{name}": (metric, self[name]) for name in names or self.names for metric in self.metrics}
 
     def contrast_of(self, condition: Condition) -> Contrast | None:
-        """The contrast that a condition is the `after` of; None for what is no contrast."""
+        """The contrast that a condition is the `after` of, None for what is no contrast."""
         for name in self.contrasts:
             values = self[name].match(condition)
             if values is not None:

@@ -1,4 +1,4 @@
-"""Training of a re-identification network: a task for `training.fit`.
+"""Train a re-identification network: a task for `training.fit`.
 
 history = train_network(network, images, labels, Recipe(epochs=60), seed=0, device=torch.device("cpu"))
 """

@@ -24,7 +24,10 @@ NOTE = "Values in percent, means over {runs}. Data: {label}."
 
 
 def check_keys(entry: Mapping[str, Any], where: str, needed: Mapping[str, Any], optional: Mapping[str, Any]) -> None:
-    """Raise `ConfigError` for a missing, unknown or malformed key. needed, optional: key -> JSON schema."""
+    """Raise `ConfigError` for a missing, unknown or malformed key.
+
+    needed, optional: key -> JSON schema.
+    """
     schema = {
         "type": "object",
         "additionalProperties": False,
@@ -82,7 +85,10 @@ def note_on(results: Sequence[Metrics], label: str) -> str:
 
 
 def all_runs(results: Sequence[Metrics], dataset: str, rows: Iterable[tuple[str, str]]) -> pd.DataFrame:
-    """Every run in every setting of the study. rows: (model, variant) pairs."""
+    """Every run in every setting of the study.
+
+    rows: (model, variant) pairs.
+    """
     return runs_table(results, dataset, DESIGN.columns(), rows)
 
 

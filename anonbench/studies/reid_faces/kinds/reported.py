@@ -71,8 +71,9 @@ class Reported:
 def reported_table(metrics: Sequence[Metrics], published: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
     """The rows of the published table with rebuilt scores (original -> original, means in percent) where they exist.
 
-    metrics: those of settings original -> original. names: dataset -> its name in the published table; a name that no
-    dataset stands for keeps empty rebuilt fields, and so does a model that has not been evaluated on it.
+    metrics: those of settings original -> original.
+    names: dataset -> its name in the published table.
+    Rebuilt fields stay empty for a name without a dataset, and for a model that has not been evaluated on it.
     """
     dataset_of = {name: dataset for dataset, name in names.items()}
     done = {(r["dataset"], r["model"]) for r in metrics}
@@ -92,7 +93,7 @@ def reported_table(metrics: Sequence[Metrics], published: pd.DataFrame, names: M
 
 
 def compare_reported(table: pd.DataFrame) -> pd.DataFrame:
-    """Compare Table I, whose rebuilt values stand beside the reported ones."""
+    """Compare Table I, whose rebuilt values are beside the reported ones."""
     return comparison([
         compare_number(
             row["data"], row["model"], metric, (known(row[f"{metric}_reported"]), known(row[f"{metric}_rebuilt"]))

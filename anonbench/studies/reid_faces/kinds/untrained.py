@@ -61,7 +61,9 @@ def pairs_of(config: Mapping[str, Any], entry: Entry) -> list[list[str]]:
 def untrained_table(results: Sequence[Metrics], pairs: Iterable[Sequence[str]]) -> pd.DataFrame:
     """Trained beside untrained networks, original images, in percent.
 
-    pairs: (dataset, model). rank1_ratio: trained rank-1 over untrained; below 2 a cell measures little.
+    pairs: (dataset, model).
+
+    The column rank1_ratio is trained rank-1 over untrained. Below 2 a cell measures little.
     """
     rows = []
     for dataset, model in pairs:

@@ -23,7 +23,7 @@ class MuDeep:
     One head of logits. Feature and embedding are the same vector, after batch normalisation and ReLU. As published, its
     fully connected layer (32,768 x 4,096) holds 134 of 138 million parameters and fixes the input to 256 x 128 pixels.
 
-    features: width of the fully connected layer, the embedding, >= 1. Published: 4096; fewer for machines without a
+    features: width of the fully connected layer, the embedding, >= 1. Published: 4096. Fewer for machines without a
         GPU.
     pool: side of the average pooling of the fused map, 2 or 4. torchreid's: 4. With 2 the input is 128 x 64 pixels,
         a quarter of the work.
