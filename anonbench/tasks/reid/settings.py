@@ -150,7 +150,7 @@ class Design:
         return tuple(name for name in self.names if name != self.baseline)
 
     def columns(self, names: Sequence[str] = ()) -> dict[str, tuple[str, Setting]]:
-        """Column of a table -> (metric, setting), a setting's metrics beside one another. By default of all settings."""
+        """Column of a table -> (metric, setting), the metrics of a setting together. By default of all settings."""
         return {f"{metric}_{name}": (metric, self[name]) for name in names or self.names for metric in self.metrics}
 
     def contrast_of(self, condition: Condition) -> Contrast | None:
