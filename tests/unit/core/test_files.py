@@ -111,7 +111,8 @@ def test_a_file_in_place_of_a_folder_is_named(tmp_path: Path) -> None:
         atomic_folder(tmp_path / "results/a"),
     ):
         pytest.fail("must not get here")
-    with pytest.raises(DataError, match="results: is a file; a folder is to be"), atomic_folder(tmp_path / "results"):
+    message = "results: is a file, but the output is a folder"
+    with pytest.raises(DataError, match=message), atomic_folder(tmp_path / "results"):
         pytest.fail("must not get here")
     assert (tmp_path / "results").read_text() == "mine"
 

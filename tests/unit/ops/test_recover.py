@@ -300,6 +300,6 @@ def test_elsewhere_and_with_a_broken_snakefile_nothing_is_touched(place: Place, 
         recover.recover(tmp_path)
     (place.root / "Snakefile").write_text("rule all:\n    input: 'nowhere'\n")
     place.lock()
-    with pytest.raises(ConfigError, match="nothing was unlocked or noted"):
+    with pytest.raises(ConfigError, match="nothing was unlocked or marked complete"):
         place.recover()
     assert (place.root / recover.LOCKS).exists()
