@@ -62,7 +62,7 @@ wildcard_constraints:
 def raw_root(wildcards):
     """The dataset's own folder. A real one that is not there stops the run with what to do about it.
 
-    A dry run goes on without it, so that a study can be planned before its data is there; planning.smk tells of it.
+    A dry run goes on without it, so that a study can be planned before its data is there; planning.smk says so.
     """
     return raw_folder(wildcards.dataset)
 

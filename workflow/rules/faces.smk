@@ -1,4 +1,4 @@
-# Face detectors of one's own: pictures with every face's box, TinyFaces trained on them, and on which any is tried.
+# Pictures with every face's box. TinyFaces is trained on them, and any detector is tested on them.
 
 
 rule render_faces:

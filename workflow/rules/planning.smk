@@ -1,4 +1,4 @@
-# At the end of a dry run: what the planned jobs will cost; at the start of a run: word for `anonbench status`. No rule.
+# At the end of a dry run: what the planned jobs will cost. At the start of a run: a record for `anonbench status`. No rule.
 import atexit
 
 from anonbench.ops.clock import wait_for_inputs
