@@ -253,7 +253,8 @@ def _tell_snakemake(root: Path, configfiles: Sequence[str], targets: Sequence[st
     )  # fmt: skip
     if done.returncode:
         raise ConfigError(
-            f"{root / SNAKEFILE}: its jobs cannot be listed, so nothing was unlocked or marked complete.\n{done.stderr.strip()}\n"
+            f"{root / SNAKEFILE}: its jobs cannot be listed, so nothing was unlocked or marked complete.\n"
+            f"{done.stderr.strip()}\n"
             f"Say with --configfile which configuration the killed run had. It recorded it in {LAST_RUN}."
         )
     found: Mapping[str, list[str]] = json.loads(done.stdout)
