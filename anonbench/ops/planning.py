@@ -127,22 +127,22 @@ def _fold(line: str) -> str:
 
 def _hours(costs: Iterable[Cost]) -> str:
     """Networks on GPUs or on CPUs, and what runs on CPUs alone."""
-    gpu, cpu, rest = Counter[str](), Counter[str](), 0.0
+    gpu, cpu, rest = dict.fromkeys(KINDS, 0.0), dict.fromkeys(KINDS, 0.0), 0.0
     for cost in costs:
         if cost.rule in KINDS:
             gpu[cost.rule] += cost.gpu_s
             cpu[cost.rule] += cost.cpu_s
         else:
             rest += cost.cpu_s
-    parts = [f"about {_time(gpu.total(), 'GPU')} ({_split(gpu)})"] if gpu.total() else []
-    if cpu.total():
-        parts.append(f"{'or ' if parts else ''}about {_time(cpu.total(), 'core')} on CPUs ({_split(cpu)})")
+    parts = [f"about {_time(sum(gpu.values()), 'GPU')} ({_split(gpu)})"] if any(gpu.values()) else []
+    if any(cpu.values()):
+        parts.append(f"{'or ' if parts else ''}about {_time(sum(cpu.values()), 'core')} on CPUs ({_split(cpu)})")
     text = ", ".join(parts)
     return text + f"{'; ' if text else ''}{_time(rest, 'core')} for everything else" if rest else text
 
 
 def _split(seconds: Mapping[str, float]) -> str:
-    return ", ".join(f"{rule} {_time(value)}" for rule, value in sorted(seconds.items(), reverse=True))
+    return ", ".join(f"{rule} {_time(value)}" for rule, value in sorted(seconds.items(), reverse=True) if value)
 
 
 def _gigabytes(costs: Iterable[Cost]) -> str:

@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 RATES = Path(__file__).parents[3] / "benchmarks" / "rates.csv"
 
@@ -43,10 +44,12 @@ def read_rates(path: Path = RATES) -> list[Rate]:
     """The rows of a file of rates."""
     texts = ("rule", "method", "source")
     with path.open(encoding="utf-8", newline="") as file:
-        return [
-            Rate(**{key: value if key in texts else float(value) if value else None for key, value in row.items()})
-            for row in csv.DictReader(file)
-        ]
+        rows = list(csv.DictReader(file))
+    found: list[Rate] = []
+    for row in rows:
+        values: dict[str, Any] = {k: v if k in texts else float(v) if v else None for k, v in row.items()}
+        found.append(Rate(**values))
+    return found
 
 
 def find_rate(rates: Iterable[Rate], rule: str, method: str, quantity: str, pixels: float | None) -> Rate | None:
