@@ -33,6 +33,7 @@ except AnonbenchError as error:
     raise WorkflowError(str(error)) from None
 
 DATASET_ENTRIES = config["datasets"]
+CAPTIONS = Path(str(workflow.current_basedir)).parent / "report"
 RENDERED = [name for name, entry in DATASET_ENTRIES.items() if "render" in entry]
 UNPACKED = [name for name, entry in DATASET_ENTRIES.items() if entry.get("unpack")]
 FACE_IMAGES = config["face_images"]
@@ -140,6 +141,11 @@ def as_json(value):
 def call(name, without=()):
     """For `shell:` of a rule: its named inputs, outputs and parameters are the options of the command `name`."""
     return shell_command(name, without)
+
+
+def captioned(path, caption, category, **labels):
+    """For `output:` of a rule: shown in `snakemake --report report.zip`, with the caption workflow/report/<caption>.rst."""
+    return report(path, caption=str(CAPTIONS / f"{caption}.rst"), category=category, labels=labels or None)
 
 
 def digest(name, method=None):

@@ -9,7 +9,13 @@ rule evaluate_detector:
         output="results/detection_metrics/{dataset}/{detector}.json",
         groups="results/detection_metrics/{dataset}/{detector}.groups.csv",
         curve="results/detection_metrics/{dataset}/{detector}.curve.csv",
-        figure="results/detection_metrics/{dataset}/{detector}.svg",
+        figure=captioned(
+            "results/detection_metrics/{dataset}/{detector}.svg",
+            "detection_curve",
+            "Detectors",
+            dataset="{dataset}",
+            detector="{detector}",
+        ),
         png="results/detection_metrics/{dataset}/{detector}.png",
         stamp="results/stamps/evaluate_detector/{dataset}/{detector}.json",
     log:

@@ -5,7 +5,7 @@ rule table:
     input:
         files=lambda w: table_files(w.table),
     output:
-        output=paths.table("{table}"),
+        output=captioned(paths.table("{table}"), "table", "Tables", table="{table}"),
         beside=multiext(paths.table("{table}", ""), ".md", ".tex", ".json", ".runs.csv", ".compare.csv"),
         stamp=paths.stamp("table", "{table}"),
     log:
@@ -33,7 +33,7 @@ rule detection:
         metrics=detection_files(paths.detection_metrics, ANNOTATED),
         audits=detection_files(paths.audit_report, AUDITED),
     output:
-        output=paths.table("detection"),
+        output=captioned(paths.table("detection"), "detection", "Detectors", table="all detectors"),
         beside=paths.table("detection", ".md"),
         stamp=paths.stamp("detection"),
     log:

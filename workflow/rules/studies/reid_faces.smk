@@ -7,7 +7,7 @@ rule ttest:
     input:
         tables=[paths.table(name) for name in REID_FACES.built("models")],
     output:
-        output=paths.statistics("ttest"),
+        output=captioned(paths.statistics("ttest"), "ttest", "Statistics", statistics="ttest"),
         stamp=paths.stamp("ttest"),
     log:
         paths.log("ttest"),
@@ -27,7 +27,7 @@ rule effects:
     input:
         tables=[paths.table(name) for name in REID_FACES.built("models")],
     output:
-        output=paths.statistics("effects"),
+        output=captioned(paths.statistics("effects"), "effects", "Statistics", statistics="effects"),
         stamp=paths.stamp("effects"),
     log:
         paths.log("effects"),
@@ -49,7 +49,7 @@ rule cells:
     input:
         metrics=REID_FACES.metrics,
     output:
-        output=paths.statistics("cells"),
+        output=captioned(paths.statistics("cells"), "cells", "Statistics", statistics="cells"),
         stamp=paths.stamp("cells"),
     log:
         paths.log("cells"),
@@ -72,7 +72,7 @@ rule noise_floor:
     input:
         metrics=REID_FACES.metrics,
     output:
-        output=paths.statistics("noise"),
+        output=captioned(paths.statistics("noise"), "noise", "Statistics", statistics="noise"),
         stamp=paths.stamp("noise_floor"),
     log:
         paths.log("noise_floor"),
@@ -95,7 +95,7 @@ rule faces:
         metrics=REID_FACES.metrics,
         detections=REID_FACES.pair_detections,
     output:
-        output=paths.statistics("faces"),
+        output=captioned(paths.statistics("faces"), "faces", "Statistics", statistics="faces"),
         stamp=paths.stamp("faces"),
     log:
         paths.log("faces"),
@@ -122,7 +122,7 @@ rule conclusions:
         faces=paths.statistics("faces"),
         effects=paths.statistics("effects"),
     output:
-        output=paths.statistics("statistics", ".md"),
+        output=captioned(paths.statistics("statistics", ".md"), "statistics", "Statistics", statistics="in words"),
         stamp=paths.stamp("conclusions"),
     log:
         paths.log("conclusions"),
@@ -147,7 +147,7 @@ rule published:
         sizes=paths.published(STUDY, "table2"),
         protocols=paths.published(STUDY, "protocols"),
     output:
-        output=paths.statistics("published"),
+        output=captioned(paths.statistics("published"), "published", "Statistics", statistics="published"),
         readable=paths.statistics("published", ".md"),
         stamp=paths.stamp("published"),
     log:
@@ -175,7 +175,7 @@ rule samples:
         detections=lambda w: detections_of(REID_FACES.sampled["dataset"], REID_FACES.sampled["variants"][0]),
         roots=lambda w: sampled_roots(*REID_FACES.sampled["variants"]),
     output:
-        output=paths.figure("variants", ".png"),
+        output=captioned(paths.figure("variants", ".png"), "samples", "Samples", figure="variants"),
         stamp=paths.stamp("samples"),
     log:
         paths.log("samples"),
@@ -199,7 +199,7 @@ rule figure1:
         detections=lambda w: detections_of(REID_FACES.sampled["dataset"], REID_FACES.sampled["variants"][0]),
         roots=lambda w: sampled_roots(REID_FACES.sampled["variants"][0]),
     output:
-        output=paths.figure("figure1"),
+        output=captioned(paths.figure("figure1"), "figure1", "Samples", figure="figure1"),
         png=paths.figure("figure1", ".png"),
         stamp=paths.stamp("figure1"),
     log:
@@ -225,7 +225,7 @@ rule figure2:
         detections=lambda w: detections_of(REID_FACES.sampled["dataset"], REID_FACES.sampled["variants"][0]),
         roots=lambda w: sampled_roots(*REID_FACES.sampled["variants"]),
     output:
-        output=paths.figure("figure2"),
+        output=captioned(paths.figure("figure2"), "figure2", "Samples", figure="figure2"),
         png=paths.figure("figure2", ".png"),
         stamp=paths.stamp("figure2"),
     log:
@@ -249,7 +249,7 @@ rule figure_settings:
     input:
         metrics=[path for name in REID_FACES.built("models") for path in REID_FACES.table_metrics(name)],
     output:
-        output=paths.figure("settings"),
+        output=captioned(paths.figure("settings"), "figure_settings", "Figures", figure="settings"),
         png=paths.figure("settings", ".png"),
         stamp=paths.stamp("figure_settings"),
     log:
@@ -272,7 +272,9 @@ rule figure_differences:
     input:
         cells=paths.statistics("cells"),
     output:
-        output=paths.figure("differences_{metric}"),
+        output=captioned(
+            paths.figure("differences_{metric}"), "figure_differences", "Figures", figure="differences_{metric}"
+        ),
         png=paths.figure("differences_{metric}", ".png"),
         stamp=paths.stamp("figure_differences", "{metric}"),
     log:
@@ -297,7 +299,7 @@ rule figure_cmc:
     input:
         metrics=lambda w: REID_FACES.table_metrics(w.table),
     output:
-        output=paths.figure("cmc_{table}"),
+        output=captioned(paths.figure("cmc_{table}"), "figure_cmc", "Figures", figure="cmc_{table}"),
         png=paths.figure("cmc_{table}", ".png"),
         stamp=paths.stamp("figure_cmc", "{table}"),
     log:
@@ -321,7 +323,7 @@ rule figure_faces:
     input:
         faces=paths.statistics("faces"),
     output:
-        output=paths.figure("faces_{table}"),
+        output=captioned(paths.figure("faces_{table}"), "figure_faces", "Figures", figure="faces_{table}"),
         png=paths.figure("faces_{table}", ".png"),
         stamp=paths.stamp("figure_faces", "{table}"),
     log:
@@ -345,7 +347,7 @@ rule figure_dose_response:
     input:
         metrics=REID_FACES.dose_metrics,
     output:
-        output=paths.figure("dose_response"),
+        output=captioned(paths.figure("dose_response"), "figure_dose_response", "Figures", figure="dose_response"),
         png=paths.figure("dose_response", ".png"),
         stamp=paths.stamp("figure_dose_response"),
     log:
@@ -372,7 +374,7 @@ rule figure_ranked:
         queries=REID_FACES.ranked.queries,
         roots=lambda w: image_folders(REID_FACES.ranked.dataset, REID_FACES.ranked.variants),
     output:
-        output=paths.figure("ranked"),
+        output=captioned(paths.figure("ranked"), "figure_ranked", "Figures", figure="ranked"),
         png=paths.figure("ranked", ".png"),
         stamp=paths.stamp("figure_ranked"),
     log:
