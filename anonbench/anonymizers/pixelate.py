@@ -25,7 +25,7 @@ class Pixelate:
     10 px has 5 cells a side, one of 12 px or more has 6.
 
     Source: Dietlmeier et al. 2020, section III-B (n = 6, nearest-neighbour up-sampling). Deviations: the cap of half
-    the pixels above; the averaging, since the paper does not name its filter for shrinking.
+    the pixels above, and the averaging, since the paper does not name its filter for shrinking.
     """
 
     n: int = 6
@@ -46,7 +46,7 @@ class Pixelate:
 
 
 def _nearest(side_px: int, cells: int) -> NDArray[np.int64]:
-    """The cell in which the centre of each pixel lies, (side_px,); in whole numbers, so that ties fall alike anywhere.
+    """The cell of the centre of each pixel, (side_px,). In whole numbers, so that ties fall alike anywhere.
 
     >>> _nearest(7, 2)
     array([0, 0, 0, 1, 1, 1, 1])

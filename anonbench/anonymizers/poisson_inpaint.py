@@ -17,11 +17,11 @@ from anonbench.data.regions import Box, Region
 @ANONYMIZERS.register("poisson_inpaint")
 @dataclass(frozen=True)
 class PoissonInpaint:
-    """Replace a face box by the smoothest surface that meets the pixels around it; nothing of the inside is used.
+    """Replace a face box by the smoothest surface that meets the pixels around it. Nothing of the inside is used.
 
     Each channel solves Laplace's equation (the Poisson equation without a source): every pixel is the mean of its
     four neighbours, and the pixels just outside the box are given. Where the box touches the image's border there is
-    no outside pixel; there the surface ends with zero slope (a pixel is the mean of the neighbours it has). A box that
+    no outside pixel. There the surface ends with zero slope (a pixel is the mean of the neighbours it has). A box that
     covers the whole image has no surroundings at all and is filled with its mean colour, as `blank` does.
 
     Source: Dietlmeier et al. 2020, section III-B; Perez et al. 2003, "Poisson image editing", equation 2 (membrane).

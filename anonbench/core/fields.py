@@ -30,7 +30,9 @@ IN_WORDS = {int: "an integer", float: "a number", bool: "true or false", str: "a
 def build(cls: Callable[..., T], entry: object, where: str, what: str = "key", also: Iterable[str] = ()) -> T:
     """The dataclass that a config entry describes; what it leaves out keeps its default, and lists become tuples.
 
-    where: the entry's place, for messages. what: a key is called so there. also: keys to name among the known ones.
+    where: the entry's place, for messages.
+    what: what a key is called in messages.
+    also: keys to name among the known ones.
     Raises `ConfigError` for an unknown key, a value of the wrong type, and whatever the class itself refuses.
     """
     if not isinstance(entry, Mapping):

@@ -58,12 +58,13 @@ def gpu_ids() -> list[str]:
 def claim_gpus(device: str, count: int = 1, ids: Sequence[str] | None = None, folder: Path | None = None) -> None:
     """Take `count` free GPUs for this process and hide all others from it, waiting for other jobs to end if need be.
 
-    Jobs keep out of each other's way by locks on files, which only jobs of ours know of. Under SLURM the scheduler has
-    chosen; there is something left to choose only where several jobs share its choice. What a process has claimed it
-    keeps; claiming again gives the same.
+    Jobs avoid each other by locks on files, which only our jobs know. Under SLURM the scheduler has chosen, and there
+    is something left to choose only where several jobs share its choice. A process keeps what it has claimed: claiming
+    again gives the same.
 
     device: auto, cpu, cuda. Nothing is claimed for `cpu`, nor where there is no GPU (torch will say so, or do without).
-    ids: the GPUs to choose from; those of `gpu_ids` when left out. folder: of the locks.
+    ids: the GPUs to choose from; those of `gpu_ids` when left out.
+    folder: of the locks.
 
     Raises `ConfigError` when more GPUs are asked for than there are.
     """

@@ -93,8 +93,10 @@ class Shards:
 def open_shards(folder: Path | None, key: str, label: str, seconds: float | None = None) -> Iterator[Shards]:
     """The state of a stage: read from `folder` and added to it inside the block, removed when the block succeeds.
 
-    folder: for this job alone; None keeps nothing. key: `shard_key`; a state with another key is removed, with a
-    message. label: the stage, for messages. seconds: between shards, `SECONDS` when left out.
+    folder: for this job alone; None keeps nothing.
+    key: `shard_key`; a state with another key is removed, with a message.
+    label: the stage, for messages.
+    seconds: between shards, `SECONDS` when left out.
     Raises `DataError` when another process works in the folder, or it cannot be written to.
     """
     if folder is None:

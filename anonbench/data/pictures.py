@@ -36,7 +36,10 @@ class Listed(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ListedPicture:
-    """A picture before its file is opened. path, split, labels: as `Picture`."""
+    """A picture before its file is opened.
+
+    path, split, labels: as `Picture`.
+    """
 
     path: str
     split: str

@@ -32,8 +32,8 @@ MATLAB_ERRORS = (OSError, ValueError, KeyError, IndexError, TypeError, NotImplem
 class FaceImage:
     """A picture and the faces annotated in it, as arrays: WIDER FACE has up to 1,968 in one picture.
 
-    boxes: (n, 4) float64, x0, y0, x1, y1, half-open, in pixels. ignore: (n,) bool: neither face nor background there
-    (too unclear to be learnt from, as WIDER FACE's `invalid`).
+    boxes: (n, 4) float64, x0, y0, x1, y1, half-open, in pixels.
+    ignore: (n,) bool: neither face nor background there (too unclear to be learnt from, as WIDER FACE's `invalid`).
     """
 
     path: Path

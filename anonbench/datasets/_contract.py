@@ -210,7 +210,10 @@ def describe_listing(listing: DatasetListing) -> list[str]:
 
 
 def _check_roles(images: Sequence[PersonImage], roles: Mapping[str, str], where: str) -> None:
-    """One way of dividing the images. roles: train, query or gallery, by path."""
+    """One way of dividing the images.
+
+    roles: train, query or gallery, by path.
+    """
     expect(set(roles) == {image.path for image in images}, f"{where}it does not name exactly the images.")
     people: dict[str, set[int]] = {split: set() for split in SPLITS}
     for image in images:

@@ -90,7 +90,10 @@ def read(root: Path, *, seed: int = 0, split_file: str | None = None, expect: st
 
 
 def drawn_splits(people: Mapping[int, Mapping[str, str]], seed: int) -> list[dict[str, str]]:
-    """The 20 splits of people, each a map image path -> role. people: person -> camera folder -> path."""
+    """The 20 splits of people, each a map image path -> role.
+
+    people: person -> camera folder -> path.
+    """
     splits = []
     for division in range(DIVISIONS):
         order = np.random.default_rng([seed, division]).permutation(sorted(people)).tolist()

@@ -96,7 +96,8 @@ def decode(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Turn CenterFace's maps into boxes.
 
-    heat: (h, w) face score of each cell. log_size, offset: (2, h, w), row (height) first.
+    heat: (h, w) face score of each cell.
+    log_size, offset: (2, h, w), row (height) first.
     Returns boxes (n, 4) as x0, y0, x1, y1 in pixels of the network's input and scores (n,).
     """
     rows, columns = np.nonzero(heat > threshold)

@@ -43,7 +43,7 @@ class TinyFaces:
     scales: of the image pyramid, each > 0. Default: the authors' test. Faces smaller than 17 pixels are found at scales
         above 1 alone, by templates of 20 to 32 pixels.
     device: auto (a GPU where there is one), cpu or cuda.
-    batch: images that `detect_batch` is to be given at once, >= 1. Those of equal size go through the network together,
+    batch: images for `detect_batch` at once, >= 1. Those of equal size go through the network together,
         fewer where they are large.
     Source of scales and thresholds: the authors' scripts/hr_res101.m, cnn_widerface_test_AB.m, tiny_face_detector.m.
     Deviations: scores are the sigmoids of the authors' (0..1); boxes keep their fractions; overlap is that of areas.

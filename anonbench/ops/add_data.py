@@ -61,8 +61,10 @@ def add_data(
     format, its options, licence, citation, source, date and counts. Where one is there already, the folder must have
     the hash that it records. Paths are those of the DVC project around the current folder.
 
-    spec: options of the adapter; a whole config entry may be given. name: that of the format when left out.
-    copy: copy the files instead of linking the folder. cache: store the copy in DVC's cache, for `dvc push`.
+    spec: options of the adapter, or a whole config entry.
+    name: that of the format when left out.
+    copy: copy the files instead of linking the folder.
+    cache: store the copy in DVC's cache, for `dvc push`.
 
     Raises `ConfigError` for an unknown format or option and a name that cannot be used; `DataError` when the folder is
     not as its layout promises, differs from the recorded one, or cannot be placed, and outside a DVC project.

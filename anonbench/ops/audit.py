@@ -51,7 +51,10 @@ HALF_WIDTHS = (0.1, 0.05, 0.03, 0.02, 0.01)
 
 @dataclass(frozen=True)
 class Audited:
-    """A dataset and a detector's boxes on it. rendered: nobody real is shown."""
+    """A dataset and a detector's boxes on it.
+
+    rendered: nobody real is shown.
+    """
 
     dataset: str
     detector: str
@@ -78,8 +81,9 @@ def draw_audit(
     """Write contact sheets of a random sample and the file to fill in; and the list and sheets of suspects.
 
     folder: where to, made when it is not there. Verdicts that are already in its annotation file are kept, if the boxes
-    are those that they were given for. review: pictures on the sheets of suspects. others: detections of other
-    detectors, or of this one at a lower threshold, which point at what it missed.
+        are those that they were given for.
+    review: number of pictures on the sheets of suspects.
+    others: detections of other detectors, or of this one at a lower threshold, which point at what it missed.
     """
     refuse_public_folder(folder, audited.rendered)
     images, found = audited.read()
@@ -455,8 +459,8 @@ def choose_filled(
 ) -> tuple[Audited, Path]:
     """What a filled file is about, and the folder that its sample was drawn into.
 
-    The folder is `output`, or that of the file where it holds what the sample was drawn by, which then tells the files
-    too, unless all three are named. Else both are as `choose` and `default_folder` have them.
+    The folder is `output`, or that of the file where it holds what the sample was drawn by, which then names the files
+    too, unless all three are given. Else both are as `choose` and `default_folder` have them.
     Raises `ConfigError` when the sample is of another dataset or detector.
     """
     folder = output or filled.parent

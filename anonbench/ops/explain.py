@@ -1,4 +1,4 @@
-"""Where a table cell comes from: its value, every artifact it stands on down to the raw images, what rebuilds it."""
+"""Where a table cell comes from: its value, every artifact it depends on down to the raw images, what rebuilds it."""
 
 from __future__ import annotations
 
@@ -62,8 +62,10 @@ class CellAddress:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One job of a cell's chain. depth: jobs between it and the table; sources: the jobs it reads from, and raw data.
+    """One job of a cell's chain.
 
+    depth: jobs between it and the table.
+    sources: the jobs it reads from, and raw data.
     settings: those it was made with, or, where there is no stamp, those it would be made with.
     """
 
@@ -81,7 +83,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class QueryScore:
-    """What one query scored in one run of a cell. ap: 0..1; hidden: boxes x0, y0, x1, y1 in pixels, with scores."""
+    """What one query scored in one run of a cell.
+
+    ap: 0..1.
+    hidden: boxes x0, y0, x1, y1 in pixels, with scores.
+    """
 
     run: str
     path: str
@@ -118,7 +124,8 @@ def explain(
 ) -> Explanation:
     """Explain one cell of a table with a row a model or a row an anonymizer.
 
-    configfiles: laid over config/default.yaml. query: path of a query image, to see what it scored.
+    configfiles: laid over config/default.yaml.
+    query: path of a query image, to see what it scored.
     Raises `ConfigError` for a table, row or column that is not there, `DataError` for such a query.
     """
     folder = root or Path.cwd()
@@ -140,7 +147,7 @@ def explain(
 
 
 def find_cell(config: Mapping[str, Any], table: str, row: str, column: str) -> CellAddress:
-    """The cell that is meant; rows and columns are found whatever their case and punctuation (`BoT`, `mAP anon-anon`).
+    """The cell that is meant. Case and punctuation of rows and columns do not matter (`BoT`, `mAP anon-anon`).
 
     Raises `ConfigError` naming the known tables, rows or columns.
     """
@@ -207,7 +214,7 @@ def run_name(job: Job) -> str:
 
 
 def chain(verifier: Verifier, top: Job, evaluations: Sequence[Job]) -> list[Step]:
-    """The jobs that a cell stands on, the table first, each once, at the depth where it is first needed."""
+    """The jobs that a cell depends on, the table first, each once, at the depth where it is first needed."""
     steps: dict[str, Step] = {}
 
     def visit(job: Job, depth: int, sources: Sequence[Job]) -> None:
@@ -277,7 +284,7 @@ def commands(target: str, evaluations: Sequence[Job], configfiles: Sequence[Path
 
 def as_text(found: Explanation) -> str:
     """For readers: the value, the chain, the commands."""
-    parts = [_heading(found), *(_query_text(score) for score in found.queries), "What it stands on:"]
+    parts = [_heading(found), *(_query_text(score) for score in found.queries), "What it depends on:"]
     parts += [_step_text(step) for step in found.steps]
     parts += ["\n".join(f"# {what}\n{command}" for what, command in found.commands)]
     return "\n\n".join(parts)

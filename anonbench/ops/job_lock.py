@@ -28,7 +28,8 @@ POLL_S = 0.5
 class JobFiles:
     """A command that makes files: its name, its stamp, what it reads and writes.
 
-    code: digest of its modules, "" when a person typed it. resume_dir: of what it keeps while it is unfinished.
+    code: digest of its modules, "" when a person typed it.
+    resume_dir: of what it keeps while it is unfinished.
     """
 
     name: str

@@ -1,8 +1,8 @@
-"""What a stage tells of itself while it runs: a record for each job, and a log of every start and end.
+"""What `anonbench status` reads: a record for each job while it runs, and a log of every start and end.
 
 The process that makes `results/stamps/train/….json` keeps the record `results/.status/train/….json` from its start on
-and adds lines to `results/.status/journal.csv`. A process that is killed leaves a record that says `running`; whether
-it still is, `is_running` finds out. The journal is a service: when it cannot be written (full disk), work goes on.
+and adds lines to `results/.status/journal.csv`. A process that is killed leaves a record that says `running`;
+`is_running` finds out whether it still is. When the journal cannot be written (full disk), work continues.
 """
 
 from __future__ import annotations
@@ -44,12 +44,19 @@ START, LOST, TAKEN = "start", "lost", "taken"  # further events: see `Event`
 class Record:
     """The latest attempt at a job.
 
-    state: running, done, failed or interrupted (Ctrl-C, SIGTERM). start: UTC, ISO 8601. seconds: until `state` was
-    last written, by a clock that does not jump. attempts: starts since the job last succeeded, this one included.
-    pid, born, host: the process; born: its start in kernel ticks since boot, which tells it from a later one of the
-    same number. slurm_job: its SLURM_JOB_ID. cpu_seconds, memory_mb: like a stamp's. threads, gpus: that it had.
-    device: the GPU's name, "" on a CPU. done, total, unit: how far it is, such as 12, 60, "epochs"; total 0: unknown.
-    status: exit status at the end. error: last line of the message of a failure.
+    state: running, done, failed or interrupted (Ctrl-C, SIGTERM).
+    start: UTC, ISO 8601.
+    seconds: until `state` was last written, by a clock that does not jump.
+    attempts: starts since the job last succeeded, this one included.
+    pid, born, host: the process.
+    born: its start in kernel ticks since boot, so that a later process of the same number is not taken for it.
+    slurm_job: its SLURM_JOB_ID.
+    cpu_seconds, memory_mb: like a stamp's.
+    threads, gpus: how many it could use.
+    device: the GPU's name, "" on a CPU.
+    done, total, unit: how far it is, such as 12, 60, "epochs"; total 0: unknown.
+    status: exit status at the end.
+    error: last line of the message of a failure.
     """
 
     stage: str
@@ -78,8 +85,11 @@ class Record:
 class Event:
     """A line of the journal.
 
-    event: start, then done, failed or interrupted; lost: a start that had no end, noticed by the next start of the job;
-    taken: another process had made the job's outputs when this one came to it, and nothing was done.
+    event: one of
+
+    - start, then done, failed or interrupted;
+    - lost: a start without an end, noticed by the next start of the job;
+    - taken: another process had already made the outputs; this one skipped the job.
     """
 
     time: str
@@ -113,8 +123,11 @@ def status_path(stamp: Path, suffix: str = ".json") -> Path | None:
 class Attempt:
     """Keeps the record of this process's work on one job, as a context manager around that work.
 
-    stamp: the stamp that the job will write. threads: that it was given. gpus: processes of a training on several.
-    Nothing is written when the stamp lies in no folder `stamps`.
+    stamp: the stamp that the job will write.
+    threads: that it may use.
+    gpus: processes of a training on several.
+
+    Nothing is written when the stamp is in no folder `stamps`.
     """
 
     def __init__(self, stage: str, stamp: Path, threads: int = 1, gpus: int = 1) -> None:
@@ -204,8 +217,8 @@ def write_last_run(
 ) -> None:
     """Leave word of a Snakemake run that begins now in this process: `anonbench status` lists its jobs.
 
-    options: what `--config` set. It becomes a config file (`OPTIONS`), the last of the run's. slurm_job: in which
-    Snakemake itself runs; its SLURM plug-in removes SLURM_JOB_ID from the environment.
+    options: what `--config` set. It becomes a config file (`OPTIONS`), the last of the run's.
+    slurm_job: in which Snakemake itself runs. Its SLURM plug-in removes SLURM_JOB_ID from the environment.
     """
     files, process = [str(file) for file in configfiles], _this_process()
     process |= {"slurm_job": slurm_job} if slurm_job else {}
@@ -329,8 +342,10 @@ def read_last_run(root: Path = Path()) -> Mapping[str, Any] | None:
 def is_running(record: Record, age_s: float, slurm_jobs: set[str] | None = None) -> bool:
     """Whether the process of a record that says `running` still is.
 
-    age_s: since the record was written. slurm_jobs: those that SLURM runs now; None where SLURM was not asked. The
-    process is looked for on this machine, else its SLURM job, else what counts is whether it has written of late.
+    age_s: since the record was written.
+    slurm_jobs: those that SLURM runs now. None where SLURM was not asked.
+
+    The process is looked for on this machine, else its SLURM job. Else it counts as running if it has written lately.
     """
     here = process_is_here(record.pid, record.born, record.host)
     if here is not None:

@@ -1,4 +1,4 @@
-"""Which configuration the artifacts in a folder are of: that of the last Snakemake run, which leaves word of it."""
+"""Which configuration the artifacts in a folder are of: that of the last Snakemake run, which records it."""
 
 from __future__ import annotations
 

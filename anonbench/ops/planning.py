@@ -106,7 +106,10 @@ def describe(plan: Plan) -> str:
 
 
 def describe_missing(folders: Mapping[str, str]) -> str:
-    """What to do about datasets that are not there. folders: name -> configured root."""
+    """What to do about datasets that are not there.
+
+    folders: name -> configured root.
+    """
     names = ", ".join(f"{name} ({folder})" for name, folder in sorted(folders.items()))
     return "\n".join(
         [

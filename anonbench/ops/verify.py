@@ -1,13 +1,13 @@
-"""Hold every artifact of the workflow against its stamp, and every stamp against the code, settings and inputs of now.
+"""Check every artifact of the workflow against its stamp, and every stamp against today's code, settings and inputs.
 
 An artifact's verdict:
 
-- `ok`: it is the file that its stamp describes, made by the code, settings and inputs that the tree has.
+- `ok`: it is the file that its stamp describes, made by the current code, settings and inputs.
 - `missing`: it is not there.
 - `changed`: its bytes are not those that its stamp describes.
-- `stale`: its bytes are, but the tree would make it by other code, settings or inputs, or from something stale.
+- `stale`: its bytes are, but the code, settings or inputs have changed, or it is made from something stale.
 - `no stamp`: nothing says how it was made.
-- `foreign`: it lies below results/ and no job of this configuration makes it.
+- `foreign`: it is below results/, and no job of this configuration makes it.
 """
 
 from __future__ import annotations
@@ -37,12 +37,16 @@ RESULTS = "results"
 NO_ARTIFACTS = ("results/benchmarks", "results/.resume", "results/.status", SETTINGS)
 NO_ARTIFACT_NAMES = (".snakemake_timestamp", ".gitignore", ".DS_Store")
 READS_RAW = ("index", "unpack")
-STANDS_ON = "stands on stale"
+STANDS_ON = "depends on stale"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is true of one artifact. job: what makes it, named as its stage in DVC; reasons: why it is not ok."""
+    """What is true of one artifact.
+
+    job: what makes it, named as its stage in DVC.
+    reasons: why it is not ok.
+    """
 
     path: str
     verdict: str
@@ -53,7 +57,8 @@ class Finding:
 class Verifier:
     """The verdicts on a workflow's artifacts. Every file is hashed once, when a verdict first needs it.
 
-    jobs: the whole chain of what is asked for. root: the folder that their paths are relative to.
+    jobs: the whole chain of what is asked for.
+    root: the folder that their paths are relative to.
     """
 
     def __init__(self, jobs: Iterable[Job], root: Path) -> None:
@@ -116,7 +121,7 @@ class Verifier:
         return list(found.values())
 
     def _stale_sources(self, job: Job) -> Sequence[str]:
-        """The job itself where it has a reason of its own, else those above it that have."""
+        """The job itself where it is stale by itself, else those above it that are."""
         if self.reasons(job) and self._own_reasons(job):
             return [stage_name(job)]
         return [name for up in self.upstream(job) for name in self._stale_sources(up)] if self.reasons(job) else []
@@ -148,7 +153,7 @@ class Verifier:
                 yield f"input {path} was {_short(recorded)}, is {_short(self._now(path))}"
 
     def _other_folder(self, job: Job, path: str) -> Iterable[str]:
-        """A folder among the inputs: held against the stamp of what made it; the user's own against the manifest."""
+        """A folder among the inputs, checked against the stamp of what made it. The user's own: the manifest."""
         producer = self.producers.get(path)
         if producer is not None:
             if (self.root / path).exists() and self.finding(producer, path).verdict == CHANGED:
@@ -159,7 +164,7 @@ class Verifier:
                 yield f"input {path} is not what was indexed: {_few(differing)}"
 
     def _now(self, path: str) -> str | None:
-        """The hash of an input; of one that is not here, what its stamp says; None when nothing is known."""
+        """The hash of an input. Of one that is not here, what its stamp says. None when nothing is known."""
         found = self.sha256(path)
         if found is None and path in self.producers:
             stamp = self.stamp(self.producers[path])
@@ -182,7 +187,7 @@ class Verifier:
 
 
 def asked_settings(job: Job) -> dict[str, Any]:
-    """What the workflow would tell the job's command now, by the names and in the types that stamps have."""
+    """The settings that the workflow would give the job's command now, with the names and types that stamps have."""
     try:
         declared = declaration(job.rule)
     except LookupError:  # a rule that somebody else has added
@@ -191,14 +196,14 @@ def asked_settings(job: Job) -> dict[str, Any]:
 
 
 def differing_images(root: Path, manifest: Path) -> list[str]:
-    """The images that are not below `root` as a manifest lists them, by path; none when there is no manifest."""
+    """The images that are not below `root` as a manifest lists them, by path. None when there is no manifest."""
     if not manifest.is_file() or not root.is_dir():
         return []
     return [image.path for image in read_manifest(manifest) if file_sha256(root / image.path) != image.sha256]
 
 
 def foreign_files(jobs: Iterable[Job], root: Path) -> list[Finding]:
-    """What lies below results/ and is made by no job; a folder that holds nothing else is named as one."""
+    """What is below results/ and is made by no job. A folder that holds nothing else is named as one."""
     made = {output for job in jobs for output in job.outputs}
     parents = {str(parent) for output in made for parent in Path(output).parents}
     found: list[Finding] = []
@@ -227,7 +232,7 @@ def failed(findings: Iterable[Finding], allow_missing: bool = False) -> bool:
 
 
 def absent_data(jobs: Iterable[Job], root: Path) -> list[str]:
-    """The raw datasets that are not here: their images cannot be held against their manifests."""
+    """The raw datasets that are not here: their images cannot be checked against their manifests."""
     made = {path for job in jobs for path in job.artifacts}
     raw = {path for job in jobs if job.rule in READS_RAW for path in job.inputs} - made
     return sorted(path for path in raw if not (root / path).exists())

@@ -48,8 +48,9 @@ WIDER_IMAGES = "WIDER_val/images/"
 class Evaluation:
     """A detector on one setting: faces to be found and what became of every detection.
 
-    marks, faces: of each image, its detections and the number of its faces to be found. limits: the scores that are 0
-    and 1 on the curve. images: that were evaluated.
+    marks, faces: of each image, its detections and the number of its faces to be found.
+    limits: the scores that are 0 and 1 on the curve.
+    images: that were evaluated.
     """
 
     curve: Curve

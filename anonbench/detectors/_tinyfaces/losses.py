@@ -26,7 +26,7 @@ class SamplingSettings:
 
 
 def select(logits: Tensor, labels: Tensor, seed: int, settings: SamplingSettings) -> Tensor:
-    """Labels (B, 25, h, w) of the cells to learn from; 0 everywhere else.
+    """Labels (B, 25, h, w) of the cells to learn from, 0 everywhere else.
 
     logits: (B, 25, h, w).
     labels: the same shape, -1, 0 or 1.

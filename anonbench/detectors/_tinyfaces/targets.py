@@ -14,8 +14,8 @@ from anonbench.detectors._tinyfaces.templates import HEIGHTS, NUM_TEMPLATES, WID
 
 Floats = NDArray[np.float64]
 TIE = 1e-6  # overlaps closer than this are equal; one of them is drawn (the authors add noise of this size)
-# A template that lies in an ignored box by this share of its area is no background; nor is one that overlaps it as a
-# template must overlap a face to be none.
+# A template is not used as background if at least this share of its area is in an ignored box, or if its IoU with an
+# ignored box exceeds `negative_iou`.
 IGNORED_SHARE = 0.5
 AREAS = (WIDTHS * HEIGHTS)[:, None, None]
 
@@ -24,8 +24,9 @@ AREAS = (WIDTHS * HEIGHTS)[:, None, None]
 class TargetSettings:
     """Which templates count as a face.
 
-    positive_iou: least overlap of a template with a face. negative_iou: below it a template is background; between
-    the two it is not learnt from. The template that fits a face best is a face if it overlaps more than negative_iou.
+    positive_iou: least overlap of a template with a face.
+    negative_iou: below it a template is background. Between the two it is not learnt from. The template that fits a
+        face best is a face if it overlaps more than negative_iou.
     ignore_border: do not learn faces from templates that reach over the image's edge (they still learn background).
     Source: the authors' cnn_get_batch_hardmine.m (.7, .3, and the border rule).
     """
@@ -54,10 +55,13 @@ def assign(
 ) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     """Labels (25, s, s) int8 (1 face, -1 background, 0 not learnt from) and regression targets (100, s, s) float32.
 
-    boxes: (n, 4) half-open, in pixels of the network's input. ignore: (n,) bool. side: s, of the map.
-    inside: the part of the input that shows an image, x0, y0, x1, y1. rng: draws among equally good templates.
+    boxes: (n, 4) half-open, in pixels of the network's input.
+    ignore: (n,) bool.
+    side: s, of the map.
+    inside: the part of the input that shows an image, x0, y0, x1, y1.
+    rng: draws among equally good templates.
     Targets are tx, ty = (face centre - cell) / template size and tw, th = log(face size / template size), zero where
-    the label is not 1; a cell belongs to the face that it overlaps most.
+    the label is not 1. A cell belongs to the face that it overlaps most.
     """
     faces, ignored = boxes[~ignore], boxes[ignore]
     best = np.zeros((NUM_TEMPLATES, side, side))  # overlap with the face overlapped most

@@ -40,7 +40,11 @@ MEMORY_GROWTH = 1.6  # at each retry
 
 @dataclass(frozen=True)
 class JobEstimate:
-    """seconds: by the clock, on an otherwise idle machine. memory_mb: peak of all processes, MB of 10^6 bytes."""
+    """What a job takes.
+
+    seconds: by the clock, on an otherwise idle machine.
+    memory_mb: peak of all processes, MB of 10^6 bytes.
+    """
 
     seconds: float
     memory_mb: float
@@ -70,7 +74,8 @@ class Work:
 class Estimator:
     """Estimates jobs of a configuration; reads manifests, stamps and rates once.
 
-    A training takes what earlier ones of the same model and dataset took below `results`; all else what the rates say.
+    A training takes what earlier ones of the same model and dataset took (their stamps below `results`). All else takes
+    what the rates say.
     """
 
     def __init__(self, config: Mapping[str, Any], results: Path = Path("results"), rates: Path = RATES) -> None:
@@ -143,7 +148,7 @@ class Estimator:
         return any(rate.rule == work.rule for rate in self.rates)
 
     def image_seconds(self, work: Work, gpu: bool = False) -> float | None:
-        """Of one GPU or one core for all images of a job, without its start; None where nothing tells."""
+        """Of one GPU or one core for all images of a job, without its start. None where it is unknown."""
         quantity = "gpu_images_per_s" if gpu else "images_per_s"
         rate = self.rate(work, quantity) or (None if gpu or self.is_listed(work) else UNLISTED)
         return work.images * rate.scale(work.pixels) / getattr(rate, quantity) if rate else None
@@ -178,7 +183,7 @@ class Estimator:
 def finished_trainings(results: Path) -> dict[tuple[str, str], list[float]]:
     """(dataset, model) -> seconds an epoch of each training that was finished here, from stamps and histories.
 
-    A stamp tells of the process that came to the end, the history of every epoch, whichever process trained it.
+    A stamp is about the process that came to the end, the history about every epoch, whichever process trained it.
     """
     found: dict[tuple[str, str], list[float]] = {}
     stamps = results / "stamps" / "train"
@@ -196,12 +201,12 @@ def finished_trainings(results: Path) -> dict[tuple[str, str], list[float]]:
 
 
 def request_memory_mb(estimate: JobEstimate, attempt: int = 1) -> int:
-    """Memory to ask a scheduler for; more at every further attempt."""
+    """Memory to ask a scheduler for, more at every further attempt."""
     wanted = estimate.memory_mb * MEMORY_MARGIN + NESTED_MB
     return math.ceil(max(MEMORY_FLOOR_MB, wanted) * MEMORY_GROWTH ** (attempt - 1))
 
 
 def request_minutes(estimate: JobEstimate, attempt: int = 1, gpus: int = 0) -> int:
-    """Time limit to ask a scheduler for; longer at every further attempt."""
+    """Time limit to ask a scheduler for, longer at every further attempt."""
     margin = GPU_TIME_MARGIN if gpus else TIME_MARGIN
     return math.ceil((estimate.seconds * margin / 60 + START_MINUTES) * attempt)

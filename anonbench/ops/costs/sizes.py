@@ -16,7 +16,10 @@ TABLE_2_TRAIN = f"{TABLE_2} for training, all others in the test set"
 
 @dataclass(frozen=True)
 class DatasetSize:
-    """Images of a dataset: for training, and the rest (query and gallery). pixels: mean of an image, None: unknown."""
+    """Images of a dataset: for training, and the rest (query and gallery).
+
+    pixels: mean of an image, None: unknown.
+    """
 
     train: int
     test: int
@@ -34,7 +37,8 @@ UNKNOWN = DatasetSize(33_000, 94_000, None, "UNKNOWN, counted like MSMT17's 127,
 def dataset_size(name: str, entry: Mapping[str, Any], results: Path) -> DatasetSize:
     """How many images a dataset (or pictures for face detectors) has; `UNKNOWN` when nothing tells.
 
-    entry: of the config. results: the folder of results, where its manifest may be.
+    entry: of the config.
+    results: the folder of results, where its manifest may be.
     """
     manifest = results / "manifests" / name / "original.csv"
     if manifest.is_file():

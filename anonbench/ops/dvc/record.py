@@ -18,7 +18,10 @@ from anonbench.ops.last_run import configuration
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """stages: names of what was recorded. left_out: artifacts that are missing, or that Snakemake would make again."""
+    """stages: names of what was recorded.
+
+    left_out: artifacts that are missing, or that Snakemake would make again.
+    """
 
     stages: tuple[str, ...]
     left_out: tuple[str, ...]
@@ -27,8 +30,9 @@ class Recorded:
 def record(root: Path, configfiles: Sequence[Path | str] = (), targets: Sequence[str] = ()) -> Recorded:
     """Write the hashes of every artifact that Snakemake calls up to date into dvc.lock, the files into DVC's cache.
 
-    configfiles: those of the Snakemake run; none: those for which dvc.yaml was written. targets: as for snakemake;
-    none: everything. dvc.yaml is written anew where the Snakefile or the configuration has changed.
+    configfiles: those of the Snakemake run; none: those for which dvc.yaml was written.
+    targets: as for snakemake; none: everything. dvc.yaml is written anew where the Snakefile or the configuration has
+        changed.
     """
     ran = read_last_run(root) is not None
     files = configuration(configfiles, root) if configfiles or ran else []

@@ -25,7 +25,9 @@ from anonbench.ops.status.states import (
 class Left:
     """What is expected to be left: hours of cores reserved and of GPUs, and by the clock.
 
-    hours: None while nothing runs. cores, gpus: that run now. unknown: jobs of which nothing is known.
+    hours: None while nothing runs.
+    cores, gpus: that run now.
+    unknown: jobs of which nothing is known.
     """
 
     core_hours: float
@@ -38,7 +40,7 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Hours of processor time and of GPUs spent on jobs; wasted_hours: of them in attempts that came to nothing."""
+    """Hours of processor time and of GPUs spent on jobs; wasted_hours: of them in attempts that failed."""
 
     cpu_hours: float
     gpu_hours: float
@@ -132,7 +134,7 @@ def spent(states: Sequence[JobState], events: Iterable[Event]) -> Spent:
         record = state.record
         if state.measured and stamp not in told:
             cpu_s, gpu_s = cpu_s + state.measured.cpu_seconds, gpu_s + state.measured.seconds * state.measured.gpus
-        elif record and record.state == RUNNING and state.state != DONE:  # no event tells of its end yet
+        elif record and record.state == RUNNING and state.state != DONE:  # no event of its end yet
             cpu_s, gpu_s = cpu_s + record.cpu_seconds, gpu_s + state.elapsed_s * record.gpus
             if state.state == KILLED:
                 wasted, wasted_cpu_s = wasted + 1, wasted_cpu_s + record.cpu_seconds

@@ -36,7 +36,10 @@ SHOWN = 20  # jobs listed of a state; --json lists all
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What `anonbench status` tells. of_last_run: config files and targets are those of the last Snakemake run."""
+    """What `anonbench status` says.
+
+    of_last_run: config files and targets are those of the last Snakemake run.
+    """
 
     root: Path
     configfiles: tuple[str, ...]
@@ -125,7 +128,7 @@ def _heading(status: Status) -> str:
 
 
 def _is_under_way(status: Status) -> bool | None:
-    """Whether the last run goes on; None when it was started on another machine."""
+    """Whether the last run is still running. None when it was started on another machine."""
     run = status.run
     return process_is_here(run["pid"], run["born"], run["host"]) if run else False
 

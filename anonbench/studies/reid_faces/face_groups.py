@@ -47,8 +47,9 @@ def face_table(
 ) -> pd.DataFrame:
     """Mean differences by face, with clustered bootstrap intervals.
 
-    differences: columns path, pid, difference (percent points), one row a query and run. heights: px by path, NaN for
-    no face (see `face_height`). bins_px: bounds between the height bins, rising, > 0; the last bin is open.
+    differences: columns path, pid, difference (percent points), one row a query and run.
+    heights: px by path, NaN for no face (see `face_height`).
+    bins_px: bounds between the height bins, rising, > 0; the last bin is open.
     Rows: with a face, without, the difference between the two (below 0: those with a face lose more), each bin, and
     the slope of the difference over the height among those with a face. p is two-sided, against 0.
     Raises `DataError` for a query without a row in the detections.

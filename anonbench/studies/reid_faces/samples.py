@@ -121,8 +121,10 @@ def draw_before_after(
 ) -> Figure:
     """Study 1's Fig. 1: a row of original crops over the same crops anonymized; below, their heads enlarged.
 
-    originals, anonymized: equally many (H, W, 3) uint8 RGB, of any sizes; boxes: the face box in each.
-    variant: name of the anonymized row. label: what the data is, in words.
+    originals, anonymized: equally many (H, W, 3) uint8 RGB, of any sizes.
+    boxes: the face box in each.
+    variant: name of the anonymized row.
+    label: what the data is, in words.
     """
     width = max(NARROWEST_COLUMN, _cell(originals, CROP_HEIGHT)[0])
     names = ("original", variant)
@@ -157,7 +159,9 @@ def draw_techniques(
     """Study 1's Fig. 2: one crop under each technique, three a row, each with the head enlarged beside it.
 
     images: variant name -> the crop (H, W, 3) uint8 RGB, all of one size, in the order to show.
-    box: the face box. details: variant name -> a line on its settings. label: what the data is, in words.
+    box: the face box.
+    details: variant name -> a line on its settings.
+    label: what the data is, in words.
     """
     width, _ = _cell(list(images.values()), CROP_HEIGHT)
     columns, zoom = 3, 1.4

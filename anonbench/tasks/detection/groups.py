@@ -24,8 +24,11 @@ ATTRIBUTES: Mapping[str, tuple[str, Mapping[str, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Faces that are alike, and the share that was found. kind: all, height, view, skin tone, occluded; name: such as
-    8-12 px."""
+    """Faces that are alike, and the share that was found.
+
+    kind: all, height, view, skin tone, occluded.
+    name: such as 8-12 px.
+    """
 
     kind: str
     name: str

@@ -36,10 +36,12 @@ class DetectionRow:
 
 
 def detection_table(rows: Iterable[DetectionRow]) -> pd.DataFrame:
-    """One row a dataset, detector and setting; shares in percent, with Wilson's interval; empty where nothing is known.
+    """One row a dataset, detector and setting. Shares in percent, with Wilson's interval, empty where nothing is known.
 
-    faces: boxes without default ones, which stand for faces that were not found. truth_n: faces in the images
-    on which recall stands.
+    Columns of the result:
+
+    - faces: boxes without default ones, which are put where no face was found.
+    - truth_n: faces in the images from which recall is computed.
     """
     return pd.DataFrame([_row(row) for row in rows]).astype({"truth_n": "Int64"})
 

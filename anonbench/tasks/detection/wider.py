@@ -2,14 +2,14 @@
 
 Source: Yang et al. 2016, "WIDER FACE: A Face Detection Benchmark", and what its evaluation tool (MATLAB) computes:
 
-- scores are brought to 0..1 over the whole set; the curve has 1000 thresholds, 1 - t / 1000 for t = 1..1000;
-- a detection belongs to the face that it overlaps most; from IoU .5 on it is a find, on an ignored face it counts for
-  nothing; the first find of a face is a hit, each further one a false positive;
-- boxes are x, y, x + w, y + h and count one pixel more along each axis (`closed`);
-- false positives in images without any annotated face do not count;
-- average precision is the area under the envelope of the curve (Pascal VOC 2010).
+- Scores are brought to 0..1 over the whole set. The curve has 1000 thresholds, 1 - t / 1000 for t = 1..1000.
+- A detection belongs to the face that it overlaps most. From IoU .5 on it is a find. On an ignored face it counts for
+  nothing. The first find of a face is a hit, each further one a false positive.
+- Boxes are x, y, x + w, y + h and count one pixel more along each axis (`closed`).
+- False positives in images without any annotated face do not count.
+- Average precision is the area under the envelope of the curve (Pascal VOC 2010).
 
-Deviation: detections are sorted by score here; the tool takes them as the files list them, which should be the same.
+Deviation: detections are sorted by score here. The tool takes them as the files list them, which should be the same.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ THRESHOLDS = 1000
 class Faces:
     """The annotated faces of one image as arrays: the protocol goes over 40,000 of them at several thresholds.
 
-    boxes: (m, 4) x0, y0, x1, y1 in pixels. counted: (m,) False for a face that is neither to be found nor a mistake.
+    boxes: (m, 4) x0, y0, x1, y1 in pixels.
+    counted: (m,) False for a face that need not be found, and is no mistake when it is.
     """
 
     boxes: Floats
@@ -44,8 +45,10 @@ class Faces:
 class Marks:
     """What became of the detections of one image, best first.
 
-    scores: (n,). face: (n,) number of the face that each belongs to, -1 for none. hit: (n,) the first find of a counted
-    face. ignored: (n,) finds of an ignored face. What is neither hit nor ignored is a false positive.
+    scores: (n,).
+    face: (n,) number of the face that each belongs to, -1 for none.
+    hit: (n,) the first find of a counted face.
+    ignored: (n,) finds of an ignored face. What is neither hit nor ignored is a false positive.
     """
 
     scores: Floats
@@ -78,7 +81,7 @@ class Curve:
 
 
 def covered(boxes: Floats, faces: Floats) -> Floats:
-    """The share of each face (m, 4) that lies inside the box (n, 4) which covers most of it: (m,), 0..1.
+    """The share of each face (m, 4) that is inside the box (n, 4) which covers most of it: (m,), 0..1.
 
     What hiding the boxes hides, where overlap (IoU) asks how well the boxes fit too.
     """
@@ -91,7 +94,8 @@ def covered(boxes: Floats, faces: Floats) -> Floats:
 def mark(detections: Floats, faces: Faces, iou: float = IOU, closed: bool = False) -> Marks:
     """Hold the detections of one image against its faces.
 
-    detections: (n, 5) x0, y0, x1, y1, score. iou: least overlap of a find, 0..1.
+    detections: (n, 5) x0, y0, x1, y1, score.
+    iou: least overlap of a find, 0..1.
     """
     order = np.argsort(-detections[:, 4], kind="stable")
     detections = detections[order]
@@ -118,7 +122,8 @@ def precision_recall(
 ) -> Curve:
     """The curve over all images.
 
-    faces: counted ones in all images. limits: scores that become 0 and 1; those of `marks` when left out.
+    faces: counted ones in all images.
+    limits: scores that become 0 and 1; those of `marks` when left out.
     """
     low, high = limits or normalised(marks)
     level = 1 - np.arange(1, thresholds + 1) / thresholds  # falling, the last one 0

@@ -25,8 +25,8 @@ def read_wider_truth(folder: Path) -> dict[str, dict[str, Faces]]:
 
     With the evaluation tool's MATLAB files the settings are easy, medium and hard, in which faces outside the setting
     are ignored. From the text file alone there is one setting, `all`, in which faces marked invalid are ignored.
-    The files may lie in `folder` or, as in WIDER FACE itself, in `wider_face_split` or `ground_truth` below it; the
-    MATLAB files in any of these go before the text.
+    The files may be in `folder` or, as in WIDER FACE itself, in `wider_face_split` or `ground_truth` below it. MATLAB
+    files in any of these come before the text.
     Raises `DataError` when none is there, or a file is not as WIDER FACE ships it.
     """
     places = (folder, folder / "wider_face_split", folder / "ground_truth")

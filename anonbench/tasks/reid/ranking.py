@@ -46,11 +46,13 @@ Labels = NDArray[np.int64]
 class QueryResult:
     """What one query found.
 
-    query: its index in the query set; pid, camid: as given.
+    query: its index in the query set.
+    pid, camid: as given.
     n_matches: correct gallery images from other cameras.
     first_match_rank: 1-based rank of the best of them; None when there is none.
     average_precision, inverse_negative_penalty: in 0..1; NaN when there is no match.
-    valid: whether there is a match; reason: why not ("" when there is).
+    valid: whether there is a match.
+    reason: why not ("" when there is).
     """
 
     query: int
@@ -69,8 +71,12 @@ class RankingResult:
     """The scores of one query set against one gallery, in 0..1, as means over the valid queries.
 
     cmc: (max_rank,) float64; cmc[k - 1] is CMC at rank k. Beyond the gallery's size it stays at its last value.
-    ranks: the ranks that were asked for. queries: one result a query, in the order given.
-    n_queries: all queries; n_valid: those with a match. n_gallery: gallery images without junk; n_junk: the junk.
+    ranks: the ranks that were asked for.
+    queries: one result a query, in the order given.
+    n_queries: all queries.
+    n_valid: those with a match.
+    n_gallery: gallery images without junk.
+    n_junk: the junk.
     """
 
     mean_ap: float
@@ -111,10 +117,12 @@ def evaluate_ranking(
 ) -> RankingResult:
     """Rank the gallery for every query by feature distance and score the rankings.
 
-    query_features: (n_query, d); gallery_features: (n_gallery, d); computed in float32.
+    query_features: (n_query, d).
+    gallery_features: (n_gallery, d). Computed in float32.
     *_pids, *_camids: whole numbers, one an image.
     metric: "euclidean" (squared Euclidean, as torchreid) or "cosine".
-    ranks: ranks to report, each at most max_rank; max_rank: length of the CMC curve.
+    ranks: ranks to report, each at most max_rank.
+    max_rank: length of the CMC curve.
     rerank: k-reciprocal re-ranking first; None ranks by plain distance. Junk takes no part in it.
     block_rows: queries at a time, by default as many as fit 16 MiB.
     Raises `DataError` for features or labels that cannot be scored (shapes, NaN, empty sets, a junk or distractor
@@ -271,7 +279,9 @@ def _match_ranks(
 ) -> NDArray[np.int64]:
     """The 1-based ranks of the images at [row, column] within their rows.
 
-    block: (b, n_gallery); row, column: (n,), row ascending; ignored: rows and columns that take no place.
+    block: (b, n_gallery).
+    row, column: (n,), row ascending.
+    ignored: rows and columns that take no place.
     """
     if len(row) == 0:
         return np.zeros(0, np.int64)

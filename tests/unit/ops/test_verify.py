@@ -135,7 +135,7 @@ def test_changed_bytes_and_what_read_the_file(tree: Path) -> None:
         MODEL: ("changed", (f"is {now}, its stamp says {was}",)),
         METRICS: ("stale", (f"input {MODEL} was {was}, is {now}",)),
         QUERIES: ("stale", (f"input {MODEL} was {was}, is {now}",)),
-        TABLE: ("stale", ("stands on stale evaluate@mine",)),
+        TABLE: ("stale", ("depends on stale evaluate@mine",)),
     }
 
 
@@ -182,7 +182,7 @@ def test_hidden_files_in_a_folder_do_not_count(tree: Path) -> None:
 )
 def test_stale_by_code_or_settings_says_which(params: dict[str, Any], reason: str, tree: Path) -> None:
     jobs = [INDEX, ANONYMIZE, replace(TRAIN, params={**TRAIN.params, **params}), EVALUATE, CELLS]
-    inherited = ("stale", ("stands on stale train@mine",))
+    inherited = ("stale", ("depends on stale train@mine",))
     assert changed_from_ok(tree, jobs) == {
         MODEL: ("stale", (reason,)), HISTORY: ("stale", (reason,)), METRICS: inherited, QUERIES: inherited,
         TABLE: inherited,
@@ -212,7 +212,7 @@ def test_a_raw_image_that_is_not_as_indexed(tree: Path) -> None:
     write(tree, "data/raw/mine/b.png", "another person")
     found = changed_from_ok(tree)
     assert found[MANIFEST] == ("stale", ("input data/raw/mine is not what was indexed: b.png",))
-    assert found[TABLE] == ("stale", ("stands on stale index@mine",))
+    assert found[TABLE] == ("stale", ("depends on stale index@mine",))
     assert (tree / "data/raw/mine/b.png").read_text() == "another person"
 
 
@@ -274,7 +274,7 @@ def test_exit_status_and_what_may_be_missing() -> None:
 
 
 def test_text_groups_by_job_and_reason() -> None:
-    above = ("stands on stale train@a",)
+    above = ("depends on stale train@a",)
     findings = [
         Finding("x.csv", "ok", "index@a"), Finding("t.csv", "stale", "table@t", above),
         Finding("f.png", "stale", "figure", above), Finding("m.pt", "stale", "train@a", ("seed was 1, is 2",)),
@@ -295,7 +295,7 @@ stale  train@a
   h.csv
 
 stale
-    stands on stale train@a
+    depends on stale train@a
   t.csv
   f.png
 

@@ -12,9 +12,9 @@ from anonbench.data.pictures import Picture
 def draw_sample(images: Iterable[Picture], size: int, seed: int) -> list[Picture]:
     """`size` images (all, when there are no more), each camera in its proportion, in random order.
 
-    The order is that of a hash of seed and path: it depends on nothing else, a larger sample of the same seed goes on
-    where the smaller one ends (but for an image or two, where cameras' shares are rounded), and who stops half-way has
-    looked at a random sample too.
+    The order is that of a hash of seed and path, and depends on nothing else. A larger sample of the same seed
+    continues where the smaller one ends (but for an image or two, where cameras' shares are rounded). Whoever stops
+    half-way has looked at a random sample too.
     Raises `ConfigError` for a size below 1.
     """
     if size < 1:
@@ -28,7 +28,7 @@ def draw_sample(images: Iterable[Picture], size: int, seed: int) -> list[Picture
 
 
 def camera_of(picture: Picture) -> int:
-    """The camera that took a picture; 0 for all where none is told."""
+    """The camera that took a picture. 0 for all where cameras are not known."""
     return picture.labels.get("camid", 0)
 
 

@@ -24,7 +24,10 @@ HEAD_SHARE = HEAD[3] + 0.05  # of a crop's height that is enlarged
 
 @dataclass(frozen=True)
 class Cell:
-    """A picture on a sheet. caption: such as "17 · camera 3"."""
+    """A picture on a sheet.
+
+    caption: such as "17 · camera 3".
+    """
 
     caption: str
     image: RGB

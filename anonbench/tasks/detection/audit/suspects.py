@@ -2,14 +2,14 @@
 
 In the order of the list:
 
-1. another detector (or the same one at a lower threshold) sees a face where this one has no box, the surest first;
-   beside a box that is there the other's must be a sure one (`CLEAR`);
-2. there is no box where the head must be, most likely first: the share of the same person's other images from the same
-   camera that have one, drawn towards the camera's share where these are few;
-3. the only box there has a low score, the lowest first.
+1. Another detector (or the same one at a lower threshold) sees a face where this one has no box, the surest first.
+   Beside a box that is there the other's must be a sure one (`CLEAR`).
+2. There is no box where the head must be. Most likely first: the share of the same person's other images from the same
+   camera that have one, drawn towards the camera's share where these are few.
+3. The only box there has a low score, the lowest first.
 
-The head of a person who fills a crop is in its upper part (`HEAD`): rendered faces lie there, all of 695, and of the
-detector's 827 boxes all but two. In pictures that are no such crops it may be anywhere.
+The head of a person who fills a crop is in its upper part (`HEAD`). All of 695 rendered faces are there, and all but
+two of the detector's 827 boxes. In pictures that are no such crops it may be anywhere.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ OTHER, NONE, ELSEWHERE, LOW = (
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """An image that may hold a missed face. evidence: 0..1, higher is more likely, within one reason."""
+    """An image that may hold a missed face.
+
+    evidence: 0..1, higher is more likely, within one reason.
+    """
 
     path: str
     camera: int
@@ -51,7 +54,8 @@ def rank_suspects(
 ) -> list[Suspect]:
     """The images that may hold a missed face, the likeliest first; those with a sure box are left out.
 
-    found: the detector's boxes; default ones stand for none. others: boxes of other detectors.
+    found: the detector's boxes. Default ones do not count.
+    others: boxes of other detectors.
     """
     best = {image.path: _best(image, found[image.path]) for image in images}
     likely = _shares_of_neighbours(images, best)
