@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from anonbench.core.contract import Promise
 from anonbench.core.errors import ConfigError
@@ -57,6 +58,26 @@ def test_learns_fast_and_by_its_logits_alone(subject: ModelSubject) -> None:
     assert last < 0.8 * first
 
 
+SMALL_MUDEEP = {"features": 8, "pool": 2}
+
+
+def test_a_small_mudeep_is_the_published_one_but_for_its_large_layer() -> None:
+    with torch.device("meta"):  # shapes alone
+        published = create_model({"method": "mudeep", "input": [256, 128]}).build(IDENTITIES, pretrained=False)
+    small = ModelSubject("mudeep", SMALL_MUDEEP).build()
+    shapes, small_shapes = ({n: tuple(t.shape) for n, t in m.state_dict().items()} for m in (published, small))
+    assert list(small_shapes) == list(shapes)
+    changed = {name for name in shapes if shapes[name] != small_shapes[name]}
+    assert {name.split(".")[1] for name in changed} == {"fc", "classifier"}
+    assert [type(module) for module in small.modules()] == [type(module) for module in published.modules()]
+    assert (small.feature_dim, small.input_size) == (8, (128, 64))
+
+
+@pytest.mark.parametrize("promise", CONTRACT.promises, ids=str)
+def test_a_small_mudeep_keeps_its_promise(promise: Promise[ModelSubject]) -> None:
+    promise(ModelSubject("mudeep", SMALL_MUDEEP))
+
+
 @pytest.mark.parametrize(("name", "size"), FIXED_SIZES.items())
 def test_a_wrong_size_is_refused_before_anything_is_built(name: str, size: tuple[int, int]) -> None:
     with pytest.raises(ConfigError, match=rf"input is \[128, 64\].*only {size[0]} x {size[1]}.*input: \[{size[0]}, "):
@@ -89,6 +110,8 @@ def test_an_unknown_parameter_names_the_nearest() -> None:
         ({"method": "mlfn", "embed_dim": 0}, "embed_dim must be >= 1"),
         ({"method": "hacnn", "feat_dim": 0}, "feat_dim must be >= 1"),
         ({"method": "resnet50mid", "fusion_dim": 0}, "fusion_dim must be >= 1"),
+        ({"method": "mudeep", "features": 0}, "features must be >= 1, got 0"),
+        ({"method": "mudeep", "pool": 3}, "pool must be 2 or 4, got 3"),
     ],
 )
 def test_parameters_out_of_range_are_refused(entry: dict, message: str) -> None:
