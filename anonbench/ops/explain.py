@@ -259,7 +259,7 @@ def hidden_boxes(
     wanted = {"dataset": address.dataset, "variant": address.query}
     job = next(j for j in verifier.jobs if j.rule == "anonymize" and dict(j.wildcards) == wanted)
     manifest, detections = (
-        next(p for p in job.inputs if p.startswith(f"results/{kind}/")) for kind in ("manifests", "detections")
+        next(p for p in job.inputs if p.startswith(f"{paths.RESULTS}/{kind}/")) for kind in ("manifests", "detections")
     )
     scale = float(asked_settings(job)["spec"]["box_scale"])
     image = next(i for i in read_manifest(verifier.root / manifest) if i.path == path)

@@ -96,7 +96,7 @@ def image_folder(dataset, variant):
     """The folder with the images of a variant of a dataset."""
     if variant == "original" and dataset not in UNPACKED:
         return raw_folder(dataset)
-    return f"results/images/{dataset}/{variant}"
+    return paths.images(dataset, variant)
 
 
 def image_root(wildcards):
@@ -164,7 +164,7 @@ def run_labels(run):
 
 
 def split_file(wildcards):
-    return f"results/manifests/{wildcards.dataset}/splits.csv" if "split" in run_labels(wildcards.run) else []
+    return paths.splits(wildcards.dataset) if "split" in run_labels(wildcards.run) else []
 
 
 def split_of(wildcards):
