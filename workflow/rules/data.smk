@@ -13,10 +13,10 @@ if LISTING in os.environ:
 
 rule render:
     output:
-        output=directory("data/rendered/{dataset}"),
-        stamp="results/stamps/render/{dataset}.json",
+        output=directory(paths.rendered("{dataset}")),
+        stamp=paths.stamp("render", "{dataset}"),
     log:
-        "logs/render/{dataset}.log",
+        paths.log("render", "{dataset}"),
     wildcard_constraints:
         dataset=any_of(RENDERED) or "none",
     conda:
@@ -36,10 +36,10 @@ rule unpack:
     input:
         root=raw_root,
     output:
-        output=directory("results/images/{dataset}/original"),
-        stamp="results/stamps/unpack/{dataset}.json",
+        output=directory(paths.images("{dataset}", "original")),
+        stamp=paths.stamp("unpack", "{dataset}"),
     log:
-        "logs/unpack/{dataset}.log",
+        paths.log("unpack", "{dataset}"),
     wildcard_constraints:
         dataset=any_of(UNPACKED) or "none",
     conda:
@@ -59,13 +59,13 @@ rule index:
     input:
         root=original_root,
     output:
-        output="results/manifests/{dataset}/original.csv",
-        dropped="results/manifests/{dataset}/dropped.csv",
-        sidecars="results/manifests/{dataset}/sidecars.csv",
-        splits="results/manifests/{dataset}/splits.csv",
-        stamp="results/stamps/index/{dataset}.json",
+        output=paths.manifest("{dataset}"),
+        dropped=paths.dropped("{dataset}"),
+        sidecars=paths.sidecars("{dataset}"),
+        splits=paths.splits("{dataset}"),
+        stamp=paths.stamp("index", "{dataset}"),
     log:
-        "logs/index/{dataset}.log",
+        paths.log("index", "{dataset}"),
     conda:
         "../../envs/cpu.yaml"
     threads: WORKERS
@@ -84,14 +84,14 @@ rule index:
 
 rule detect:
     input:
-        manifest="results/manifests/{dataset}/original.csv",
+        manifest=paths.manifest("{dataset}"),
         root=original_root,
         weights=detector_weights,
     output:
-        output="results/detections/{dataset}/{detector}.csv",
-        stamp="results/stamps/detect/{dataset}/{detector}.json",
+        output=paths.detections("{dataset}", "{detector}"),
+        stamp=paths.stamp("detect", "{dataset}", "{detector}"),
     log:
-        "logs/detect/{dataset}/{detector}.log",
+        paths.log("detect", "{dataset}", "{detector}"),
     wildcard_constraints:
         dataset=any_of([*DATASET_ENTRIES, *FACE_IMAGES]),
     conda:
@@ -104,7 +104,7 @@ rule detect:
     params:
         spec=lambda w: as_json(detector_entry(w.detector)),
         # Outside the outputs, which Snakemake deletes when a job fails: a killed run goes on from its last shard.
-        resume_dir="results/.resume/detect/{dataset}/{detector}",
+        resume_dir=paths.resume("detect", "{dataset}", "{detector}"),
         code=lambda w: digest("detect", config["detectors"][w.detector]["method"]),
         device=lambda w: config["device"] if config["detectors"][w.detector].get("gpu") else "cpu",
         plugins=lambda w: needed_plugins("detect", config["detectors"][w.detector]["method"]),

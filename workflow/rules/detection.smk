@@ -3,23 +3,23 @@
 
 rule evaluate_detector:
     input:
-        detections="results/detections/{dataset}/{detector}.csv",
+        detections=paths.detections("{dataset}", "{detector}"),
         truth=lambda w: face_images_folder(w.dataset) if w.dataset in FACE_IMAGES else raw_folder(w.dataset),
     output:
-        output="results/detection_metrics/{dataset}/{detector}.json",
-        groups="results/detection_metrics/{dataset}/{detector}.groups.csv",
-        curve="results/detection_metrics/{dataset}/{detector}.curve.csv",
+        output=paths.detection_metrics("{dataset}", "{detector}"),
+        groups=paths.detection_metrics("{dataset}", "{detector}", ".groups.csv"),
+        curve=paths.detection_metrics("{dataset}", "{detector}", ".curve.csv"),
         figure=captioned(
-            "results/detection_metrics/{dataset}/{detector}.svg",
+            paths.detection_metrics("{dataset}", "{detector}", ".svg"),
             "detection_curve",
             "Detectors",
             dataset="{dataset}",
             detector="{detector}",
         ),
-        png="results/detection_metrics/{dataset}/{detector}.png",
-        stamp="results/stamps/evaluate_detector/{dataset}/{detector}.json",
+        png=paths.detection_metrics("{dataset}", "{detector}", ".png"),
+        stamp=paths.stamp("evaluate_detector", "{dataset}", "{detector}"),
     log:
-        "logs/evaluate_detector/{dataset}/{detector}.log",
+        paths.log("evaluate_detector", "{dataset}", "{detector}"),
     wildcard_constraints:
         dataset=any_of(WITH_TRUTH) or "none",
     conda:

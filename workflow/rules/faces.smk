@@ -3,10 +3,10 @@
 
 rule render_faces:
     output:
-        output=directory("data/rendered/{face_images}"),
-        stamp="results/stamps/render_faces/{face_images}.json",
+        output=directory(paths.rendered("{face_images}")),
+        stamp=paths.stamp("render_faces", "{face_images}"),
     log:
-        "logs/render_faces/{face_images}.log",
+        paths.log("render_faces", "{face_images}"),
     wildcard_constraints:
         face_images=any_of(DRAWN_FACES) or "none",
     conda:
@@ -26,10 +26,10 @@ rule index_faces:
     input:
         root=lambda w: face_images_folder(w.dataset),
     output:
-        output="results/manifests/{dataset}/original.csv",
-        stamp="results/stamps/index_faces/{dataset}.json",
+        output=paths.manifest("{dataset}"),
+        stamp=paths.stamp("index_faces", "{dataset}"),
     log:
-        "logs/index_faces/{dataset}.log",
+        paths.log("index_faces", "{dataset}"),
     wildcard_constraints:
         dataset=any_of(FACE_IMAGES) or "none",
     conda:
@@ -48,11 +48,11 @@ rule train_detector:
     input:
         data=lambda w: face_images_folder(FACE_TRAININGS[w.face_training]["images"]),
     output:
-        output="results/face_detectors/{face_training}/model.pt",
-        history="results/face_detectors/{face_training}/history.csv",
-        stamp="results/stamps/train_detector/{face_training}.json",
+        output=paths.face_detectors("{face_training}") + "/model.pt",
+        history=paths.face_detectors("{face_training}") + "/history.csv",
+        stamp=paths.stamp("train_detector", "{face_training}"),
     log:
-        "logs/train_detector/{face_training}.log",
+        paths.log("train_detector", "{face_training}"),
     wildcard_constraints:
         face_training=any_of(FACE_TRAININGS) or "none",
     priority: 10
@@ -66,7 +66,7 @@ rule train_detector:
     params:
         spec=lambda w: as_json(FACE_TRAININGS[w.face_training]["recipe"]),
         seed=lambda w: FACE_TRAININGS[w.face_training]["seed"],
-        resume_dir="results/.resume/train_detector/{face_training}",
+        resume_dir=paths.resume("train_detector", "{face_training}"),
         device=config["device"],
         code=lambda w: digest("train_detector"),
     shell:

@@ -1,17 +1,20 @@
 # Training, embedding, ranking: one training serves every setting that shares its train variant.
 
+NETWORK = ("{dataset}", "{model}", "{train_variant}", "{run}")
+TESTED = ("{query_variant}", "{gallery_variant}")
+
 
 rule train:
     input:
-        manifest=lambda w: f"results/manifests/{w.dataset}/{trained_on(w)}.csv",
+        manifest=lambda w: paths.manifest(w.dataset, trained_on(w)),
         root=lambda w: image_folder(w.dataset, trained_on(w)),
         splits=split_file,
     output:
-        output="results/models/{dataset}/{model}/{train_variant}/{run}/model.pt",
-        history="results/models/{dataset}/{model}/{train_variant}/{run}/history.csv",
-        stamp="results/stamps/train/{dataset}/{model}/{train_variant}/{run}.json",
+        output=paths.checkpoint(*NETWORK),
+        history=paths.history(*NETWORK),
+        stamp=paths.stamp("train", *NETWORK),
     log:
-        "logs/train/{dataset}/{model}/{train_variant}/{run}.log",
+        paths.log("train", *NETWORK),
     priority: 10  # long jobs first, so that none is left alone at the end
     conda:
         "../../envs/gpu.yaml"
@@ -36,15 +39,15 @@ rule train:
 
 rule embed:
     input:
-        checkpoint="results/models/{dataset}/{model}/{train_variant}/{run}/model.pt",
-        manifest="results/manifests/{dataset}/{any_variant}.csv",
+        checkpoint=paths.checkpoint(*NETWORK),
+        manifest=paths.manifest("{dataset}", "{any_variant}"),
         root=image_root,
         splits=split_file,
     output:
-        output="results/features/{dataset}/{model}/{train_variant}/{run}/{any_variant}.npz",
-        stamp="results/stamps/embed/{dataset}/{model}/{train_variant}/{run}/{any_variant}.json",
+        output=paths.features(*NETWORK, "{any_variant}"),
+        stamp=paths.stamp("embed", *NETWORK, "{any_variant}"),
     log:
-        "logs/embed/{dataset}/{model}/{train_variant}/{run}/{any_variant}.log",
+        paths.log("embed", *NETWORK, "{any_variant}"),
     conda:
         "../../envs/gpu.yaml"
     threads: NETWORK_THREADS
@@ -63,15 +66,15 @@ rule embed:
 
 rule evaluate:
     input:
-        query="results/features/{dataset}/{model}/{train_variant}/{run}/{query_variant}.npz",
-        gallery="results/features/{dataset}/{model}/{train_variant}/{run}/{gallery_variant}.npz",
+        query=paths.features(*NETWORK, "{query_variant}"),
+        gallery=paths.features(*NETWORK, "{gallery_variant}"),
     output:
-        output="results/metrics/{dataset}/{model}/{train_variant}/{run}/{query_variant}-vs-{gallery_variant}.json",
-        queries="results/metrics/{dataset}/{model}/{train_variant}/{run}/{query_variant}-vs-{gallery_variant}.queries.csv",
-        cmc="results/metrics/{dataset}/{model}/{train_variant}/{run}/{query_variant}-vs-{gallery_variant}.cmc.csv",
-        stamp="results/stamps/evaluate/{dataset}/{model}/{train_variant}/{run}/{query_variant}-vs-{gallery_variant}.json",
+        output=paths.metrics(*NETWORK, *TESTED),
+        queries=paths.metrics(*NETWORK, *TESTED, suffix=".queries.csv"),
+        cmc=paths.metrics(*NETWORK, *TESTED, suffix=".cmc.csv"),
+        stamp=paths.stamp("evaluate", *NETWORK, "{query_variant}-vs-{gallery_variant}"),
     log:
-        "logs/evaluate/{dataset}/{model}/{train_variant}/{run}/{query_variant}-vs-{gallery_variant}.log",
+        paths.log("evaluate", *NETWORK, "{query_variant}-vs-{gallery_variant}"),
     conda:
         "../../envs/cpu.yaml"
     threads: NETWORK_THREADS
