@@ -182,7 +182,7 @@ def detector_weights(wildcards):
     One that is missing is no input: the detector's own message says where to get it.
     """
     weights = config["detectors"][wildcards.detector].get("weights")
-    wanted = weights and (weights.startswith("results/face_detectors/") or Path(weights).is_file())
+    wanted = weights and (weights.startswith(paths.face_detectors("")) or Path(weights).is_file())
     return weights if wanted else []
 
 

@@ -115,7 +115,7 @@ rule detect:
 def variant_weights(wildcards):
     """The file of weights of a learned anonymizer: trained here, or already there. As `detector_weights`."""
     weights = config["variants"][wildcards.variant].get("weights")
-    wanted = weights and (weights.startswith("results/") or Path(weights).is_file())
+    wanted = weights and (weights.startswith(f"{paths.RESULTS}/") or Path(weights).is_file())
     return weights if wanted else []
 
 
@@ -130,17 +130,17 @@ def variant_entry(variant):
 
 rule anonymize:
     input:
-        manifest="results/manifests/{dataset}/original.csv",
-        sidecars="results/manifests/{dataset}/sidecars.csv",
+        manifest=paths.manifest("{dataset}"),
+        sidecars=paths.sidecars("{dataset}"),
         detections=lambda w: detections_of(w.dataset, w.variant),
         root=original_root,
         weights=variant_weights,
     output:
-        output=directory("results/images/{dataset}/{variant}"),
-        output_manifest="results/manifests/{dataset}/{variant}.csv",
-        stamp="results/stamps/anonymize/{dataset}/{variant}.json",
+        output=directory(paths.images("{dataset}", "{variant}")),
+        output_manifest=paths.manifest("{dataset}", "{variant}"),
+        stamp=paths.stamp("anonymize", "{dataset}", "{variant}"),
     log:
-        "logs/anonymize/{dataset}/{variant}.log",
+        paths.log("anonymize", "{dataset}", "{variant}"),
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -150,7 +150,7 @@ rule anonymize:
         gpu=variant_gpus,
     params:
         spec=lambda w: as_json(variant_entry(w.variant)),
-        resume_dir="results/.resume/anonymize/{dataset}/{variant}",
+        resume_dir=paths.resume("anonymize", "{dataset}", "{variant}"),
         code=lambda w: digest("anonymize", config["variants"][w.variant]["method"]),
         device=lambda w: config["device"] if config["variants"][w.variant].get("gpu") else "cpu",
         plugins=lambda w: needed_plugins("anonymize", config["variants"][w.variant]["method"]),

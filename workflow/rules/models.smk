@@ -28,7 +28,7 @@ rule train:
         seed=lambda w: run_labels(w.run)["seed"],
         split=split_of,
         # Outside the outputs, which Snakemake deletes when a job fails: a killed training goes on from its last epoch.
-        resume_dir="results/.resume/{dataset}/{model}/{train_variant}/{run}",
+        resume_dir=paths.resume(*NETWORK),
         device=config["device"],
         gpus=ranks_of,
         code=lambda w: digest("train", config["models"][w.model]["method"]),
