@@ -70,9 +70,10 @@ def _build_parser(name: str, declared: Declaration) -> argparse.ArgumentParser:
         prog=f"anonbench {shown(name)}", description=declared.description, allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
+    of_a_rule = any(option.role == "output" for option in declared.options)
     for option in declared.options:
-        _add_option(parser, option)
-    if any(option.role == "output" for option in declared.options):
+        _add_option(parser, option, of_a_rule)
+    if of_a_rule:
         parser.add_argument("--stamp", type=Path, help="file for the provenance of what is written (JSON)")
         if declared.option("code") is None:
             parser.add_argument("--code", default="", help="digest of the code, for the stamp; the workflow gives it")
@@ -81,7 +82,7 @@ def _build_parser(name: str, declared: Declaration) -> argparse.ArgumentParser:
     return parser
 
 
-def _add_option(parser: argparse.ArgumentParser, option: Option) -> None:
+def _add_option(parser: argparse.ArgumentParser, option: Option, of_a_rule: bool) -> None:
     text = option.help
     if option.default not in (REQUIRED, None, "", (), [], False):
         shown = " ".join(map(str, option.default)) if isinstance(option.default, tuple) else option.default
@@ -89,7 +90,7 @@ def _add_option(parser: argparse.ArgumentParser, option: Option) -> None:
     if option.kind == "flag":
         parser.add_argument(option.flag, action="store_true", help=_escaped(text))
         return
-    common = {"type": _reader(option), "help": _escaped(text), "metavar": _metavar(option)}
+    common = {"type": _reader(option, of_a_rule), "help": _escaped(text), "metavar": _metavar(option)}
     default = [] if option.many and option.default in ((), None) else option.default
     if option.place:
         count = {"nargs": "*" if option.many else "?", "default": default} if not option.required else {}
@@ -113,15 +114,15 @@ def _escaped(text: str) -> str:
     return text.replace("%", "%%")
 
 
-def _reader(option: Option) -> Callable[[str], Any]:
-    """What turns the text of an option into its value; an empty text is an option that is not given."""
+def _reader(option: Option, of_a_rule: bool) -> Callable[[str], Any]:
+    """What turns the text of an option into its value. An empty text from a rule is an option that is not given."""
     readers: dict[str, Callable[[str], Any]] = {
         "path": Path, "json": _json, "int": int, "count": _at_least_one, "float": float, "str": str,
     }  # fmt: skip
     read = readers[option.kind]
 
     def value(text: str) -> Any:
-        if not text and not option.required:
+        if of_a_rule and not text and not option.required:
             return _NOT_GIVEN
         if option.choices and text not in option.choices:
             raise argparse.ArgumentTypeError(f"invalid choice: '{text}': {nearest(text, option.choices)}")

@@ -69,9 +69,9 @@ def audit_report(dataset: str, detector: str) -> str:
     return f"{audit(dataset, detector)}/report.json"
 
 
-def face_detectors(training: str) -> str:
-    """The folder of a detector that was trained here."""
-    return f"{RESULTS}/face_detectors/{training}"
+def face_detectors(training: str, file: str = "") -> str:
+    """The folder of a detector that was trained here, or a file in it."""
+    return f"{RESULTS}/face_detectors/{training}" + (f"/{file}" if file else "")
 
 
 def network(dataset: str, model: str, train: str, run: str) -> str:

@@ -34,7 +34,7 @@ OK, MISSING, CHANGED, STALE, NO_STAMP, FOREIGN = VERDICTS = (
 )  # fmt: skip
 RESULTS = "results"
 # Below results/, but no artifacts: run times, states of unfinished work, the journal, what DVC compares settings by.
-NO_ARTIFACTS = ("results/benchmarks", "results/.resume", "results/.status", SETTINGS)
+NO_ARTIFACTS = ("results/benchmarks", "results/.resume", "results/.status", SETTINGS, "results/README.md")
 NO_ARTIFACT_NAMES = (".snakemake_timestamp", ".gitignore", ".DS_Store")
 READS_RAW = ("index", "unpack")
 STANDS_ON = "depends on stale"

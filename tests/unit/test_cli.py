@@ -214,7 +214,7 @@ def test_a_feature_file_that_was_cut_off(run_command: Run, tmp_path: Path) -> No
         ),
         (["index", "--rot", "x"], "unknown option '--rot': did you mean '--root'?"),
         (["idnex"], "unknown command 'idnex': did you mean 'index'?"),
-        (["detect", "--device", "gpu"], "invalid choice: 'gpu': Known: auto, cpu, cuda"),
+        (["detect", "--device", "gpu"], "invalid choice: 'gpu': did you mean 'cpu'? Known: auto, cpu, cuda"),
         (["list", "everything"], "unknown kind 'everything': Known: anonymizers, datasets, detectors, models"),
         (["ttest", "--tables", "a.csv", "--output", "b.csv", "--threads", "0"], "'0' is not a whole number from 1 on"),
         (["ttest", "--tables", "a.csv", "--output", "b.csv", "--threads", "two"], "'two' is not a whole number from 1"),

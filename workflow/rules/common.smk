@@ -176,6 +176,13 @@ def detections_of(dataset, variant):
     return entries.detections_of(config, dataset, variant)
 
 
+def variant_weights(wildcards):
+    """The file of weights of a learned anonymizer: trained here, or already there. As `detector_weights`."""
+    weights = config["variants"][wildcards.variant].get("weights")
+    wanted = weights and (weights.startswith(f"{paths.RESULTS}/") or Path(weights).is_file())
+    return weights if wanted else []
+
+
 def detector_weights(wildcards):
     """The file of weights of a detector, where it names one: trained here, or already there.
 

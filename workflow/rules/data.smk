@@ -112,22 +112,6 @@ rule detect:
         call("detect")
 
 
-def variant_weights(wildcards):
-    """The file of weights of a learned anonymizer: trained here, or already there. As `detector_weights`."""
-    weights = config["variants"][wildcards.variant].get("weights")
-    wanted = weights and (weights.startswith(f"{paths.RESULTS}/") or Path(weights).is_file())
-    return weights if wanted else []
-
-
-def variant_gpus(wildcards):
-    return int(ON_GPU and config["variants"][wildcards.variant].get("gpu", False))
-
-
-def variant_entry(variant):
-    """What a variant is; whether it computes on a GPU changes nothing in it."""
-    return {key: value for key, value in config["variants"][variant].items() if key != "gpu"}
-
-
 rule anonymize:
     input:
         manifest=paths.manifest("{dataset}"),

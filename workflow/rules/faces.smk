@@ -48,8 +48,8 @@ rule train_detector:
     input:
         data=lambda w: face_images_folder(FACE_TRAININGS[w.face_training]["images"]),
     output:
-        output=paths.face_detectors("{face_training}") + "/model.pt",
-        history=paths.face_detectors("{face_training}") + "/history.csv",
+        output=paths.face_detectors("{face_training}", "model.pt"),
+        history=paths.face_detectors("{face_training}", "history.csv"),
         stamp=paths.stamp("train_detector", "{face_training}"),
     log:
         paths.log("train_detector", "{face_training}"),

@@ -75,3 +75,12 @@ def ranks_of(wildcards):
 
 def detector_gpus(wildcards):
     return int(ON_GPU and config["detectors"][wildcards.detector].get("gpu", False))
+
+
+def variant_gpus(wildcards):
+    return int(ON_GPU and config["variants"][wildcards.variant].get("gpu", False))
+
+
+def variant_entry(variant):
+    """What a variant is; whether it computes on a GPU changes nothing in it."""
+    return {key: value for key, value in config["variants"][variant].items() if key != "gpu"}
