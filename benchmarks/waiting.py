@@ -64,7 +64,14 @@ def run(target: str, revision: str, folder: Path, cores: int) -> Waiting:
     _git("clone", "--quiet", "--no-hardlinks", str(REPOSITORY), str(folder))
     _git("-C", str(folder), "checkout", "--quiet", "--detach", revision)
     bin_folder = Path(sys.executable).parent
-    command = ["make", *(f"--assume-old={name}" for name in INSTALLED), f"BIN={bin_folder}", f"CORES={cores}", target]
+    command = [
+        "make",
+        "--no-print-directory",
+        *(f"--assume-old={name}" for name in INSTALLED),
+        f"BIN={bin_folder}",
+        f"CORES={cores}",
+        target,
+    ]
     environment = {
         **os.environ,
         "PYTHONPATH": str(folder),

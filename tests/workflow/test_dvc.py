@@ -197,6 +197,7 @@ def test_only_what_one_cell_needs_is_pulled(recorded: Clone) -> None:
         file.relative_to(clone.root).as_posix() for file in (clone.root / "results").rglob("*.*") if file.is_file()
     }
     assert {path for path in present if not path.startswith("results/stamps/")} == {
+        "results/README.md",  # git's
         "results/features/market1501-rendered/bot/original/seed0/original.npz",
         *(f"results/models/market1501-rendered/bot/original/seed0/{name}" for name in ("model.pt", "history.csv")),
     }
