@@ -289,7 +289,8 @@ def _append(journal: Path, event: str, of: Record) -> None:
                     fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     break
                 time.sleep(0.01)
-            head = ",".join(EVENT_COLUMNS) + "\n" if stream.tell() == 0 else ""
+            # Its length now: another process may have begun it while this one waited.
+            head = ",".join(EVENT_COLUMNS) + "\n" if stream.seek(0, os.SEEK_END) == 0 else ""
             stream.write((head + line.getvalue()).encode())
 
 
