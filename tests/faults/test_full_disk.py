@@ -136,8 +136,10 @@ def test_table(small_disk: Callable, run_command: Callable, tmp_path: Path) -> N
     spec = {"rows": "models", "dataset": "toy", "models": ["bot"], "variants": ["blur"], "published": None}
 
     def table(folder: Path) -> tuple[int, str]:
-        done = run_command("table", "--metrics", *files, "--spec", json.dumps(spec), "--label", "toy",
-                           "--output", folder / "table3.csv", "--stamp", folder / "stamps/table3.json")  # fmt: skip
+        roles = ["metrics"] * len(files)
+        done = run_command("table", "--files", *files, "--roles", *roles, "--name", "table3", "--spec", json.dumps(spec),
+                           "--label", "toy", "--output", folder / "table3.csv",
+                           "--stamp", folder / "stamps/table3.json")  # fmt: skip
         return done.status, done.errors
 
     (disk.folder / "table3.csv").write_text("the table of before\n")

@@ -14,7 +14,7 @@ TORCHS_WORDS = (
 
 
 def test_a_gpu_without_enough_memory(run_command: Callable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(**_: object) -> None:
         raise torch.OutOfMemoryError(f"{TORCHS_WORDS}\nSee documentation for Memory Management")
 
     monkeypatch.setattr("anonbench.stages.train.train", refuse)
@@ -26,7 +26,7 @@ def test_a_gpu_without_enough_memory(run_command: Callable, monkeypatch: pytest.
 
 
 def test_a_bug_keeps_its_traceback(run_command: Callable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("anonbench.stages.train.train", lambda *_: 1 / 0)
+    monkeypatch.setattr("anonbench.stages.train.train", lambda **_: 1 / 0)
     paths = [f"--{name}={tmp_path / name}" for name in ("manifest", "root", "output", "history", "resume-dir")]
     with pytest.raises(ZeroDivisionError):
         run_command("train", "--spec", '{"method": "bot"}', "--seed", 0, *paths)
