@@ -13,6 +13,7 @@ from anonbench.core.command import Input, Output, command
 from anonbench.core.errors import DataError
 from anonbench.core.files import atomic_file
 from anonbench.core.progress import ProgressBar
+from anonbench.core.registry import load_plugins
 from anonbench.tasks.reid.augmentation import normalize
 from anonbench.tasks.reid.checkpoint import load_network
 from anonbench.tasks.reid.models._network import ReidNetwork, create_model, read_input_size
@@ -35,6 +36,7 @@ def embed(
     batch_size: int = 128,
     splits: Input | None = None,
     split: int | None = None,
+    plugins: Sequence[str] = (),
 ) -> None:
     """Compute the features of the query and gallery images of one manifest with one trained network.
 
@@ -52,6 +54,7 @@ def embed(
 
     Source of batch_size: Dietlmeier et al. 2020, section IV-A.
     """
+    load_plugins(plugins)
     network, entry = load_network(checkpoint)
     images = [i for i in read_people(manifest, splits, split) if i.split in ("query", "gallery")]
     if not images:

@@ -137,8 +137,8 @@ def test_table(small_disk: Callable, run_command: Callable, tmp_path: Path) -> N
 
     def table(folder: Path) -> tuple[int, str]:
         roles = ["metrics"] * len(files)
-        done = run_command("table", "--files", *files, "--roles", *roles, "--name", "table3", "--spec", json.dumps(spec),
-                           "--label", "toy", "--output", folder / "table3.csv",
+        done = run_command("table", "--files", *files, "--roles", *roles, "--name", "table3", "--label", "toy",
+                           "--spec", json.dumps(spec), "--output", folder / "table3.csv",
                            "--stamp", folder / "stamps/table3.json")  # fmt: skip
         return done.status, done.errors
 

@@ -147,3 +147,9 @@ def test_the_shell_command_of_a_rule() -> None:
 def test_an_unknown_command_names_the_nearest() -> None:
     with pytest.raises(LookupError, match=r"unknown command 'evaluat': did you mean 'evaluate'\?"):
         declaration("evaluat")
+
+
+@pytest.mark.parametrize("name", command_names())
+def test_a_command_that_runs_a_plugin_is_given_those_from_outside(name: str) -> None:
+    declared = declaration(name)
+    assert not declared.plugin or declared.option("plugins")
