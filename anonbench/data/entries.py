@@ -9,6 +9,8 @@ from anonbench.data import paths
 from anonbench.data.variants import ORIGINAL
 
 Config = Mapping[str, Any]
+DETECTION = "detection"
+"""The table of detectors: named under `build:` it also shows those tried on pictures of faces (`face_images`)."""
 NO_EVIDENCE = " (rendered people: a check of the pipeline, not evidence about real ones)"
 
 
@@ -17,6 +19,23 @@ def runs_of(config: Config, dataset: str, model: str) -> list[str]:
     seeds = config["models"][model].get("seeds") or config["seeds"]
     splits = config["datasets"][dataset].get("splits")
     return [f"split{k}-seed{n}" for k in splits for n in seeds] if splits else [f"seed{n}" for n in seeds]
+
+
+def built_tables(config: Config) -> list[str]:
+    """The entries of `tables` that are built by default."""
+    return [name for name in config["build"] if name != DETECTION]
+
+
+def tried_detectors(config: Config) -> list[tuple[str, str]]:
+    """(face images, detector) of the detectors that are tried on pictures of faces, where `build` names their table.
+
+    That may mean to draw the pictures and to train a detector first: nobody gets it with a table of his own.
+    """
+    if DETECTION not in config["build"]:
+        return []
+    return [
+        (name, detector) for name, entry in config["face_images"].items() for detector in entry.get("detectors", ())
+    ]
 
 
 def is_rendered(config: Config, name: str) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from anonbench.data import paths
-from anonbench.data.entries import detections_of, runs_of
+from anonbench.data.entries import built_tables, detections_of, runs_of
 from anonbench.data.variants import ORIGINAL
 from anonbench.studies.kinds import kind_of, study_of
 from anonbench.studies.reid_faces.kinds._common import metrics_of
@@ -38,7 +38,7 @@ class Plan:
 
     def built(self, *kinds: str) -> list[str]:
         """The tables of these kinds that are built by default."""
-        names = [name for name in self.config["build"] if study_of(self.tables[name]) == STUDY]
+        names = [name for name in built_tables(self.config) if study_of(self.tables[name]) == STUDY]
         return [name for name in names if self.tables[name]["rows"] in kinds]
 
     def table_metrics(self, name: str) -> list[str]:
@@ -78,6 +78,12 @@ class Plan:
     def alpha(self) -> float:
         """Level of the tests."""
         return round(1 - self.config["statistics"]["confidence"], 10)
+
+    @property
+    def pages(self) -> list[str]:
+        """The pages that are written by default: that on the paper's numbers where a table shows them."""
+        quoted = any(self.tables[name].get("published") for name in built_tables(self.config))
+        return [paths.statistics(name, ".md") for name in ("statistics", *(["published"] if quoted else []))]
 
     # --- figures ---
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from anonbench.core.structure import check_known
-from anonbench.data.entries import published_names
+from anonbench.data.entries import built_tables, published_names
 from anonbench.data.results import read_frame
 from anonbench.data.variants import ORIGINAL
 from anonbench.report.compare import compare_number, comparison, known
@@ -43,7 +43,7 @@ class Reported:
 
     def inputs(self, config: Mapping[str, Any], entry: Entry) -> dict[str, list[str]]:
         """The scores on original images that other tables, which are built by default, need anyway."""
-        tables = [config["tables"][name] for name in config["build"]]
+        tables = [config["tables"][name] for name in built_tables(config)]
         cells = [
             DESIGN[BASELINE].of(table["dataset"], model)
             for table in tables
