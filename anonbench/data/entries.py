@@ -11,6 +11,8 @@ from anonbench.data.variants import ORIGINAL
 Config = Mapping[str, Any]
 DETECTION = "detection"
 """The table of detectors: named under `build:` it also shows those tried on pictures of faces (`face_images`)."""
+REAL_PEOPLE = "REAL PEOPLE: not to be published, sent around or committed"
+"""What every picture says on which people who are not drawn can be seen."""
 NO_EVIDENCE = " (rendered people: a check of the pipeline, not evidence about real ones)"
 
 
@@ -41,6 +43,11 @@ def tried_detectors(config: Config) -> list[tuple[str, str]]:
 def is_rendered(config: Config, name: str) -> bool:
     """Whether a dataset, or pictures for face detectors, are drawn."""
     return "render" in (config["datasets"].get(name) or config["face_images"].get(name) or {})
+
+
+def people_warning(config: Config, name: str) -> str:
+    """What a picture of the people of a dataset must say; "" where they are drawn."""
+    return "" if is_rendered(config, name) else REAL_PEOPLE
 
 
 def images_root(config: Config, dataset: str, variant: str = ORIGINAL) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from anonbench.data import paths
-from anonbench.data.entries import built_tables, detections_of, runs_of
+from anonbench.data.entries import built_tables, detections_of, is_rendered, runs_of
 from anonbench.data.variants import ORIGINAL
 from anonbench.studies.kinds import kind_of, study_of
 from anonbench.studies.reid_faces.kinds._common import metrics_of
@@ -90,11 +90,22 @@ class Plan:
     @property
     def figures(self) -> list[str]:
         """The figures that are drawn by default."""
-        names = ["figure1", "figure2", "variants", "settings", *(f"differences_{m}" for m in DESIGN.metrics)]
-        names += [f"{kind}_{table}" for table in self.built("models") for kind in ("cmc", "faces")]
         shown = self.config["figures"]
+        names = ["settings", *(f"differences_{m}" for m in DESIGN.metrics)]
+        if self.may_show(self.sampled["dataset"]):
+            names = ["figure1", "figure2", "variants", *names]
+        names += [f"{kind}_{table}" for table in self.built("models") for kind in ("cmc", "faces")]
         names += [name for name in ("ranked", "dose_response") if shown[name]["table"] in self.setting_tables]
+        if "ranked" in names and not self.may_show(self.ranked.dataset):
+            names.remove("ranked")
         return [paths.figure(name, ".png") for name in names]
+
+    def may_show(self, dataset: str) -> bool:
+        """Whether figures with the people of a dataset are drawn by default: real ones only where the config says so.
+
+        A figure that is named as a target is made in any case.
+        """
+        return is_rendered(self.config, dataset) or bool(self.config["figures"]["real_people"])
 
     @property
     def sampled(self) -> Mapping[str, Any]:

@@ -188,6 +188,7 @@ rule samples:
     params:
         variants=lambda w: ["original", *REID_FACES.sampled["variants"]],
         people=FIGURES["people"],
+        warning=lambda w: entries.people_warning(config, REID_FACES.sampled["dataset"]),
         code=lambda w: digest("samples"),
     shell:
         call("samples")
@@ -214,6 +215,7 @@ rule figure1:
         variants=lambda w: ["original", REID_FACES.sampled["variants"][0]],
         people=FIGURES["people"],
         label=lambda w: data_label([REID_FACES.sampled["dataset"]]),
+        warning=lambda w: entries.people_warning(config, REID_FACES.sampled["dataset"]),
         code=lambda w: digest("figure1"),
     shell:
         call("figure1")
@@ -240,6 +242,7 @@ rule figure2:
         variants=lambda w: ["original", *REID_FACES.sampled["variants"]],
         details=lambda w: as_json(REID_FACES.details()),
         label=lambda w: data_label([REID_FACES.sampled["dataset"]]),
+        warning=lambda w: entries.people_warning(config, REID_FACES.sampled["dataset"]),
         code=lambda w: digest("figure2"),
     shell:
         call("figure2")
@@ -391,6 +394,7 @@ rule figure_ranked:
         model=FIGURES["ranked"]["model"],
         ranks=FIGURES["ranked"]["ranks"],
         label=data_label([REID_FACES.ranked.dataset]),
+        warning=entries.people_warning(config, REID_FACES.ranked.dataset),
         code=lambda w: digest("figure_ranked"),
     shell:
         call("figure_ranked")
