@@ -121,6 +121,7 @@ rule conclusions:
         noise=paths.statistics("noise"),
         faces=paths.statistics("faces"),
         effects=paths.statistics("effects"),
+        tables=[paths.table(name) for name in REID_FACES.setting_tables],
     output:
         output=captioned(paths.statistics("statistics", ".md"), "statistics", "Statistics", statistics="in words"),
         stamp=paths.stamp("conclusions"),
