@@ -19,6 +19,7 @@ from anonbench.core.errors import ConfigError
 from anonbench.core.fields import refuse_unknown
 from anonbench.core.registry import load_plugins
 from anonbench.core.structure import check_at, check_known, check_structure
+from anonbench.data.entries import DETECTION, built_tables, tried_detectors
 from anonbench.data.paths import DEFAULT_CONFIG, rendered, study_config
 from anonbench.data.variants import RESERVED
 from anonbench.datasets import DATASETS
@@ -168,7 +169,11 @@ def _check_studies(config: Mapping[str, Any]) -> None:
     """Each study checks its own sections, and the kinds of tables theirs."""
     for name in config["tables"]:
         check_table(config, name)
-    check_known("build", config["build"], config["tables"])
+    if DETECTION in config["tables"]:
+        raise ConfigError(f"tables.{DETECTION}: the name is that of the table of detectors; choose another")
+    check_known("build", config["build"], [*config["tables"], DETECTION])
+    if not built_tables(config) and not tried_detectors(config):
+        raise ConfigError(f"build: [{DETECTION}] alone needs detectors of `face_images` to try, and there are none")
     for study in STUDIES:
         _check_of(study).check(config)
 

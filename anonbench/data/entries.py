@@ -9,6 +9,10 @@ from anonbench.data import paths
 from anonbench.data.variants import ORIGINAL
 
 Config = Mapping[str, Any]
+DETECTION = "detection"
+"""The table of detectors: named under `build:` it also shows those tried on pictures of faces (`face_images`)."""
+REAL_PEOPLE = "REAL PEOPLE: not to be published, sent around or committed"
+"""What every picture says on which people who are not drawn can be seen."""
 NO_EVIDENCE = " (rendered people: a check of the pipeline, not evidence about real ones)"
 
 
@@ -19,9 +23,31 @@ def runs_of(config: Config, dataset: str, model: str) -> list[str]:
     return [f"split{k}-seed{n}" for k in splits for n in seeds] if splits else [f"seed{n}" for n in seeds]
 
 
+def built_tables(config: Config) -> list[str]:
+    """The entries of `tables` that are built by default."""
+    return [name for name in config["build"] if name != DETECTION]
+
+
+def tried_detectors(config: Config) -> list[tuple[str, str]]:
+    """(face images, detector) of the detectors that are tried on pictures of faces, where `build` names their table.
+
+    That may mean to draw the pictures and to train a detector first: nobody gets it with a table of his own.
+    """
+    if DETECTION not in config["build"]:
+        return []
+    return [
+        (name, detector) for name, entry in config["face_images"].items() for detector in entry.get("detectors", ())
+    ]
+
+
 def is_rendered(config: Config, name: str) -> bool:
     """Whether a dataset, or pictures for face detectors, are drawn."""
     return "render" in (config["datasets"].get(name) or config["face_images"].get(name) or {})
+
+
+def people_warning(config: Config, name: str) -> str:
+    """What a picture of the people of a dataset must say; "" where they are drawn."""
+    return "" if is_rendered(config, name) else REAL_PEOPLE
 
 
 def images_root(config: Config, dataset: str, variant: str = ORIGINAL) -> str:

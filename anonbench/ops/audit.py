@@ -19,7 +19,7 @@ from anonbench.core.errors import AnonbenchError, ConfigError, DataError, neares
 from anonbench.core.files import write_bytes, write_text
 from anonbench.core.hashing import file_sha256
 from anonbench.data import paths
-from anonbench.data.entries import images_root
+from anonbench.data.entries import REAL_PEOPLE, images_root
 from anonbench.data.images import read_image
 from anonbench.data.pictures import Picture, read_manifest
 from anonbench.data.regions import Region, read_regions
@@ -43,7 +43,6 @@ RESULTS = "results"
 ANNOTATIONS, SETTINGS, INSTRUCTIONS = "annotations.csv", "audit.json", "README.txt"
 BEFORE, REVIEW = "annotations.before.csv", "review.csv"
 REPORT = "report"
-WARNING = "REAL PEOPLE: not to be published, sent around or committed"
 REVIEW_COLUMNS = ("number", "sheet", "camera", "boxes", "reason", "evidence", "path")
 SHARES = ("recall", "precision", "image_recall", "leaks")
 HALF_WIDTHS = (0.1, 0.05, 0.03, 0.02, 0.01)
@@ -187,7 +186,7 @@ def _draw_sheets(
         ]
         file = f"{name}_{start // held + 1:02d}.png"
         title = f"{audited.dataset}, {audited.detector}: {what}, {start + 1} to {start + len(part)}"
-        sheet = draw_sheet(cells, title, "" if audited.rendered else WARNING, crops)
+        sheet = draw_sheet(cells, title, "" if audited.rendered else REAL_PEOPLE, crops)
         write_bytes(folder / file, encode_sheet(sheet))
         shown |= {image.path: file for image in part}
     return shown

@@ -165,18 +165,21 @@ def verify(
 ) -> int:
     """Compare every artifact with its stamp and the tree; status 1 when one differs.
 
-    targets: files to verify with all they are made from; everything when left out.
+    targets: files to verify with all they are made from. When left out: everything, but what the last run did not ask
+        for and what was never made here is not missing.
     allow_missing: what is not there does not count against the rest.
     configfile: overlays over config/default.yaml; those of the last run when left out.
     json: print JSON.
     """
     from anonbench.ops import verify as module
     from anonbench.ops.dag import workflow_jobs
-    from anonbench.ops.last_run import configuration
+    from anonbench.ops.last_run import configuration, last_targets
 
     root = Path.cwd()
-    jobs = workflow_jobs(configuration(configfile, root), targets, root)
-    findings = module.Verifier(jobs, root).findings()
+    files = configuration(configfile, root)
+    asked = [] if targets or configfile else last_targets(root)
+    jobs = workflow_jobs(files, targets or sorted({"all", *asked} if asked else []), root)
+    findings = module.Verifier(jobs, root, asked).findings()
     findings += [] if targets else module.foreign_files(jobs, root)  # of a part, most of the rest is no surprise
     absent = module.absent_data(jobs, root)
     print(module.as_json(findings, absent) if json else module.as_text(findings, absent))

@@ -32,6 +32,12 @@ def configuration(configfiles: Sequence[Path | str], root: Path) -> list[Path]:
     return files
 
 
+def last_targets(root: Path) -> list[str]:
+    """What the last run was to make; empty where that was everything."""
+    run = read_last_run(root)
+    return list(run["targets"]) if run else []
+
+
 def overlays(run: Mapping[str, Any], root: Path) -> list[Path]:
     """The config files that a run laid over config/default.yaml."""
     return [root / file for file in run["configfiles"] if not _is_default(file, root)]

@@ -45,6 +45,7 @@ class Plan:
     sizes: dataset -> where its number of images comes from.
     finished: "dataset model" -> trainings on this machine that its time comes from.
     assumed: what -> for whom it was borrowed from others.
+    without_gpu: the config leaves the device open, and this machine has no GPU.
     """
 
     jobs: int = 0
@@ -54,28 +55,33 @@ class Plan:
     sizes: dict[str, str] = field(default_factory=dict)
     finished: dict[str, int] = field(default_factory=dict)
     assumed: dict[str, set[str]] = field(default_factory=dict)
+    without_gpu: bool = False
 
 
-def estimate(jobs: Sequence[PlannedJob], estimator: Estimator) -> Plan:
-    """The cost of the jobs of a dry run: on a GPU and on CPUs where the config's `device` is auto.
+def estimate(jobs: Sequence[PlannedJob], estimator: Estimator, on_gpu: bool | None = None) -> Plan:
+    """The cost of the jobs of a dry run, on the device that they will take.
+
+    on_gpu: whether networks take a GPU where the config's `device` is auto. None: not known, both are given.
 
     Jobs whose rule has no row in the rates count as jobs alone. Raises `FileNotFoundError` without a file of rates.
     """
     estimator.rates_file.stat()
-    plan = Plan(jobs=len(jobs))
+    plan = Plan(jobs=len(jobs), without_gpu=estimator.config["device"] == "auto" and on_gpu is False)
     for job in jobs:
         work = estimator.work(job.rule, job.wildcards)
         plan.untrained += work.rule == "build"
         if work.rule == "train":
             plan.trainings[job.wildcards["dataset"]] += 1
         if estimator.is_listed(work):
-            plan.costs.append(_cost(job, work, estimator, plan))
+            plan.costs.append(_cost(job, work, estimator, plan, on_gpu))
     return plan
 
 
-def _cost(job: PlannedJob, work: Work, estimator: Estimator, plan: Plan) -> Cost:
+def _cost(job: PlannedJob, work: Work, estimator: Estimator, plan: Plan, on_gpu: bool | None) -> Cost:
     """What a job needs; what that was borrowed from goes into the plan."""
     dataset, device = job.wildcards.get("dataset", ""), estimator.config["device"]
+    if device == "auto" and on_gpu is not None:
+        device = "cuda" if on_gpu else "cpu"
     if dataset:
         plan.sizes[dataset] = estimator.size(dataset).source
     gpu_s, cpu_s = estimator.image_seconds(work, gpu=True), estimator.image_seconds(work) or 0.0
@@ -88,8 +94,8 @@ def _cost(job: PlannedJob, work: Work, estimator: Estimator, plan: Plan) -> Cost
         if rate and rate.method not in (work.method, ""):
             plan.assumed.setdefault(what, set()).add(work.name)
     size_kb = estimator.output_kb(work) * (1 if job.rule == "train" else work.images)
-    on_gpu, on_cpu = device != "cpu" and gpu_s is not None, device != "cuda" or gpu_s is None
-    return Cost(dataset, job.rule, (gpu_s or 0.0) * on_gpu, cpu_s * on_cpu, size_kb * 1e3)
+    gpu, cpu = device != "cpu" and gpu_s is not None, device != "cuda" or gpu_s is None
+    return Cost(dataset, job.rule, (gpu_s or 0.0) * gpu, cpu_s * cpu, size_kb * 1e3)
 
 
 # --- in words ---
@@ -103,6 +109,34 @@ def describe(plan: Plan) -> str:
     lines += _by_dataset(plan)
     lines += [_fold(line) for line in _grounds(plan)]
     return "\n".join(lines)
+
+
+def missing_gpus(jobs: Iterable[tuple[str, int]], here: int) -> str:
+    """What is wrong where jobs ask for GPUs that this machine does not have; "" where nothing is.
+
+    jobs: (rule, GPUs) of each job that would run.
+    here: GPUs of this machine.
+    """
+    asking = Counter(rule for rule, gpus in jobs if gpus > here)
+    if not asking:
+        return ""
+    wanted = ", ".join(f"{_count(number, 'job')} `{rule}`" for rule, number in sorted(asking.items()))
+    if here:
+        return (
+            f"this machine has {_count(here, 'GPU')}, and {wanted} ask for more. Lower `gpus:` of the models, or run "
+            f"it where there are more (`nvidia-smi -L` and CUDA_VISIBLE_DEVICES tell)."
+        )
+    return (
+        f"device is 'cuda', and this machine shows no GPU, which {wanted} would take. Write `device: auto` or "
+        f"`device: cpu` in a config file of yours (`--config device=cpu`), or check `nvidia-smi`, CUDA_VISIBLE_DEVICES "
+        f"and that `python -c 'import torch; print(torch.version.cuda)'` prints a version. On a cluster: "
+        f"`--profile workflow/profiles/slurm` (docs/cluster.md)."
+    )
+
+
+def in_plan(text: str) -> str:
+    """What stops a real run, as a line of the plan."""
+    return _fold(f"A real run stops before its first job: {text}")
 
 
 def describe_missing(folders: Mapping[str, str]) -> str:
@@ -178,6 +212,10 @@ def _grounds(plan: Plan) -> list[str]:
         by_source.setdefault(source, []).append(dataset)
     if by_source:
         lines.append("images " + "; ".join(f"{source}: {', '.join(names)}" for source, names in by_source.items()))
+    if plan.without_gpu:
+        lines.append(
+            "this machine shows no GPU: networks run on CPUs (`--config device=cuda` plans for GPUs elsewhere)"
+        )
     if plan.finished:
         cells = ", ".join(f"{name} ({n})" for name, n in plan.finished.items())
         lines.append(f"time from {sum(plan.finished.values())} finished trainings here, in every total: {cells}")

@@ -8,6 +8,7 @@ An artifact's verdict:
 - `stale`: its bytes are, but the code, settings or inputs have changed, or it is made from something stale.
 - `no stamp`: nothing says how it was made.
 - `foreign`: it is below results/, and no job of this configuration makes it.
+- `not asked for`: it is not there, was never made here, and the last run had other targets.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ from anonbench.ops.dag import Job, upstream_first
 from anonbench.ops.dvc.cells import SETTINGS, stage_name
 from anonbench.ops.provenance import Stamp, read_stamp
 
-OK, MISSING, CHANGED, STALE, NO_STAMP, FOREIGN = VERDICTS = (
-    "ok", "missing", "changed", "stale", "no stamp", "foreign",
+OK, MISSING, CHANGED, STALE, NO_STAMP, FOREIGN, NOT_ASKED = VERDICTS = (
+    "ok", "missing", "changed", "stale", "no stamp", "foreign", "not asked for",
 )  # fmt: skip
 RESULTS = "results"
 # Below results/, but no artifacts: run times, states of unfinished work, the journal, what DVC compares settings by.
@@ -59,12 +60,15 @@ class Verifier:
 
     jobs: the whole chain of what is asked for.
     root: the folder that their paths are relative to.
+    asked: targets of the last run, files or names of rules. What these do not
+        need, and what was never made, is not missing. Empty: everything is asked for.
     """
 
-    def __init__(self, jobs: Iterable[Job], root: Path) -> None:
+    def __init__(self, jobs: Iterable[Job], root: Path, asked: Sequence[str] = ()) -> None:
         self.root = root
         self.jobs = upstream_first(jobs)
         self.producers = {path: job for job in self.jobs for path in job.artifacts}
+        self._asked = self._needed_for(asked)
         self._hashes: dict[str, str | None] = {}
         self._stamps: dict[str, Stamp | None] = {}
         self._own: dict[str, tuple[str, ...]] = {}
@@ -78,7 +82,7 @@ class Verifier:
         """The verdict on one artifact of a job."""
         name, stamp, reasons = stage_name(job), self.stamp(job), self.reasons(job)
         if not (self.root / path).exists():
-            return Finding(path, MISSING, name)
+            return Finding(path, MISSING if self.was_to_be_made(job) else NOT_ASKED, name)
         if stamp is None:
             return Finding(path, NO_STAMP, name, (f"there is no readable {job.stamp or 'stamp'}",))
         recorded = stamp.outputs.get(path)
@@ -87,6 +91,25 @@ class Verifier:
         if self.sha256(path) != recorded:
             return Finding(path, CHANGED, name, (*self._difference(job, path, recorded), *reasons))
         return Finding(path, STALE if reasons else OK, name, reasons)
+
+    def was_to_be_made(self, job: Job) -> bool:
+        """Whether the last run asked for a job, or any of its outputs is there from another time."""
+        wanted = self._asked is None or job.outputs[0] in self._asked
+        return wanted or any((self.root / path).exists() for path in job.outputs)
+
+    def _needed_for(self, targets: Sequence[str]) -> set[str] | None:
+        """The jobs of targets and all above them, by their first outputs. None where the targets are everything."""
+        known = {name for job in self.jobs for name in (job.rule, *job.outputs)}
+        if not targets or not known.issuperset(targets):  # such as `all`
+            return None
+        left = [job for job in self.jobs if {job.rule, *job.outputs}.intersection(targets)]
+        found: set[str] = set()
+        while left:
+            job = left.pop()
+            if job.outputs[0] not in found:
+                found.add(job.outputs[0])
+                left += self.upstream(job)
+        return found
 
     def stamp(self, job: Job) -> Stamp | None:
         """A job's stamp; None when it is not there or not readable."""
@@ -227,7 +250,7 @@ def foreign_files(jobs: Iterable[Job], root: Path) -> list[Finding]:
 
 def failed(findings: Iterable[Finding], allow_missing: bool = False) -> bool:
     """Whether anything is not as the tree would make it. What no stamp vouches for is not confirmed either."""
-    good = (OK, FOREIGN, MISSING) if allow_missing else (OK, FOREIGN)
+    good = (OK, FOREIGN, NOT_ASKED, MISSING) if allow_missing else (OK, FOREIGN, NOT_ASKED)
     return any(finding.verdict not in good for finding in findings)
 
 
@@ -244,12 +267,12 @@ def as_text(findings: Sequence[Finding], absent: Sequence[str] = ()) -> str:
     absent: what `absent_data` found.
     """
     counts = Counter(finding.verdict for finding in findings)
-    artifacts = len(findings) - counts[FOREIGN]
+    artifacts = len(findings) - counts[FOREIGN] - counts[NOT_ASKED]
     lines = [f"{artifacts} artifacts: " + ", ".join(f"{counts[v]} {v}" for v in VERDICTS if counts[v] or v == OK)]
     lines += [f"not compared, since it is not here: {path}" for path in absent]
     groups: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
     for finding in sorted(findings, key=lambda f: (VERDICTS.index(f.verdict), _inherited(f))):
-        if finding.verdict not in (OK, FOREIGN):
+        if finding.verdict not in (OK, FOREIGN, NOT_ASKED):
             job = "" if finding.verdict == MISSING or _inherited(finding) else f"  {finding.job}"
             groups.setdefault((finding.verdict, job, finding.reasons), []).append(finding.path)
     for (verdict, job, reasons), paths in groups.items():

@@ -39,6 +39,7 @@ OKABE_ITO = {
 }
 INK = "#222222"  # text and axes
 FAINT = "#6B6B6B"  # second-rank text; 5.3:1 on white, above the 4.5:1 that readable text needs
+ALARM = "#B00020"  # a warning; 7.6:1 on white
 GRID = "#DDDDDD"
 BAND = "#EDEDED"
 
@@ -164,19 +165,24 @@ def header_lines(notes: str, width: float) -> list[str]:
     return [line for paragraph in notes.split("\n") for line in wrap(paragraph, width - 2 * MARGIN, TEXT_SIZE)]
 
 
-def open_page(title: str, notes: str, width: float, body_height: float) -> tuple[Page, float]:
+def open_page(title: str, notes: str, width: float, body_height: float, warning: str = "") -> tuple[Page, float]:
     """A page with a title, and below it the notes on what is shown and on which data.
+
+    warning: a line in red above them, such as that real people are shown. "": none.
 
     Returns the page and how far down it the body may begin. body_height inches are free from there.
     """
-    lines = header_lines(notes, width)
+    warned = wrap(warning, width - 2 * MARGIN, TEXT_SIZE)
+    lines = [*warned, *header_lines(notes, width)]
     step = TEXT_SIZE * LINE_HEIGHT / 72
     body_top = MARGIN + TITLE_SIZE * LINE_HEIGHT / 72 + 0.02 + step * len(lines) + 0.12
     page = Page(width, body_top + body_height)
     page.figure.set_label(title)
     page.text(MARGIN, MARGIN, title, TITLE_SIZE, fontweight="bold")
     for number, line in enumerate(lines):
-        page.text(MARGIN, MARGIN + TITLE_SIZE * LINE_HEIGHT / 72 + 0.02 + step * number, line, color=FAINT)
+        top, is_warning = MARGIN + TITLE_SIZE * LINE_HEIGHT / 72 + 0.02 + step * number, number < len(warned)
+        weight = "bold" if is_warning else "normal"
+        page.text(MARGIN, top, line, color=ALARM if is_warning else FAINT, fontweight=weight)
     return page, body_top
 
 

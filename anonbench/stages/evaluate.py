@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from statistics import median
 from typing import Any
 
 from anonbench.core.command import Input, Output, Spec, command
@@ -10,7 +11,7 @@ from anonbench.core.files import write_text
 from anonbench.data.tables import write_csv
 from anonbench.tasks.reid.columns import CMC_COLUMNS, QUERY_COLUMNS
 from anonbench.tasks.reid.features import read_features, read_settings
-from anonbench.tasks.reid.ranking import evaluate_ranking
+from anonbench.tasks.reid.ranking import RankingResult, evaluate_ranking
 
 
 @command("evaluate")
@@ -26,6 +27,8 @@ def evaluate(
 ) -> None:
     """Score one setting: rank the gallery features for every query feature.
 
+    Where the ranking is re-ranked, the metrics hold the scores of the plain order too (`reranking`).
+
     query: features to take the queries from (.npz of `embed`).
     gallery: features to take the gallery from. They may be of another variant.
     spec: `evaluation:` of the model, `{metric: euclidean | cosine, rerank: null | {k1, k2, lambda_value}}`.
@@ -36,15 +39,11 @@ def evaluate(
     """
     metric, rerank = read_settings(spec)
     q, g = read_features(query, "query"), read_features(gallery, "gallery")
-    result = evaluate_ranking(
-        q["features"], g["features"], q["pids"], q["camids"], g["pids"], g["camids"],
-        metric=metric, rerank=rerank,
-    )  # fmt: skip
+    arrays = (q["features"], g["features"], q["pids"], q["camids"], g["pids"], g["camids"])
+    result = evaluate_ranking(*arrays, metric=metric, rerank=rerank)
     values: dict[str, Any] = {
         **labels,
-        "map": result.mean_ap,
-        "minp": result.mean_inp,
-        **{f"rank{k}": value for k, value in result.cmc_at_ranks.items()},
+        **_scores(result),
         "n_queries": result.n_queries,
         "n_valid": result.n_valid,
         "n_gallery": result.n_gallery,
@@ -52,6 +51,12 @@ def evaluate(
         "evaluation": dict(spec),
         "cmc": [round(float(v), 6) for v in result.cmc],
     }
+    if rerank is not None:
+        # How many of the k1 neighbours can be the query's person at all, and what the same features give without it.
+        values["reranking"] = {
+            "matches": median(r.n_matches for r in result.queries if r.valid),
+            "without": _scores(evaluate_ranking(*arrays, metric=metric)),
+        }
     rows = [
         [
             q["paths"][r.query], r.pid, r.camid, r.n_matches, r.first_match_rank,
@@ -65,3 +70,12 @@ def evaluate(
         write_csv(cmc, CMC_COLUMNS, ([rank, f"{value:.6f}"] for rank, value in enumerate(result.cmc, start=1)))
     write_text(output, json.dumps(values, indent=1) + "\n")
     print(f"evaluate: mAP {100 * result.mean_ap:.1f} %, rank-1 {100 * result.rank(1):.1f} %, {result.n_valid} queries")
+
+
+def _scores(result: RankingResult) -> dict[str, float]:
+    """Means over the queries, 0..1."""
+    return {
+        "map": result.mean_ap,
+        "minp": result.mean_inp,
+        **{f"rank{k}": value for k, value in result.cmc_at_ranks.items()},
+    }

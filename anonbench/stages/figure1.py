@@ -19,6 +19,7 @@ def figure1(
     label: str,
     output: Output,
     png: Output,
+    warning: str = "",
     threads: int = 1,
 ) -> None:
     """Draw people's crops over the same crops anonymized, and their heads enlarged (Study 1's Figure 1).
@@ -29,6 +30,7 @@ def figure1(
     variants: their names, in the same order.
     people: crops to show, chosen as by `samples`.
     label: which data is shown, in words.
+    warning: a line in red on the figure; "" where the people are drawn.
     output: the figure (SVG).
     png: the same (PNG).
     """
@@ -37,4 +39,6 @@ def figure1(
     faces = choose_faces(manifest, detections, people)
     shown = folders(variants, roots)
     before, after = ([read_image(root / face.path) for face in faces] for root in shown.values())
-    write_figure(draw_before_after(before, after, [face.box for face in faces], variants[1], label), output, png)
+    write_figure(
+        draw_before_after(before, after, [face.box for face in faces], variants[1], label, warning), output, png
+    )

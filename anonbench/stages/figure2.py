@@ -18,6 +18,7 @@ def figure2(
     label: str,
     output: Output,
     png: Output,
+    warning: str = "",
     threads: int = 1,
 ) -> None:
     """Draw the crop with the largest face under each variant (Study 1's Figure 2).
@@ -28,9 +29,10 @@ def figure2(
     variants: their names, in the same order, which is that of the figure.
     details: `{variant: a line on its settings}`, for some or none.
     label: which data is shown, in words.
+    warning: a line in red on the figure; "" where the people are drawn.
     output: the figure (SVG).
     png: the same (PNG).
     """
     (face,) = choose_faces(manifest, detections, 1)
     images = {name: read_image(root / face.path) for name, root in folders(variants, roots).items()}
-    write_figure(draw_techniques(images, face.box, label, details), output, png)
+    write_figure(draw_techniques(images, face.box, label, details, warning), output, png)

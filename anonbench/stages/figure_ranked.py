@@ -21,6 +21,7 @@ def figure_ranked(
     label: str,
     output: Output,
     png: Output,
+    warning: str = "",
     threads: int = 1,
 ) -> None:
     """Show the first gallery images for three queries in two settings, correct and wrong ones framed.
@@ -36,6 +37,7 @@ def figure_ranked(
     model: its name.
     ranks: gallery images to show.
     label: which data the numbers depend on, in words.
+    warning: a line in red on the figure; "" where the people are drawn.
     output: the figure (SVG).
     png: the same (PNG).
     """
@@ -46,4 +48,4 @@ def figure_ranked(
             f"{', '.join(map(str, counts))}."
         )
     before, after = (RankedSetting(*parts) for parts in zip(settings, features, queries, roots, strict=True))
-    write_figure(draw_ranked(ranked_queries(before, after, evaluation, ranks), model, label), output, png)
+    write_figure(draw_ranked(ranked_queries(before, after, evaluation, ranks), model, label, warning), output, png)

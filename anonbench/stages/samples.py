@@ -17,6 +17,7 @@ def samples(
     variants: list[str],
     output: Output,
     people: Count = 6,
+    warning: str = "",
     threads: int = 1,
 ) -> None:
     """Show images with a confidently detected face, one row a variant.
@@ -30,8 +31,9 @@ def samples(
     variants: their names, in the same order.
     output: the picture (PNG).
     people: images to show.
+    warning: a line in red on the picture; "" where the people are drawn.
     """
     paths = [face.path for face in choose_faces(manifest, detections, people)]
     shown = folders(variants, roots)
     rows = {name: [upper_half(read_image(root / path)) for path in paths] for name, root in shown.items()}
-    write_bytes(output, render(draw_variants(rows), output.suffix.lstrip(".")))
+    write_bytes(output, render(draw_variants(rows, warning), output.suffix.lstrip(".")))

@@ -245,6 +245,16 @@ MISTAKES: dict[str, tuple[Change, str]] = {
         lambda c: c["detectors"]["centerface"].update(threshold=2),
         r"detectors\.centerface: detector 'centerface': threshold must lie between 0 and 1, got 2",
     ),
+    "unknown table to build": (
+        lambda c: c.update(build=["table3", "detectoin"]), r"build names 'detectoin': did you mean 'detection'\?"
+    ),
+    "table with the name of that of detectors": (
+        lambda c: c["tables"].update(detection=c["tables"]["table3"]), r"tables\.detection: the name is that of"
+    ),
+    "nothing to try": (
+        lambda c: (c.update(build=["detection"]), c["face_images"].clear(), c["face_trainings"].clear()),
+        r"build: \[detection\] alone needs detectors of `face_images` to try"
+    ),
     "input size": (lambda c: c["models"]["hacnn"].update(input=[128, 64]), r"models\.hacnn: .*160"),
 }  # fmt: skip
 

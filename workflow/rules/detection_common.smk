@@ -15,13 +15,13 @@ WITH_TRUTH = [*filter(has_truth, DATASET_ENTRIES), *FACE_IMAGES]
 def detection_rows():
     """The rows of the table of detectors: those whose boxes other tables hide, and those tried on pictures of faces.
 
+    Pictures of faces are there where `build:` names the table.
     An audit by eye counts once its report is there.
     """
     used = [(pair["dataset"], config["variants"][pair["variant"]]["detector"]) for pair in ReidFaces(config).pairs]
-    tried = [(name, detector) for name, entry in FACE_IMAGES.items() for detector in entry.get("detectors", ())]
     return [
         {"dataset": dataset, "detector": detector, "truth": truth_of(dataset, detector)}
-        for dataset, detector in dict.fromkeys(used + tried)
+        for dataset, detector in dict.fromkeys(used + entries.tried_detectors(config))
     ]
 
 

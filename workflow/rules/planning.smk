@@ -4,7 +4,7 @@ import atexit
 from anonbench.ops.clock import wait_for_inputs
 from anonbench.ops.journal import write_last_run
 from anonbench.ops.last_run import refuse_other
-from anonbench.ops.planning import PlannedJob, describe, describe_missing, estimate
+from anonbench.ops.planning import PlannedJob, describe, describe_missing, estimate, in_plan, missing_gpus
 
 SLURM_JOB = os.environ.get("SLURM_JOB_ID")  # that this Snakemake runs in; the SLURM plug-in forgets it soon
 
@@ -25,7 +25,9 @@ def print_plan():
         needed = workflow.dag.needrun_jobs(exclude_finished=False)
         jobs = [PlannedJob(job.rule.name, dict(job.wildcards_dict)) for job in needed]
         if jobs:
-            print(f"\n{describe(estimate(jobs, ESTIMATOR))}")
+            print(f"\n{describe(estimate(jobs, ESTIMATOR, ON_GPU))}")
+        if text := gpus_missing():
+            print(in_plan(text))
         if MISSING_DATASETS:
             print(describe_missing({name: DATASET_ENTRIES[name]["root"] for name in MISSING_DATASETS}))
         sys.stdout.flush()
@@ -35,6 +37,20 @@ def print_plan():
 
 if workflow.is_main_process:
     atexit.register(print_plan)
+
+
+def gpus_missing():
+    """What is wrong where jobs here ask for GPUs that are not; a cluster's scheduler knows its own."""
+    if ON_CLUSTER:
+        return ""
+    jobs = workflow.dag.needrun_jobs(exclude_finished=False)
+    return missing_gpus([(job.rule.name, job.resources.get("gpu", 0)) for job in jobs], GPUS_HERE)
+
+
+def refuse_missing_gpus():
+    """Else the run stops at the first training, after an hour of detection."""
+    if text := gpus_missing():
+        raise WorkflowError(text)
 
 
 def wait_for_sources():
@@ -73,6 +89,7 @@ def refuse_another_configuration():
 onstart:
     look_less_often()
     refuse_another_configuration()
+    refuse_missing_gpus()
     wait_for_sources()
     write_last_run(
         [Path(file).resolve() for file in workflow.overwrite_configfiles],

@@ -1,4 +1,4 @@
-"""How many images a dataset has: counted, drawn by its settings, or as a paper prints it."""
+"""How many images a dataset has: counted, listed in its folder, drawn by its settings, or as a paper prints it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 PUBLISHED = Path(__file__).parents[3] / "config" / "published"
 MANIFEST, RENDERED, TABLE_2 = "counted here", "from the rendering settings", "assumed as in Table II"
+LISTED = "listed in its folder"
 TABLE_2_TRAIN = f"{TABLE_2} for training, all others in the test set"
 
 
@@ -49,12 +50,34 @@ def dataset_size(name: str, entry: Mapping[str, Any], results: Path) -> DatasetS
         return DatasetSize(train, len(rows) - train, pixels, MANIFEST)
     if "render" in entry:
         return _of_rendering(entry["render"])
+    if listed := _of_folder(entry):
+        return listed
     for table in PUBLISHED.rglob("table2.csv"):
         with table.open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
                 if row["data"] == entry.get("published_as"):
                     return _of_table_2(row, entry)
     return UNKNOWN
+
+
+def _of_folder(entry: Mapping[str, Any]) -> DatasetSize | None:
+    """Of a real dataset that is there, as its adapter lists it: the rows of a CSV, the names of files.
+
+    Where the published counts are demanded they are known without a look. None for what cannot be listed: the job
+    `index` says why.
+    """
+    from anonbench.datasets import DATASETS
+    from anonbench.stages.index import ENTRY_KEYS
+
+    if entry.get("expect") == "published" or not {"format", "root"} <= entry.keys() or not Path(entry["root"]).is_dir():
+        return None
+    options = {key: value for key, value in entry.items() if key not in ENTRY_KEYS}
+    try:
+        images = DATASETS.get(entry["format"])(Path(entry["root"]), **options).images
+    except Exception:  # of somebody's adapter: a missing estimate must not stop a run
+        return None
+    train = sum(image.split == "train" for image in images)
+    return DatasetSize(train, len(images) - train, None, LISTED)
 
 
 def _of_rendering(settings: Mapping[str, Any]) -> DatasetSize:

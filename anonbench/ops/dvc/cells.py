@@ -39,6 +39,8 @@ HEADER = (
 )
 CURVE = ".cmc.csv"
 KEPT = "{persist: true}"
+KEPT_HERE = "{persist: true, push: false}"  # not uploaded
+UNPACKS = ("unpack",)  # writes the originals that are inside an archive
 
 
 def stage_name(job: Job) -> str:
@@ -112,6 +114,14 @@ def write_settings(root: Path, jobs: Iterable[Job] | None = None) -> None:
     for name, text in texts.items():
         if _read(root / name) != text:
             write_text(root / name, text)
+
+
+def shows_people(job: Job) -> bool:
+    """Whether a job's artifacts show real people whose faces nobody hid: they stay in this machine's cache.
+
+    An anonymized copy is not among them, though its files without a detected face are the originals (docs/dvc.md).
+    """
+    return job.rule in UNPACKS or bool(job.params.get("warning"))
 
 
 def _of_a_dataset(job: Job) -> bool:
@@ -197,8 +207,8 @@ def _foreach(rule: str, jobs: Sequence[Job]) -> list[str]:
     lines += ["    do:", f"      cmd: {RUN} {rule} -- {places[slots]}", "      deps:"]
     lines += [f"        - {path}" for path in (f"{SETTINGS}/{rule}/${{key}}.json", *places[:slots])]
     curves = {n for n, path in enumerate(jobs[0].outputs) if path.endswith(CURVE)}
-    outs = list(enumerate(places[slots:]))
-    lines += ["      outs:", *(f"        - {path}: {KEPT}" for n, path in outs if n not in curves)]
+    outs, kept = list(enumerate(places[slots:])), KEPT_HERE if any(map(shows_people, jobs)) else KEPT
+    lines += ["      outs:", *(f"        - {path}: {kept}" for n, path in outs if n not in curves)]
     plots = [f"        - {path}: {{x: rank, y: cmc, title: CMC, persist: true}}" for n, path in outs if n in curves]
     return [*lines, "      plots:", *plots] if plots else lines
 
@@ -243,7 +253,8 @@ def _text(value: str) -> str:
 def _stage(job: Job) -> list[str]:
     lines = [f"  {stage_name(job)}:", f"    cmd: {RUN} {job.rule} -- {job.outputs[0]}"]
     # Lists on one line: those of a whole study are long, and what one looks for in this file are the rules.
-    deps, outs = ", ".join([settings_file(job), *job.inputs]), ", ".join(f"{path}: {KEPT}" for path in job.outputs)
+    kept = KEPT_HERE if shows_people(job) else KEPT
+    deps, outs = ", ".join([settings_file(job), *job.inputs]), ", ".join(f"{path}: {kept}" for path in job.outputs)
     return [*lines, f"    deps: [{deps}]", f"    outs: [{outs}]"]
 
 

@@ -33,6 +33,7 @@ SECTIONS: dict[str, dict[str, Any]] = {
     ),
     "figures": _closed(
         people={"type": "integer", "minimum": 1},
+        real_people={"type": "boolean"},
         ranks={"type": "integer", "minimum": 2},
         ranked=_closed(table=NAME, model=NAME, ranks={"type": "integer", "minimum": 1}),
         dose_response=_closed(

@@ -65,10 +65,11 @@ class RankedQuery:
 
 
 @house_style()
-def draw_ranked(queries: Sequence[RankedQuery], model: str, label: str) -> Figure:
+def draw_ranked(queries: Sequence[RankedQuery], model: str, label: str, warning: str = "") -> Figure:
     """A block for each query with one strip a setting: the query, then the gallery's images in order of distance.
 
     Correct images have a solid frame and a tick, wrong ones a dashed frame and a cross. label: the data, in words.
+    warning: a line in red, such as that the people are real.
     Raises `DataError` when there is no query to show.
     """
     if not queries:
@@ -85,7 +86,7 @@ def draw_ranked(queries: Sequence[RankedQuery], model: str, label: str) -> Figur
         f"camera) are left out.\nData: {label}."
     )
     body = sum(heading + strip_height * len(q.strips) + 0.12 for q in queries)
-    page, top = open_page("What comes up for a query", notes, page_width, body + 0.05)
+    page, top = open_page("What comes up for a query", notes, page_width, body + 0.05, warning)
     for query in queries:
         page.text(MARGIN, top, query.why, fontweight="bold")
         why = text_width(query.why, TEXT_SIZE, "bold")

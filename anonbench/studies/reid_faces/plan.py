@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from anonbench.data import paths
-from anonbench.data.entries import detections_of, runs_of
+from anonbench.data.entries import built_tables, detections_of, is_rendered, runs_of
 from anonbench.data.variants import ORIGINAL
 from anonbench.studies.kinds import kind_of, study_of
 from anonbench.studies.reid_faces.kinds._common import metrics_of
@@ -38,7 +38,7 @@ class Plan:
 
     def built(self, *kinds: str) -> list[str]:
         """The tables of these kinds that are built by default."""
-        names = [name for name in self.config["build"] if study_of(self.tables[name]) == STUDY]
+        names = [name for name in built_tables(self.config) if study_of(self.tables[name]) == STUDY]
         return [name for name in names if self.tables[name]["rows"] in kinds]
 
     def table_metrics(self, name: str) -> list[str]:
@@ -79,16 +79,33 @@ class Plan:
         """Level of the tests."""
         return round(1 - self.config["statistics"]["confidence"], 10)
 
+    @property
+    def pages(self) -> list[str]:
+        """The pages that are written by default: that on the paper's numbers where a table shows them."""
+        quoted = any(self.tables[name].get("published") for name in built_tables(self.config))
+        return [paths.statistics(name, ".md") for name in ("statistics", *(["published"] if quoted else []))]
+
     # --- figures ---
 
     @property
     def figures(self) -> list[str]:
         """The figures that are drawn by default."""
-        names = ["figure1", "figure2", "variants", "settings", *(f"differences_{m}" for m in DESIGN.metrics)]
-        names += [f"{kind}_{table}" for table in self.built("models") for kind in ("cmc", "faces")]
         shown = self.config["figures"]
+        names = ["settings", *(f"differences_{m}" for m in DESIGN.metrics)]
+        if self.may_show(self.sampled["dataset"]):
+            names = ["figure1", "figure2", "variants", *names]
+        names += [f"{kind}_{table}" for table in self.built("models") for kind in ("cmc", "faces")]
         names += [name for name in ("ranked", "dose_response") if shown[name]["table"] in self.setting_tables]
+        if "ranked" in names and not self.may_show(self.ranked.dataset):
+            names.remove("ranked")
         return [paths.figure(name, ".png") for name in names]
+
+    def may_show(self, dataset: str) -> bool:
+        """Whether figures with the people of a dataset are drawn by default: real ones only where the config says so.
+
+        A figure that is named as a target is made in any case.
+        """
+        return is_rendered(self.config, dataset) or bool(self.config["figures"]["real_people"])
 
     @property
     def sampled(self) -> Mapping[str, Any]:

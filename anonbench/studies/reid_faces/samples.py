@@ -18,7 +18,9 @@ from anonbench.data.images import RGB
 from anonbench.data.pictures import Picture
 from anonbench.data.regions import Region, read_regions
 from anonbench.report.style import (
+    ALARM,
     FAINT,
+    LINE_HEIGHT,
     MARGIN,
     SMALL_SIZE,
     TEXT_SIZE,
@@ -97,18 +99,23 @@ def upper_half(image: RGB) -> RGB:
 
 
 @house_style()
-def draw_variants(rows: Mapping[str, Sequence[RGB]]) -> Figure:
+def draw_variants(rows: Mapping[str, Sequence[RGB]], warning: str = "") -> Figure:
     """One labelled row of images a variant, columns showing the same crops; no title, for a page with its own text.
 
     rows: variant name -> images (H, W, 3) uint8 RGB, equally many in each row.
+    warning: a line above, such as that the people are real.
     """
     width, height = _cell(next(iter(rows.values())), 1.28)
     columns = len(next(iter(rows.values())))
     left = MARGIN + max(text_width(name, TEXT_SIZE) for name in rows) + 0.12
     page_width = left + columns * (width + GAP) - GAP + MARGIN
-    page = Page(page_width, 2 * MARGIN + len(rows) * (height + GAP) - GAP)
+    warned, step = wrap(warning, page_width - 2 * MARGIN, TEXT_SIZE), TEXT_SIZE * LINE_HEIGHT / 72
+    body = MARGIN + step * len(warned)
+    page = Page(page_width, body + MARGIN + len(rows) * (height + GAP) - GAP)
+    for number, line in enumerate(warned):
+        page.text(MARGIN, MARGIN / 2 + step * number, line, color=ALARM, fontweight="bold")
     for number, (name, images) in enumerate(rows.items()):
-        top = MARGIN + number * (height + GAP)
+        top = body + number * (height + GAP)
         page.text(left - 0.12, top + height / 2, name, ha="right", va="center")
         for column, image in enumerate(images):
             page.image(image, left + column * (width + GAP), top, width, height)
@@ -117,7 +124,12 @@ def draw_variants(rows: Mapping[str, Sequence[RGB]]) -> Figure:
 
 @house_style()
 def draw_before_after(
-    originals: Sequence[RGB], anonymized: Sequence[RGB], boxes: Sequence[Region], variant: str, label: str
+    originals: Sequence[RGB],
+    anonymized: Sequence[RGB],
+    boxes: Sequence[Region],
+    variant: str,
+    label: str,
+    warning: str = "",
 ) -> Figure:
     """Study 1's Fig. 1: a row of original crops over the same crops anonymized; below, their heads enlarged.
 
@@ -125,6 +137,7 @@ def draw_before_after(
     boxes: the face box in each.
     variant: name of the anonymized row.
     label: what the data is, in words.
+    warning: a line in red, such as that the people are real.
     """
     width = max(NARROWEST_COLUMN, _cell(originals, CROP_HEIGHT)[0])
     names = ("original", variant)
@@ -135,7 +148,7 @@ def draw_before_after(
     )
     page_width = max(NARROWEST, left + len(originals) * (width + GAP) - GAP + MARGIN)
     page, top = open_page(
-        "People before and after", notes, page_width, 2 * (CROP_HEIGHT + width) + 3 * GAP + 0.1 + MARGIN
+        "People before and after", notes, page_width, 2 * (CROP_HEIGHT + width) + 3 * GAP + 0.1 + MARGIN, warning
     )
     for enlarged in (False, True):
         height = width if enlarged else CROP_HEIGHT
@@ -154,7 +167,7 @@ def draw_before_after(
 
 @house_style()
 def draw_techniques(
-    images: Mapping[str, RGB], box: Region, label: str, details: Mapping[str, str] | None = None
+    images: Mapping[str, RGB], box: Region, label: str, details: Mapping[str, str] | None = None, warning: str = ""
 ) -> Figure:
     """Study 1's Fig. 2: one crop under each technique, three a row, each with the head enlarged beside it.
 
@@ -162,6 +175,7 @@ def draw_techniques(
     box: the face box.
     details: variant name -> a line on its settings.
     label: what the data is, in words.
+    warning: a line in red, such as that the people are real.
     """
     width, _ = _cell(list(images.values()), CROP_HEIGHT)
     columns, zoom = 3, 1.4
@@ -176,7 +190,11 @@ def draw_techniques(
     )
     page_width = 2 * MARGIN + columns * cell - 0.3
     page, body = open_page(
-        "Ways of hiding a face", notes, page_width, math.ceil(len(images) / columns) * row_height + MARGIN - 0.16
+        "Ways of hiding a face",
+        notes,
+        page_width,
+        math.ceil(len(images) / columns) * row_height + MARGIN - 0.16,
+        warning,
     )
     for number, (name, image) in enumerate(images.items()):
         left, top = MARGIN + number % columns * cell, body + number // columns * row_height

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import pandas as pd
 from scipy import stats
 
+from anonbench.studies.reid_faces.marks import BARELY, COLUMNS, RERANKED, TRIAL, criterion, marked
 from anonbench.studies.reid_faces.sentences import (
     CONTRAST_NAMES,
     METRIC_NAMES,
@@ -47,21 +48,35 @@ ALL = "all"
 
 
 def statistics_page(
-    cells: pd.DataFrame, noise: pd.DataFrame, faces: pd.DataFrame, effects: pd.DataFrame, *, label: str, alpha: float
+    cells: pd.DataFrame,
+    noise: pd.DataFrame,
+    faces: pd.DataFrame,
+    effects: pd.DataFrame,
+    *,
+    label: str,
+    alpha: float,
+    told: pd.DataFrame | None = None,
 ) -> str:
     """The page, in Markdown, from the tables of the stages `cells`, `noise_floor`, `faces` and `effects`.
 
     label: what the data is.
     alpha: of the tests that the tables were made with.
+    told: what the tables say of the networks (`marks.read_told`): trials and those that have barely learnt are marked.
     """
+    told = pd.DataFrame(columns=["data", "model", *COLUMNS]) if told is None else told
+    names = {(row["data"], row["model"]): marked(row["model"], row) for row in told.to_dict("records")}
+    keys = zip(cells["dataset"], cells["model"], strict=True)
+    cells = cells.assign(model=[names.get(key, key[1]) for key in keys])
     lines = [
         "# What the numbers allow one to conclude",
         "",
         *_data(cells, label, alpha),
+        *told_lines(told),
         *_cells(cells, alpha),
         *_noise(cells, noise, alpha),
         *_faces(faces, alpha),
         *overall_lines(effects, alpha),
+        *_overall_told(effects, told),
         *_caveats(cells, noise, label),
     ]
     return "\n".join(lines).rstrip() + "\n"
@@ -84,6 +99,45 @@ def _data(cells: pd.DataFrame, label: str, alpha: float) -> list[str]:
         f"in brackets intervals at {percent(1 - alpha)}, for equivalence at {percent(1 - 2 * alpha)}, each for its "
         f"comparison alone. *Shown* means p < {alpha:g} after Holm's correction for all comparisons of that section "
         f"and metric, so an interval can leave out 0 where nothing is shown.",
+        "",
+    ]
+
+
+def told_lines(told: pd.DataFrame) -> list[str]:
+    """Which networks are no published ones, and which recognize hardly anybody: before any verdict about them."""
+    lines = []
+    trials, barely = told[told["trial"] != ""], told[told["learnt"].str.startswith("barely")]
+    if len(trials):
+        lines += [
+            f"**{TRIAL} A trial, no result.** {len(trials)} of {count(len(told), 'network', 'networks')} are smaller, "
+            f"see smaller images, or were trained for less than the published recipe. What is shown of them is "
+            f"shown of them alone, not of the published network:",
+            "",
+            *_by_network(trials, "trial"),
+            "",
+        ]
+    if len(barely):
+        lines += [f"**{BARELY} Barely learnt:** {criterion(told['learnt'])}", "", *_by_network(barely, "learnt"), ""]
+    reranked = sorted(set(told["model"][told["ranking"].str.endswith(RERANKED)]))
+    if reranked:
+        lines += [f"Re-ranked, as the tables' rows of that name: {', '.join(reranked)}.", ""]
+    return lines
+
+
+def _by_network(rows: pd.DataFrame, column: str) -> list[str]:
+    """A line for all networks of which the same is said."""
+    groups = rows.groupby(column, sort=False)
+    named = {text: [f"{r.model} ({r.data})" for r in group.itertuples()] for text, group in groups}
+    return [f"- {', '.join(names)}: {str(text).removeprefix('barely: ')}" for text, names in named.items()]
+
+
+def _overall_told(effects: pd.DataFrame, told: pd.DataFrame) -> list[str]:
+    barely = told[told["learnt"].str.startswith("barely")]
+    if effects.empty or barely.empty:
+        return []
+    return [
+        f"{count(len(barely), 'network has', 'networks have')} barely learnt ({BARELY}): that draws the means towards "
+        f"no difference, and with it the tests towards equivalence.",
         "",
     ]
 

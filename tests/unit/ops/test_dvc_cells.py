@@ -92,6 +92,21 @@ def test_names_stay_texts(value: str, text: str) -> None:
     assert cells._text(value) == text
 
 
+def test_pictures_of_real_people_are_not_uploaded() -> None:
+    """Nor the originals that `unpack` writes; drawn people, numbers and networks are."""
+    figure = job("figure1", "", ("m.csv",), ("results/figures/figure1.svg",), warning="REAL PEOPLE")
+    drawn = job("figure2", "", ("m.csv",), ("results/figures/figure2.svg",), warning="")
+    unpack = job("unpack", "cuhk-", (), ("results/images/cuhk/original",), boxes="detected")
+    texts = pipeline_texts([figure, drawn, unpack, TTEST], [])
+    stages = yaml.safe_load(texts[cells.PIPELINE])["stages"]
+
+    def pushed(outs: list[dict[str, dict[str, bool]]]) -> set[bool]:
+        return {settings.get("push", True) for out in outs for settings in out.values()}
+
+    assert pushed(stages["figure1"]["outs"]) == pushed(stages["unpack"]["do"]["outs"]) == {False}
+    assert pushed(stages["figure2"]["outs"]) == pushed(stages["ttest"]["outs"]) == {True}
+
+
 def test_commands_hold_neither_cores_nor_the_configuration() -> None:
     texts = pipeline_texts([*TRAIN, TABLE], ["config/test.yaml"])
     command = yaml.safe_load(texts[cells.PIPELINE])["stages"]["table3"]["cmd"]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from anonbench.config import merge, read_config
+from anonbench.data.entries import built_tables
 from anonbench.data.tables import write_csv
 from anonbench.ops.costs.estimate import (
     CUDA_MEMORY_MB,
@@ -209,7 +210,8 @@ def test_every_training_of_the_shipped_configurations_asks_for_something_sane(na
     files = [ROOT / f"config/{name}.yaml" for name in names if name != "default"]
     config = read_config(files, ROOT)
     estimator = Estimator(config, Path("no-results"))
-    for dataset in {config["tables"][t]["dataset"] for t in config["build"] if "dataset" in config["tables"][t]}:
+    tables = [config["tables"][name] for name in built_tables(config)]
+    for dataset in {table["dataset"] for table in tables if "dataset" in table}:
         for model in config["models"]:
             wildcards = {"dataset": dataset, "model": model, "train_variant": "original", "run": "seed0"}
             for gpus in (0, 1):

@@ -19,7 +19,7 @@ from anonbench.ops.costs import sizes
 from anonbench.ops.costs.estimate import Estimator, finished_trainings
 from anonbench.ops.costs.rates import Rate, find_rate, read_rates
 from anonbench.ops.costs.sizes import DatasetSize, dataset_size
-from anonbench.ops.planning import Plan, PlannedJob, describe, describe_missing, estimate
+from anonbench.ops.planning import Plan, PlannedJob, describe, describe_missing, estimate, missing_gpus
 from anonbench.rendered.plan import plan_crops
 from anonbench.stages.render import read_spec
 from anonbench.tasks.reid.checkpoint import save_network
@@ -119,6 +119,22 @@ def test_a_dataset_of_unknown_size_counts_much_and_is_said_to_do_so(tmp_path: Pa
     assert "images UNKNOWN, counted like MSMT17's 127,000: people" in describe(plan)
 
 
+def test_a_real_dataset_that_is_there_is_listed(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    root.mkdir()
+    rows = ["a.png,1,0,train", "b.png,1,1,train", "c.png,2,0,query", "d.png,2,1,gallery"]
+    (root / "people.csv").write_text("\n".join(["path,pid,camid,split", *rows]))
+    for row in rows:
+        (root / row.split(",")[0]).write_bytes(b"")  # no picture is opened
+    entry = {"format": "folder", "root": str(root), "csv": "people.csv", "published_as": "town"}
+    assert dataset_size("mine", entry, tmp_path / "results") == DatasetSize(2, 2, None, "listed in its folder")
+    plan = plan_of([TRAIN], {**CONFIG, "datasets": {"people": entry}}, tmp_path)
+    assert plan.costs[0].cpu_s == 2 * 3 / 10
+    assert "images listed in its folder: people" in describe(plan)
+    (root / "d.png").unlink()  # `index` will say what is wrong
+    assert dataset_size("mine", {**entry, "published_as": "none"}, tmp_path / "results") == sizes.UNKNOWN
+
+
 # --- how fast ---
 
 
@@ -165,6 +181,30 @@ def test_only_the_configured_device_is_counted(device: str, gpu_s: float, cpu_s:
     assert (plan.costs[0].gpu_s, plan.costs[0].cpu_s) == (gpu_s, cpu_s)
     assert ("GPU" in describe(plan)) == (gpu_s > 0)
     assert ("core" in describe(plan)) == (cpu_s > 0)
+
+
+@pytest.mark.parametrize(("here", "gpu_s", "cpu_s"), [(True, 3.0, 0.0), (False, 0.0, 30.0), (None, 3.0, 30.0)])
+def test_an_open_device_is_the_one_that_is_here(here: bool | None, gpu_s: float, cpu_s: float, tmp_path: Path) -> None:
+    estimator = Estimator(CONFIG, tmp_path / "results")
+    estimator.rates = RATES
+    plan = estimate([TRAIN], estimator, here)
+    assert (plan.costs[0].gpu_s, plan.costs[0].cpu_s) == (gpu_s, cpu_s)
+    assert ("GPU-" in describe(plan)) == bool(gpu_s)
+    assert ("this machine shows no GPU: networks run on CPUs" in describe(plan)) == (here is False)
+    estimator.config = {**CONFIG, "device": "cuda"}
+    assert estimate([TRAIN], estimator, here).costs[0].gpu_s == 3.0, "said to be elsewhere"
+
+
+def test_jobs_for_which_there_is_no_gpu_are_named_before_they_run() -> None:
+    assert missing_gpus([("table", 0), ("detect", 0)], here=0) == ""
+    assert missing_gpus([("train", 1), ("embed", 1)], here=1) == ""
+    text = missing_gpus([("train", 1), ("train", 1), ("embed", 1), ("table", 0)], here=0)
+    assert text.startswith("device is 'cuda', and this machine shows no GPU, which 1 job `embed`, 2 jobs `train` would")
+    assert "--config device=cpu" in text
+    assert "docs/cluster.md" in text
+    assert missing_gpus([("train", 4), ("train", 1)], here=2).startswith(
+        "this machine has 2 GPUs, and 1 job `train` ask"
+    )
 
 
 def finish(results: Path, variant: str, run: str, seconds: float, epochs: int, epoch_s: float = 1.0) -> None:

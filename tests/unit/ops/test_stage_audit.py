@@ -17,12 +17,12 @@ import yaml
 from PIL import Image
 
 from anonbench.core.errors import AnonbenchError, ConfigError, DataError
+from anonbench.data.entries import REAL_PEOPLE
 from anonbench.data.images import encode_image
 from anonbench.data.pictures import Picture, write_manifest
 from anonbench.data.regions import Region, write_regions
 from anonbench.detectors import DETECTORS
 from anonbench.ops.audit import (
-    WARNING,
     Audited,
     _draw_sheets,
     draw_audit,
@@ -423,7 +423,7 @@ def test_an_audit_of_200_rendered_crops_holds_the_truth(
     small = [tally([judged[i.path] for i in draw_sample(images, 50, seed)]).recall.wilson() for seed in range(100)]
     assert sum(low <= whole.recall.value <= high for low, high in small) >= 90
     assert "Rendered people" in capsys.readouterr().out
-    assert WARNING not in (tmp_path / "sample/README.txt").read_text()
+    assert REAL_PEOPLE not in (tmp_path / "sample/README.txt").read_text()
 
     with (tmp_path / "sample/review.csv").open(newline="") as stream:
         first = [row["path"] for row in csv.DictReader(stream)][:40]

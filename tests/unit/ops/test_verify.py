@@ -21,6 +21,7 @@ from anonbench.core.hashing import content_sha256
 from anonbench.data.pictures import write_manifest
 from anonbench.ops import dag, verify
 from anonbench.ops.dag import Job
+from anonbench.ops.journal import write_last_run
 from anonbench.ops.verify import (
     Finding,
     Verifier,
@@ -126,6 +127,21 @@ def test_everything_fits(tree: Path) -> None:
 def test_missing_and_what_stands_on_it_is_not_stale(tree: Path) -> None:
     (tree / MODEL).unlink()
     assert changed_from_ok(tree) == {MODEL: ("missing", ())}
+
+
+def test_what_the_last_run_did_not_ask_for_and_nobody_made_is_not_missing(tree: Path) -> None:
+    for path in (METRICS, QUERIES, TABLE, EVALUATE.stamp, CELLS.stamp, MODEL):
+        (tree / str(path)).unlink()
+    for asked in ([MODEL], ["train"], [HISTORY, FOLDER]):
+        found = Verifier(JOBS, tree, asked).findings()
+        assert {f.path: f.verdict for f in found if f.verdict != "ok"} == {
+            MODEL: "missing", METRICS: "not asked for", QUERIES: "not asked for", TABLE: "not asked for",
+        }, asked  # fmt: skip
+        assert as_text(found).startswith("4 artifacts: 3 ok, 1 missing, 3 not asked for\n\nmissing\n")
+    for everything in ([], ["all"], ["all", MODEL]):
+        assert {f.verdict for f in Verifier(JOBS, tree, everything).findings()} == {"ok", "missing"}
+    write(tree, METRICS, "")  # a trace of it: then its sibling was lost
+    assert {f.path: f.verdict for f in Verifier(JOBS, tree, [MODEL]).findings()}[QUERIES] == "missing"
 
 
 def test_changed_bytes_and_what_read_the_file(tree: Path) -> None:
@@ -302,7 +318,7 @@ stale
 foreign: no job of this configuration makes them
   results/old/  2 files"""
     )
-    counts = {"ok": 1, "missing": 1, "changed": 0, "stale": 4, "no stamp": 0, "foreign": 1}
+    counts = {"ok": 1, "missing": 1, "changed": 0, "stale": 4, "no stamp": 0, "foreign": 1, "not asked for": 0}
     found = json.loads(as_json(findings, ["data/raw/a"]))
     assert (found["counts"], found["absent"]) == (counts, ["data/raw/a"])
     assert found["artifacts"][1] == {"path": "t.csv", "verdict": "stale", "job": "table@t", "reasons": list(above)}
@@ -326,6 +342,12 @@ def test_the_command(tree: Path, run_command: Run, monkeypatch: pytest.MonkeyPat
     outcome = run_command("verify", "--allow-missing", "--json")
     assert (outcome.status, json.loads(outcome.output)["counts"]["missing"]) == (0, 1)
     assert asked == [([Path("a.yaml"), Path("b.yaml")], [], tree), ([Path("a.yaml")], [TABLE], tree), ([], [], tree)]
+    write_last_run([], [HISTORY], tree)
+    for path in (METRICS, QUERIES, EVALUATE.stamp):
+        (tree / str(path)).unlink()
+    outcome = run_command("verify", "--json")
+    assert json.loads(outcome.output)["counts"]["not asked for"] == 2
+    assert asked[-1] == ([], ["all", HISTORY], tree), "everything, and what was asked for beside it"
 
 
 # --- the workflow's own commands ---

@@ -83,7 +83,12 @@ def test_re_ranking_and_cosine_are_used_when_asked_for(tmp_path: Path) -> None:
         {"metric": "cosine", "rerank": None},
         {"metric": "cosine", "rerank": {"k1": 5, "k2": 2, "lambda_value": 0.3}},
     ]
-    assert len({run(features, features, s)[0]["map"] for s in settings}) == 3
+    plain, cosine, reranked = (run(features, features, s)[0] for s in settings)
+    assert len({m["map"] for m in (plain, cosine, reranked)}) == 3
+    assert "reranking" not in plain.keys() | cosine.keys()
+    assert reranked["reranking"]["matches"] == 4, "of 8 gallery images an identity those of the other camera"
+    scores = ("map", "minp", "rank1", "rank5", "rank10", "rank20")
+    assert reranked["reranking"]["without"] == {name: cosine[name] for name in scores}, "the same features, plain order"
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.7, 0.99])

@@ -10,9 +10,11 @@ import pytest
 from PIL import Image
 
 from anonbench.core.errors import ConfigError, DataError
+from anonbench.data.entries import REAL_PEOPLE
 from anonbench.data.images import read_image
 from anonbench.data.pictures import Picture, write_manifest
 from anonbench.data.regions import Region, write_regions
+from anonbench.report.style import ALARM
 from anonbench.stages import figure2 as figure2_stage
 from anonbench.stages import samples as stage
 from anonbench.stages.figure1 import figure1
@@ -56,7 +58,7 @@ def draw(dataset: Path, count: int = 6) -> Path:
 def test_the_best_face_of_each_identity_largest_first(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, Any] = {}
     plain = stage.draw_variants
-    monkeypatch.setattr(stage, "draw_variants", lambda rows: seen.update(rows) or plain(rows))
+    monkeypatch.setattr(stage, "draw_variants", lambda rows, *more: seen.update(rows) or plain(rows, *more))
     draw(dataset)
     shades = {path: 30 * n for n, path in enumerate(PEOPLE)}
     assert list(seen) == ["original", "zero"]
@@ -82,7 +84,7 @@ def test_without_a_face_there_is_nothing_to_show(dataset: Path) -> None:
 
 
 def test_a_failure_leaves_nothing(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(rows: object) -> None:
+    def fail(*_: object) -> None:
         raise RuntimeError("no fonts")
 
     monkeypatch.setattr(stage, "draw_variants", fail)
@@ -91,13 +93,13 @@ def test_a_failure_leaves_nothing(dataset: Path, monkeypatch: pytest.MonkeyPatch
     assert not (dataset / "out").exists()
 
 
-def draw_figure(number: int, dataset: Path, roots: dict[str, Path]) -> dict[str, bytes]:
+def draw_figure(number: int, dataset: Path, roots: dict[str, Path], **more: str) -> dict[str, bytes]:
     files = [dataset / f"out/figure{number}.{kind}" for kind in ("svg", "png")]
     places = (dataset / "m.csv", dataset / "d.csv", list(roots.values()), list(roots))
     if number == 1:
-        figure1(*places, 2, "toy (rendered people)", *files)
+        figure1(*places, 2, "toy (rendered people)", *files, **more)
     else:
-        figure2(*places, {"zero": "zero: black"}, "toy (rendered people)", *files)
+        figure2(*places, {"zero": "zero: black"}, "toy (rendered people)", *files, **more)
     return {file.name: file.read_bytes() for file in files}
 
 
@@ -114,12 +116,22 @@ def test_figures_are_written_twice_and_repeat(number: int, dataset: Path) -> Non
     assert svg.count("<image") == (8 if number == 1 else 4), "every crop and its head"
 
 
+@pytest.mark.parametrize("number", [1, 2])
+def test_figures_of_real_people_say_so(number: int, dataset: Path) -> None:
+    roots = {"original": dataset / "original", "zero": dataset / "zero"}
+    assert ">REAL PEOPLE" not in draw_figure(number, dataset, roots)[f"figure{number}.svg"].decode()
+    warned = draw_figure(number, dataset, roots, warning=REAL_PEOPLE)[f"figure{number}.svg"].decode()
+    assert "REAL PEOPLE" in warned
+    assert ALARM.lower() in warned
+
+
 def test_figure2_shows_the_largest_face_under_every_variant(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
     plain = figure2_stage.draw_techniques
     monkeypatch.setattr(figure2_stage, "draw_techniques", lambda *a: seen.extend(a) or plain(*a))
     draw_figure(2, dataset, {"zero": dataset / "zero", "original": dataset / "original"})
-    images, box, label, details = seen
+    images, box, label, details, warning = seen
+    assert warning == ""
     assert list(images) == ["zero", "original"], "the order given"
     assert images["original"][0, 0, 0] == 30 * list(PEOPLE).index("b.png")
     assert (box.x1, label, details) == (9, "toy (rendered people)", {"zero": "zero: black"})

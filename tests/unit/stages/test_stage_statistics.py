@@ -228,7 +228,7 @@ def everything(write: Write, detections: Path, folder: Path, label: str, seeds: 
     faces(files, [detections], CASES, folder / "faces.csv", BINS_PX, resamples=RESAMPLES)
     effects([folder / "table.csv"], 1.0, folder / "effects.csv")
     names = [folder / f"{name}.csv" for name in ("cells", "noise", "faces", "effects")]
-    conclusions(*names, label=label, output=folder / "statistics.md")
+    conclusions(*names, tables=[], label=label, output=folder / "statistics.md")
     return (folder / "statistics.md").read_text()
 
 
@@ -330,4 +330,4 @@ def test_nothing_anonymized(write: Write, detections: Path, tmp_path: Path) -> N
 def test_the_page_names_a_wrong_table(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("dataset\ntoy\n")
     with pytest.raises(DataError, match=r"x\.csv: column model is missing"):
-        conclusions(*[tmp_path / "x.csv"] * 4, label="toy", output=tmp_path / "p.md")
+        conclusions(*[tmp_path / "x.csv"] * 4, tables=[], label="toy", output=tmp_path / "p.md")

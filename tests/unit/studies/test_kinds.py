@@ -76,7 +76,7 @@ def test_a_kind_answers_every_question(name: str) -> None:
 def test_the_files_of_a_table_by_role() -> None:
     entry = CONFIG["tables"]["table8"]
     files = kind_of(entry).inputs(CONFIG, entry)
-    assert list(files) == ["metrics", "published", "published_baseline"]
+    assert list(files) == ["metrics", "published", "published_baseline", "networks", "untrained"]
     assert files["published_baseline"] == ["config/published/reid_faces/table3.csv"]
     folder = "results/metrics/market1501-rendered/bot"
     assert files["metrics"][:4] == [
@@ -84,6 +84,11 @@ def test_the_files_of_a_table_by_role() -> None:
         f"{folder}/original/seed0/blur-vs-blur.json", f"{folder}/original/seed1/blur-vs-blur.json",
     ]  # fmt: skip
     assert len(files["metrics"]) == 2 * (1 + 2 * 5)
+    assert files["untrained"] == [
+        f"{folder}/untrained/seed0/original-vs-original.json", f"{folder}/untrained/seed1/original-vs-original.json",
+    ], "those that another table shows"  # fmt: skip
+    assert "untrained" not in kind_of(entry).inputs(CONFIG | {"build": ["table8"]}, entry), "none is built for a mark"
+    assert "untrained" not in kind_of(CONFIG["tables"]["table5"]).inputs(CONFIG, CONFIG["tables"]["table5"])
     assert list(kind_of(CONFIG["tables"]["table2"]).inputs(CONFIG, CONFIG["tables"]["table2"])) == [
         "manifests", "dropped", "published",
     ]  # fmt: skip

@@ -121,6 +121,7 @@ rule conclusions:
         noise=paths.statistics("noise"),
         faces=paths.statistics("faces"),
         effects=paths.statistics("effects"),
+        tables=[paths.table(name) for name in REID_FACES.setting_tables],
     output:
         output=captioned(paths.statistics("statistics", ".md"), "statistics", "Statistics", statistics="in words"),
         stamp=paths.stamp("conclusions"),
@@ -188,6 +189,7 @@ rule samples:
     params:
         variants=lambda w: ["original", *REID_FACES.sampled["variants"]],
         people=FIGURES["people"],
+        warning=lambda w: entries.people_warning(config, REID_FACES.sampled["dataset"]),
         code=lambda w: digest("samples"),
     shell:
         call("samples")
@@ -214,6 +216,7 @@ rule figure1:
         variants=lambda w: ["original", REID_FACES.sampled["variants"][0]],
         people=FIGURES["people"],
         label=lambda w: data_label([REID_FACES.sampled["dataset"]]),
+        warning=lambda w: entries.people_warning(config, REID_FACES.sampled["dataset"]),
         code=lambda w: digest("figure1"),
     shell:
         call("figure1")
@@ -240,6 +243,7 @@ rule figure2:
         variants=lambda w: ["original", *REID_FACES.sampled["variants"]],
         details=lambda w: as_json(REID_FACES.details()),
         label=lambda w: data_label([REID_FACES.sampled["dataset"]]),
+        warning=lambda w: entries.people_warning(config, REID_FACES.sampled["dataset"]),
         code=lambda w: digest("figure2"),
     shell:
         call("figure2")
@@ -391,6 +395,7 @@ rule figure_ranked:
         model=FIGURES["ranked"]["model"],
         ranks=FIGURES["ranked"]["ranks"],
         label=data_label([REID_FACES.ranked.dataset]),
+        warning=entries.people_warning(config, REID_FACES.ranked.dataset),
         code=lambda w: digest("figure_ranked"),
     shell:
         call("figure_ranked")

@@ -20,5 +20,4 @@ def reid_faces_reports():
     """What is built by default beside the tables; nothing where no table of the study is."""
     if not REID_FACES.setting_tables:
         return []
-    pages = [paths.statistics(name, ".md") for name in ("statistics", "published")]
-    return [paths.statistics("ttest"), *pages, *REID_FACES.figures]
+    return [paths.statistics("ttest"), *REID_FACES.pages, *REID_FACES.figures]

@@ -10,9 +10,11 @@ import pandas as pd
 
 from anonbench.core.structure import check_known, check_structure
 from anonbench.data import paths
-from anonbench.data.entries import runs_of
+from anonbench.data.entries import built_tables, runs_of
 from anonbench.data.results import read_frame, read_metrics
-from anonbench.studies.kinds import Files, Source
+from anonbench.data.variants import UNTRAINED
+from anonbench.studies.kinds import Files, Source, study_of
+from anonbench.studies.reid_faces import marks
 from anonbench.studies.reid_faces.settings import DESIGN, STUDY
 from anonbench.tasks.reid.setting_table import describe_results, runs_table
 from anonbench.tasks.reid.settings import Condition, Metrics, Setting
@@ -66,6 +68,38 @@ def setting_metrics(config: Mapping[str, Any], entry: Mapping[str, Any]) -> list
     return list(found)
 
 
+def network_inputs(config: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What a table's marks are made of: the published recipes, and the untrained networks that are built anyway."""
+    untrained = [
+        path
+        for dataset, model in untrained_pairs(config)
+        if dataset == entry["dataset"] and model in entry["models"]
+        for path in metrics_of(config, marks.WITHOUT.of(dataset, model))
+    ]
+    return {"networks": [paths.published(STUDY, "networks")], **({UNTRAINED: untrained} if untrained else {})}
+
+
+def untrained_pairs(config: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(dataset, model) of every network that a table of untrained ones shows by default."""
+    entries = [config["tables"][name] for name in built_tables(config)]
+    named = [name for e in entries if study_of(e) == STUDY and e["rows"] == "untrained" for name in e["tables"]]
+    tables = [config["tables"][name] for name in dict.fromkeys(named)]
+    return list(dict.fromkeys((table["dataset"], model) for table in tables for model in table["models"]))
+
+
+def describe_networks(files: Files, spec: Mapping[str, Any]) -> pd.DataFrame | None:
+    """What there is to say of a table's networks: `marks.COLUMNS` by model. None for a spec that describes none."""
+    if "networks" not in spec:
+        return None
+    published, metrics = read_frame(files["networks"][0]), files["metrics"]
+    rows = {}
+    for model in spec["models"]:
+        learnt = marks.learning(metrics, files.get(UNTRAINED, ()), spec["dataset"], model)
+        network = spec["networks"][model]
+        rows[model] = (marks.ranking(network["evaluation"]), marks.trial(network, published), str(learnt))
+    return pd.DataFrame.from_dict(rows, orient="index", columns=list(marks.COLUMNS))
+
+
 def published_inputs(entry: Mapping[str, Any], *keys: str) -> dict[str, list[str]]:
     """The files with printed numbers that an entry names, by its key."""
     return {key: [paths.published(STUDY, entry[key])] for key in keys if entry.get(key)}
@@ -82,6 +116,22 @@ def read_published(files: Files, key: str = "published") -> pd.DataFrame | None:
 
 def note_on(results: Sequence[Metrics], label: str) -> str:
     return NOTE.format(runs=describe_results(results), label=label)
+
+
+def named_reranked(frame: pd.DataFrame, plain: pd.DataFrame) -> pd.DataFrame:
+    """A table with a row a model for readers: the re-ranked ones are named so, and their plain order is a row below.
+
+    plain: the rows of the re-ranked models in plain order.
+    """
+    below = {(row["data"], row["model"]): row for row in plain.to_dict("records")}
+    rows = []
+    for row in frame.to_dict("records"):
+        if other := below.get((row["data"], row["model"])):
+            rows.append(row | {"model": f"{row['model']} ({marks.RERANKED})"})
+            rows.append(other | {"model": f"{row['model']} ({marks.PLAIN})"})
+        else:
+            rows.append(row)
+    return pd.DataFrame(rows, columns=frame.columns)
 
 
 def all_runs(results: Sequence[Metrics], dataset: str, rows: Iterable[tuple[str, str]]) -> pd.DataFrame:

@@ -14,11 +14,14 @@ import pandas as pd
 from anonbench.core.errors import ConfigError, DataError
 from anonbench.report.tables import Table
 from anonbench.studies.kinds import Entry, Files, Source
+from anonbench.studies.reid_faces import marks
 from anonbench.studies.reid_faces.headings import HEADINGS
 from anonbench.studies.reid_faces.kinds import KINDS
 from anonbench.studies.reid_faces.kinds._common import (
     all_runs,
     check_settings,
+    describe_networks,
+    network_inputs,
     note_on,
     published_inputs,
     read_published,
@@ -47,23 +50,32 @@ class Anonymizers:
         return {
             "metrics": setting_metrics(config, entry),
             **published_inputs(entry, "published", "published_baseline"),
+            **network_inputs(config, entry),
         }
 
     def spec(self, config: Mapping[str, Any], entry: Entry) -> dict[str, Any]:
-        return dict(entry)
+        return {**entry, "networks": marks.networks(config, entry["models"])}
 
     def build(self, name: str, files: Files, spec: Entry, label: str) -> Table:
         results, (model,), variants = read_results(files), spec["models"], spec["variants"]
         frame = anonymizer_table(results, spec["dataset"], model, variants)
         printed = published_baselines(read_published(files, "published_baseline"), model)
         rebuilt = row_cells(results, spec["dataset"], model, DESIGN.columns((BASELINE,)), variant=variants[0])
+        told = describe_networks(files, spec)
+        notes = [note_on(results, label), *marks.reranking_notes(results)]
+        plain = marks.without_reranking(results)
+        title = f"{model} ({marks.RERANKED})" if plain else model
+        if told is not None:
+            frame, notes = frame.assign(model=model).join(told, on="model"), [*notes, *marks.mark_notes(told)]
+            title = marks.marked(title, told.loc[model])
         baselines = {m: (printed.get(m), rebuilt[f"{m}_{BASELINE}"].mean) for m in METRICS}
         return Table(
             frame,
-            f"{name}: {model} under {len(variants)} ways of hiding faces",
-            [note_on(results, label)],
+            f"{name}: {title} under {len(variants)} ways of hiding faces",
+            notes,
             self.key,
             HEADINGS,
+            shown=shown_anonymizers(frame, plain, model),
             compared=compare_settings(frame, read_published(files), "anonymizer", DESIGN, baselines),
             runs=all_runs(results, spec["dataset"], [(model, variant) for variant in variants]),
         )
@@ -81,6 +93,21 @@ def anonymizer_table(results: Sequence[Metrics], dataset: str, model: str, varia
         for v in variants
     ]
     return pd.DataFrame(rows)
+
+
+def shown_anonymizers(frame: pd.DataFrame, plain: Sequence[Metrics], model: str) -> pd.DataFrame:
+    """The table for readers: below each row of a re-ranked model that of its plain order.
+
+    plain: metrics in plain order; none of a model that is not re-ranked.
+    """
+    rows = []
+    for row in frame.to_dict("records"):
+        rows.append(row)
+        if plain:
+            variant, columns = row["anonymizer"], DESIGN.columns(CONTRASTS)
+            cells = summary(row_cells(plain, row["data"], model, columns, variant=variant))
+            rows.append({"data": row["data"], "anonymizer": f"{variant} ({marks.PLAIN})", **cells})
+    return pd.DataFrame(rows).drop(columns=["model", *marks.COLUMNS], errors="ignore")
 
 
 def published_baselines(table: pd.DataFrame | None, model: str) -> dict[str, float]:

@@ -8,12 +8,13 @@ from typing import Any
 import pandas as pd
 
 from anonbench.core.structure import check_known
-from anonbench.data.entries import published_names
+from anonbench.data.entries import built_tables, published_names
 from anonbench.data.results import read_frame
 from anonbench.data.variants import ORIGINAL
 from anonbench.report.compare import compare_number, comparison, known
 from anonbench.report.tables import Table
 from anonbench.studies.kinds import Entry, Files, Source
+from anonbench.studies.reid_faces import marks
 from anonbench.studies.reid_faces.headings import HEADINGS
 from anonbench.studies.reid_faces.kinds import KINDS
 from anonbench.studies.reid_faces.kinds._common import (
@@ -21,6 +22,7 @@ from anonbench.studies.reid_faces.kinds._common import (
     NAMES,
     check_keys,
     metrics_of,
+    named_reranked,
     note_on,
     published_inputs,
     read_results,
@@ -43,7 +45,7 @@ class Reported:
 
     def inputs(self, config: Mapping[str, Any], entry: Entry) -> dict[str, list[str]]:
         """The scores on original images that other tables, which are built by default, need anyway."""
-        tables = [config["tables"][name] for name in config["build"]]
+        tables = [config["tables"][name] for name in built_tables(config)]
         cells = [
             DESIGN[BASELINE].of(table["dataset"], model)
             for table in tables
@@ -58,10 +60,19 @@ class Reported:
 
     def build(self, name: str, files: Files, spec: Entry, label: str) -> Table:
         results = read_results(files)
-        frame = reported_table(results, read_frame(files["published"][0]), spec["names"])
+        printed = read_frame(files["published"][0])
+        frame = reported_table(results, printed, spec["names"])
+        plain = marks.without_reranking(results)
+        unprinted = printed[printed["model"].isin([m["model"] for m in plain])].assign(**dict.fromkeys(METRICS))
         notes = [note_on(results, label)] if results else ["Nothing has been rebuilt yet."]
         return Table(
-            frame, f"{name}: reported and rebuilt", notes, self.key, HEADINGS, compared=compare_reported(frame)
+            frame,
+            f"{name}: reported and rebuilt",
+            [*notes, *marks.reranking_notes(results)],
+            self.key,
+            HEADINGS,
+            shown=named_reranked(frame, reported_table(plain, unprinted, spec["names"])),
+            compared=compare_reported(frame),
         )
 
     def cells(self, entry: Entry) -> dict[str, dict[str, Source]]:

@@ -8,20 +8,24 @@ from typing import Any
 import pandas as pd
 
 from anonbench.core.structure import check_known
-from anonbench.data.variants import ORIGINAL, UNTRAINED
 from anonbench.report.tables import Table
 from anonbench.studies.kinds import Entry, Files, Source
+from anonbench.studies.reid_faces import marks
 from anonbench.studies.reid_faces.headings import HEADINGS
 from anonbench.studies.reid_faces.kinds import KINDS
-from anonbench.studies.reid_faces.kinds._common import NAMES, check_keys, metrics_of, note_on, read_results
+from anonbench.studies.reid_faces.kinds._common import (
+    NAMES,
+    check_keys,
+    metrics_of,
+    named_reranked,
+    note_on,
+    read_results,
+)
 from anonbench.studies.reid_faces.settings import METRICS
 from anonbench.tasks.reid.setting_table import cell_of
-from anonbench.tasks.reid.settings import Metrics, Setting
+from anonbench.tasks.reid.settings import Metrics
 
-SETTINGS = (
-    Setting("untrained", train=UNTRAINED, query=ORIGINAL, gallery=ORIGINAL),
-    Setting("trained", train=ORIGINAL, query=ORIGINAL, gallery=ORIGINAL),
-)
+SETTINGS = (marks.WITHOUT, marks.TRAINED)
 
 
 @KINDS.register("untrained")
@@ -46,7 +50,11 @@ class Untrained:
     def build(self, name: str, files: Files, spec: Entry, label: str) -> Table:
         results = read_results(files)
         frame = untrained_table(results, spec["pairs"])
-        return Table(frame, "Trained and untrained networks", [note_on(results, label)], self.key, HEADINGS)
+        notes = [note_on(results, label), *marks.reranking_notes(results)]
+        plain = marks.without_reranking(results)
+        reranked = {(m["dataset"], m["model"]) for m in plain}
+        shown = named_reranked(frame, untrained_table(plain, [p for p in spec["pairs"] if tuple(p) in reranked]))
+        return Table(frame, "Trained and untrained networks", notes, self.key, HEADINGS, shown=shown)
 
     def cells(self, entry: Entry) -> dict[str, dict[str, Source]]:
         return {}

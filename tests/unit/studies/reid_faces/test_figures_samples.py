@@ -5,11 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from figure_checks import check_layout, words
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
 
 from anonbench.core.errors import DataError
+from anonbench.data.entries import REAL_PEOPLE
 from anonbench.data.images import RGB
 from anonbench.data.pictures import Picture
 from anonbench.data.regions import Region
+from anonbench.report.style import ALARM
 from anonbench.studies.reid_faces.samples import (
     best_faces,
     draw_before_after,
@@ -115,6 +119,21 @@ def test_pages_for_few_and_many_people(people: int) -> None:
     check_layout(draw_before_after(images, images, [BOX] * people, "pixelate", "toy"))
     check_layout(draw_variants({"original": images, "pixelate": images}))
     check_layout(draw_techniques({f"variant{n}": numbered() for n in range(people)}, BOX, "toy"))
+
+
+def test_a_warning_stands_above_and_covers_nothing() -> None:
+    images = [numbered()] * 2
+    for figure in (
+        draw_before_after(images, images, [BOX] * 2, "pixelate", "toy", REAL_PEOPLE),
+        draw_variants({"original": images, "pixelate": images}, REAL_PEOPLE),
+        draw_techniques({"zero": numbered()}, BOX, "toy", warning=REAL_PEOPLE),
+    ):
+        check_layout(figure)
+        assert "REAL PEOPLE" in " ".join(words(figure))
+        (line,) = [text for text in figure.findobj(Text) if text.get_text().startswith("REAL PEOPLE")]
+        assert line.get_color() == ALARM
+        bottom = line.get_window_extent(FigureCanvasAgg(figure).get_renderer()).y0 / figure.bbox.height
+        assert bottom >= max(axes.get_position().y1 for axes in figure.axes)
 
 
 def test_nothing_to_show_is_said() -> None:

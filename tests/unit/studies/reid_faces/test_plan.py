@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from anonbench.config import merge, read_config
+from anonbench.data.entries import REAL_PEOPLE, built_tables, people_warning, tried_detectors
 from anonbench.studies.reid_faces.figures_dose import read_families
 from anonbench.studies.reid_faces.plan import Plan
 
@@ -48,6 +49,41 @@ def test_figures_are_those_of_the_tables_that_are_built() -> None:
     names = {Path(path).stem for path in plan_of(build=["table5", "table8"]).figures}
     assert {"cmc_table5", "faces_table5", "dose_response", "differences_map", "variants"} <= names
     assert "ranked" not in names, "it shows table3"
+
+
+def test_a_table_of_ones_own_is_built_alone() -> None:
+    """No page on the paper's numbers, no crowds to draw, no detector to train."""
+    mine = {"dataset": "market1501-rendered", "models": ["pcb"], "variants": ["blur"], "published": None}
+    plan = plan_of(tables={"mine": {"rows": "models", **mine}}, build=["mine"])
+    assert plan.pages == ["results/statistics/statistics.md"]
+    assert tried_detectors(plan.config) == []
+    assert built_tables(plan.config) == ["mine"]
+    assert not [name for name in plan.figures if "table" in name]
+
+
+def test_detectors_are_tried_and_the_papers_numbers_shown_where_that_is_asked_for() -> None:
+    plan = plan_of()
+    assert tried_detectors(plan.config) == [("crowd-rendered", "centerface"), ("crowd-rendered", "tinyfaces_small")]
+    assert "detection" not in built_tables(plan.config)
+    assert plan.pages[-1] == "results/statistics/published.md"
+    assert tried_detectors(plan_of("demo").config) == tried_detectors(plan_of("paper").config) == []
+
+
+def test_real_people_are_shown_only_where_the_config_says_so() -> None:
+    showing = {"figure1", "figure2", "variants", "ranked"}
+
+    def shown(overlay: str, **figures: bool) -> set[str]:
+        return showing & {Path(path).stem for path in plan_of(overlay, figures=figures).figures}
+
+    assert shown("paper") == set()
+    assert shown("paper", real_people=True) == showing
+    assert shown("demo") == shown("") == showing, "drawn people"
+    mixed = {"datasets": {"market1501-rendered": {"format": "folder", "root": "data/raw/mine"}}}
+    config = merge([read_config([], ROOT), mixed])
+    del config["datasets"]["market1501-rendered"]["render"]
+    assert not showing & {Path(path).stem for path in Plan(config).figures}
+    assert people_warning(config, "market1501-rendered") == REAL_PEOPLE
+    assert people_warning(config, "viper-rendered") == people_warning(config, "crowd-rendered") == ""
 
 
 def test_people_are_those_of_the_table_with_the_most_anonymizers() -> None:

@@ -76,6 +76,7 @@ def whole(table: pd.DataFrame, noise_table: pd.DataFrame | None = None, label: s
         kinds.get("effects", pd.DataFrame([effect()])),
         label=label,
         alpha=0.05,
+        told=kinds.get("told"),
     )
 
 
@@ -246,6 +247,31 @@ def test_overall_without_a_test():
 
 
 # --- what to keep in mind ---
+
+
+def told(trial: str = "", learnt: str = "yes: rank-1 80.0 %, untrained 10.0 %") -> pd.DataFrame:
+    rows = [["toy", "bot", "cosine, re-ranked", trial, learnt], ["toy", "pcb", "euclidean", "", "yes: rank-1 50 %"]]
+    return pd.DataFrame(rows, columns=["data", "model", "ranking", "trial", "learnt"])
+
+
+def test_a_trial_and_a_network_that_barely_learnt_are_marked_before_and_at_every_verdict():
+    table = cells(cell("within the margin"), cell("within the margin", model="pcb"))
+    plain = whole(table, told=told())
+    assert "†" not in plain
+    assert "‡" not in plain
+    assert "Re-ranked, as the tables' rows of that name: bot." in plain
+    trial = whole(table, told=told("4 of 120 epochs; depth 18, not 50"))
+    assert "**† A trial, no result.** 1 of 2 networks" in trial
+    assert "- bot (toy): 4 of 120 epochs; depth 18, not 50" in trial
+    assert "bot † -1.00 [" in trial
+    assert "pcb -1.00 [" in trial
+    assert "barely learnt" not in trial
+    barely = whole(table, told=told("4 of 120 epochs", "barely: rank-1 7.5 %, untrained 4.5 %"))
+    assert "bot † ‡ -1.00 [" in barely
+    assert "**‡ Barely learnt:** rank-1 on original images is not shown to be a tenth of the way" in barely
+    assert "- bot (toy): rank-1 7.5 %, untrained 4.5 %" in barely
+    assert "1 network has barely learnt (‡): that draws the means towards no difference" in barely
+    assert barely.index("Barely learnt") < barely.index("## Testing the same networks")
 
 
 def test_caveats_follow_the_data():
