@@ -253,7 +253,20 @@ MISTAKES: dict[str, tuple[Change, str]] = {
     ),
     "nothing to try": (
         lambda c: (c.update(build=["detection"]), c["face_images"].clear(), c["face_trainings"].clear()),
-        r"build: \[detection\] alone needs detectors of `face_images` to try"
+        r"build: \[detection\] alone needs detectors of `face_images` to try",
+    "braces in a path": (
+        lambda c: c["datasets"].update(mine={"format": "folder", "root": "/data/{new}/market"}),
+        r"datasets\.mine\.root is '/data/\{new\}/market'; .* without braces.*ln -s '/data/\{new\}/market' data/raw",
+    ),
+    "a shell's home": (
+        lambda c: c["face_images"].update(wider={"root": "~/wider"}), r"face_images\.wider\.root is '~/wider'.*Write /"
+    ),
+    "a path like an option": (
+        lambda c: c["datasets"].update(mine={"format": "folder", "root": "-new"}),
+        r"does not look like an option: write '\./-new'",
+    ),
+    "a line end in a path": (
+        lambda c: c["datasets"].update(mine={"format": "folder", "root": "a\nb"}), r"without tabs and line ends"
     ),
     "input size": (lambda c: c["models"]["hacnn"].update(input=[128, 64]), r"models\.hacnn: .*160"),
 }  # fmt: skip
