@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import scipy.io
-from numpy.typing import NDArray
 
 from anonbench.core.errors import ConfigError, DataError
 from anonbench.datasets import DATASETS, DISTRACTOR_PID, PersonImage
@@ -26,6 +22,7 @@ from anonbench.datasets._listing import (
     list_files,
     some,
 )
+from anonbench.datasets._partition import read_partition
 from anonbench.datasets._split_file import find_split_file, read_split_file
 
 INFO = DatasetInfo(
@@ -49,7 +46,6 @@ INFO = DatasetInfo(
 )
 LISTS = ("filepath.txt", "personID.txt", "camID.txt")
 PARTITION = "Partition_airport.mat"
-MASKS = ("idx_train", "idx_test", "idx_probe", "idx_gallery")
 FIRST_DISTRACTOR = 1_320_011
 PUBLISHED_IMAGES, PUBLISHED_PEOPLE = 39_902, 9_651
 
@@ -64,7 +60,8 @@ def read(
     seed: draws the split where no file has it, whole number >= 0.
     split_file: `Partition_airport.mat`, which comes with the dataset, a CSV with the columns path and split, or
         torchreid's JSON; relative to `root`. Images that it leaves out are dropped. None: drawn from the seed.
-    split_id: which split of a file that has several, from 0; in the owners' partition each has another gallery camera.
+    split_id: which split of a file that has several, from 0; in the owners' partition each has another gallery camera,
+        and the rounds of its first structure come first.
     expect: "published" checks the numbers of images and persons; "any" is for subsets and rendered people.
 
     Distractors stand in the gallery with pid 0: person 0 and the numbers from 1320011 on. light-reid leaves these out,
@@ -146,44 +143,6 @@ def _chosen(file: Path, records: Sequence[PersonImage], split_id: int) -> dict[s
             f"dataset format 'airport': option 'split_id' is {split_id}; {file} has {len(splits)}, numbered from 0."
         )
     return splits[split_id]
-
-
-def read_partition(file: Path, paths: Sequence[str]) -> list[dict[str, str]]:
-    """The splits of the owners' partition, each a map image path -> role; `paths` in the order of `filepath.txt`.
-
-    The file holds a structure `partition` of masks: `idx_train` and `idx_test` (N,) over all images, `idx_probe` and
-    `idx_gallery` (splits, T) over the T test images in their order.
-
-    Source: the readers in RSL-NEU/person-reid-benchmark (Karanam et al. 2018). We have seen no copy of the file.
-
-    Raises `DataError` when it cannot be read, its masks have other sizes, or one image is in two parts.
-    """
-    try:
-        content = scipy.io.loadmat(file, simplify_cells=True)
-    except (OSError, ValueError, TypeError, NotImplementedError, zlib.error, scipy.io.matlab.MatReadError) as error:
-        raise DataError(f"{file}: not a readable MATLAB file before version 7.3 ({error}). Fetch it again.") from error
-    partition = content.get("partition")
-    absent = [key for key in MASKS if not isinstance(partition, dict) or key not in partition]
-    if absent:
-        raise DataError(f"{file}: partition has no {' and no '.join(absent)}. Expected {', '.join(MASKS)}.")
-    train, test = (_mask(file, partition, key, len(paths))[0] for key in MASKS[:2])
-    tested = np.flatnonzero(test)
-    probes, galleries = (_mask(file, partition, key, len(tested)) for key in MASKS[2:])
-    if len(probes) != len(galleries) or (train & test).any() or (probes & galleries).any():
-        raise DataError(f"{file}: partition contradicts itself: an image is in two parts, or a split lacks one.")
-    splits = []
-    for probe, gallery in zip(probes, galleries, strict=True):
-        parts = {"train": np.flatnonzero(train), "query": tested[probe], "gallery": tested[gallery]}
-        splits.append({paths[i]: split for split, indices in parts.items() for i in indices.tolist()})
-    return splits
-
-
-def _mask(file: Path, partition: dict[str, Any], key: str, length: int) -> NDArray[np.bool_]:
-    """(splits, length) bool."""
-    mask = np.atleast_2d(np.asarray(partition[key]))
-    if mask.shape[1] != length or not np.isin(mask, (0, 1)).all():
-        raise DataError(f"{file}: {key} is not a mask of {length} images in its rows; found the shape {mask.shape}.")
-    return mask.astype(bool)
 
 
 def _read_lists(root: Path, files: set[str]) -> list[PersonImage]:

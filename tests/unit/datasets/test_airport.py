@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import scipy.io
@@ -15,6 +16,7 @@ from dataset_writers import write_image, write_layout
 from anonbench.core.errors import ConfigError, DataError
 from anonbench.data.pictures import DroppedImage
 from anonbench.datasets import airport
+from anonbench.datasets._partition import read_partition
 from anonbench.datasets.airport import read
 
 # (person, camera) of two images each. 401003 is seen by one camera alone; the last two are nobody.
@@ -148,18 +150,54 @@ def test_json_with_several_splits(root: Path) -> None:
         assert [i.path for i in images if i.split == "query"] == [asked]
 
 
-def write_partition(root: Path, rows: list[tuple[str, int, int]], **changes: Any) -> None:
-    """Persons 11001 and 31005 train; in split k the images of camera 32 or 35 are the gallery, the others probes."""
+def masks_of(rows: list[tuple[str, int, int]]) -> dict[str, Any]:
+    """Persons 11001 and 31005 train; in round k the images of camera 32 or 35 are the gallery, the others probes."""
     train = np.array([person in (11001, 31005) for _, person, _ in rows])
     cameras = np.array([camera for _, _, camera in rows])[~train]
     people = np.array([person for _, person, _ in rows])[~train]
     galleries = np.array([cameras == 32, cameras == 35])
-    masks = {
+    return {
         "idx_train": train, "idx_test": ~train, "idx_gallery": galleries,
-        "idx_probe": ~galleries & (people == 12002), "galCam": [32, 35],
+        "idx_probe": ~galleries & (people == 12002),
     }  # fmt: skip
-    content = {key: value for key, value in (masks | changes).items() if value is not None}
+
+
+def write_partition(root: Path, rows: list[tuple[str, int, int]], **changes: Any) -> None:
+    changed = masks_of(rows) | {"galCam": [32, 35]} | changes
+    content = {key: value for key, value in changed.items() if value is not None}
     scipy.io.savemat(root / "Partition_airport.mat", {"partition": content})
+
+
+def rounds_of(rows: list[tuple[str, int, int]]) -> list[dict[str, Any]]:
+    """The two rounds of `masks_of` as two structures of one round each."""
+    masks = masks_of(rows)
+    return [{k: v[i : i + 1] if v.ndim == 2 else v[None] for k, v in masks.items()} for i in range(2)]
+
+
+def write_array(file: Path, structures: list[dict[str, Any]]) -> None:
+    """An array of structures, version 5."""
+    array = np.zeros((1, len(structures)), [(key, object) for key in structures[0]])
+    for i, structure in enumerate(structures):
+        array[0, i] = tuple(np.atleast_2d(value) for value in structure.values())
+    scipy.io.savemat(file, {"partition": array})
+
+
+def write_hdf5(file: Path, structures: list[dict[str, Any]]) -> None:
+    """As MATLAB 7.3 stores it, and the public Partition_viper.mat is: a header of 512 bytes, matrices transposed, and
+    for an array of structures a column of references a field.
+    """
+    with h5py.File(file, "w", userblock_size=512) as content:
+        group = content.create_group("partition")
+        group.attrs["MATLAB_class"] = np.bytes_("struct")
+        for key in structures[0]:
+            values = [np.atleast_2d(structure[key]).T.astype(np.uint8) for structure in structures]
+            if len(structures) == 1:
+                group[key] = values[0]
+                continue
+            stored = [content.create_dataset(f"#refs#/{key}{i}", data=value) for i, value in enumerate(values)]
+            group[key] = np.array([[dataset.ref] for dataset in stored], h5py.ref_dtype)
+    with file.open("r+b") as stream:
+        stream.write(b"MATLAB 7.3 MAT-file, Platform: PCWIN64, Created on: Mon Feb 15 18:47:11 2016 HDF5 schema 1.00 .")
 
 
 def test_the_owners_partition(root: Path, rows: list[tuple[str, int, int]]) -> None:
@@ -176,6 +214,36 @@ def test_the_owners_partition(root: Path, rows: list[tuple[str, int, int]]) -> N
         ("gallery", 12002, 35),
     }
     assert DroppedImage("cam32/1320011/000001.jpg", "in no part of split 1 of Partition_airport.mat") in second.dropped
+
+
+@pytest.mark.parametrize("write", [write_array, write_hdf5])
+@pytest.mark.parametrize("structures", [1, 2])
+def test_every_form_of_the_partition_gives_the_same_splits(
+    root: Path, rows: list[tuple[str, int, int]], write: Any, structures: int
+) -> None:
+    file = root / "Partition_airport.mat"
+    paths = [path for path, _, _ in rows]
+    write_partition(root, rows)
+    expected = read_partition(file, paths)
+    write(file, [masks_of(rows)] if structures == 1 else rounds_of(rows))
+    assert read_partition(file, paths) == expected
+    assert len(expected) == 2
+
+
+def test_a_partition_of_several_structures_names_the_bad_one(root: Path, rows: list[tuple[str, int, int]]) -> None:
+    bad = rounds_of(rows)
+    bad[1]["idx_train"] = np.zeros((1, 3))
+    write_hdf5(root / "Partition_airport.mat", bad)
+    with pytest.raises(DataError, match=r"partition\(2\): idx_train is not a mask of 24 images"):
+        read(root, split_file="Partition_airport.mat", expect="any")
+
+
+def test_a_cut_off_partition(root: Path, rows: list[tuple[str, int, int]]) -> None:
+    file = root / "Partition_airport.mat"
+    write_hdf5(file, rounds_of(rows))
+    file.write_bytes(file.read_bytes()[:3000])
+    with pytest.raises(DataError, match=r"Partition_airport\.mat: not a readable MATLAB 7\.3 \(HDF5\) file"):
+        read(root, split_file="Partition_airport.mat", expect="any")
 
 
 def test_the_partition_lies_there_but_is_not_asked_for(root: Path, rows: list[tuple[str, int, int]]) -> None:
@@ -205,7 +273,7 @@ def test_a_bad_partition(root: Path, rows: list[tuple[str, int, int]], changes: 
 
 def test_an_unreadable_partition(root: Path) -> None:
     (root / "Partition_airport.mat").write_bytes(b"no MATLAB file" * 50)
-    with pytest.raises(DataError, match=r"Partition_airport\.mat: not a readable MATLAB file before version 7\.3"):
+    with pytest.raises(DataError, match=r"Partition_airport\.mat: not a readable MATLAB file"):
         read(root, split_file="Partition_airport.mat", expect="any")
 
 
