@@ -254,6 +254,7 @@ MISTAKES: dict[str, tuple[Change, str]] = {
     "nothing to try": (
         lambda c: (c.update(build=["detection"]), c["face_images"].clear(), c["face_trainings"].clear()),
         r"build: \[detection\] alone needs detectors of `face_images` to try",
+    ),
     "braces in a path": (
         lambda c: c["datasets"].update(mine={"format": "folder", "root": "/data/{new}/market"}),
         r"datasets\.mine\.root is '/data/\{new\}/market'; .* without braces.*ln -s '/data/\{new\}/market' data/raw",
