@@ -138,7 +138,7 @@ class Attempt:
         self._start = self._written = time.monotonic()
         self._lock = threading.Lock()
         self._ended = threading.Event()
-        self.record = Record(stage, str(stamp), RUNNING, start=_now(), threads=threads, **_this_process())
+        self.record = Record(stage, str(stamp), RUNNING, start=_now(), threads=threads, **this_process())
 
     def __enter__(self) -> Attempt:
         if self.path is not None:
@@ -205,7 +205,7 @@ def log_taken(stage: str, stamp: Path) -> None:
     """Note in the journal that another process had made this process's job."""
     path = status_path(stamp)
     if path is not None:
-        _append(_journal_of(path), TAKEN, Record(stage, str(stamp), DONE, start=_now(), **_this_process()))
+        _append(_journal_of(path), TAKEN, Record(stage, str(stamp), DONE, start=_now(), **this_process()))
 
 
 def write_last_run(
@@ -220,7 +220,7 @@ def write_last_run(
     options: what `--config` set. It becomes a config file (`OPTIONS`), the last of the run's.
     slurm_job: in which Snakemake itself runs. Its SLURM plug-in removes SLURM_JOB_ID from the environment.
     """
-    files, process = [str(file) for file in configfiles], _this_process()
+    files, process = [str(file) for file in configfiles], this_process()
     process |= {"slurm_job": slurm_job} if slurm_job else {}
     with contextlib.suppress(OSError):
         if options:
@@ -249,7 +249,8 @@ def _end_of(error: BaseException | None) -> dict[str, Any]:
     return {"state": FAILED, "status": 1, "error": f"{type(error).__name__}: {lines[-1]}"}
 
 
-def _this_process() -> dict[str, Any]:
+def this_process() -> dict[str, Any]:
+    """pid, born, host and slurm_job of this process, as records name them."""
     pid = os.getpid()
     slurm = os.environ.get("SLURM_JOB_ID") or None
     return {"pid": pid, "born": _born(pid), "host": socket.gethostname(), "slurm_job": slurm}

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from anonbench.core.errors import AnonbenchError, ConfigError, DataError
+from anonbench.ops.controllers import at_work, in_words
 from anonbench.ops.dag import (
     LISTING,
     SNAKEFILE,
@@ -134,12 +135,15 @@ def _refuse_while_alive(root: Path, gone: bool) -> None:
             f"{root}: Snakemake is running here (process {here}): nothing to recover. Stop it with Ctrl-C or "
             f"`kill {here}`, which tidies up, or wait for its end."
         )
+    for controller in at_work(root, gone):
+        nothing = "Nothing to recover." if controller.seen else ""
+        raise DataError(f"{root}: {in_words(controller)} {nothing}".rstrip())
     run = read_last_run(root)
     locked = any((root / LOCKS).glob("*.lock"))
     if run is None or not locked or gone or process_is_here(run["pid"], run["born"], run["host"]) is False:
         return
-    slurm = run.get("slurm_job")
-    if slurm and slurm not in (_queue() or {}):
+    slurm, queue = run.get("slurm_job"), _queue()
+    if slurm and queue is not None and slurm not in queue:
         return
     where = f"SLURM job {slurm} on {run['host']}" if slurm else f"process {run['pid']} on {run['host']}"
     raise DataError(

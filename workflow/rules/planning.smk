@@ -1,6 +1,7 @@
 # At the end of a dry run: what the planned jobs will cost. At the start of a run: a record for `anonbench status`. No rule.
 import atexit
 
+from anonbench.ops import controllers
 from anonbench.ops.clock import wait_for_inputs
 from anonbench.ops.journal import write_last_run
 from anonbench.ops.last_run import refuse_other
@@ -70,9 +71,26 @@ def refuse_another_configuration():
         raise WorkflowError(str(error)) from None
 
 
+def enter_as_controller():
+    """Refuse files that another run here works on, and tell later ones which this one does.
+
+    Snakemake does so with its own locks, as long as no third run has ended. `--nolock` asks for neither.
+    """
+    jobs = list(workflow.dag.needrun_jobs())
+    made = {str(path) for job in jobs for path in job.output}
+    read = {str(path) for job in jobs for path in job.input}
+    try:
+        if workflow.execution_settings.lock:
+            controllers.refuse_same_files(Path.cwd(), made, read)
+    except AnonbenchError as error:
+        raise WorkflowError(str(error)) from None
+    controllers.enter(Path.cwd(), map(str, workflow.dag_settings.targets), made, read, SLURM_JOB)
+
+
 onstart:
     look_less_often()
     refuse_another_configuration()
+    enter_as_controller()
     wait_for_sources()
     write_last_run(
         [Path(file).resolve() for file in workflow.overwrite_configfiles],

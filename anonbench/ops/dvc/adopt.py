@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from anonbench.core.errors import DataError
+from anonbench.ops.controllers import refuse_while_at_work
 from anonbench.ops.dag import LISTING, STAND_IN, resolved_workflow
 from anonbench.ops.dvc.cells import PLAN, REPORT, configfiles_in_force, write_settings
 from anonbench.ops.dvc.record import name_of, open_repo
@@ -47,6 +48,7 @@ def adopt(root: Path) -> Adopted:
     Raises `ConfigError` when dvc.yaml was written for another configuration or Snakefile, `DataError` while Snakemake
     is running here.
     """
+    refuse_while_at_work(root, "adopt")
     write_settings(root)  # of the tree as it is now, whatever was pulled
     repo = open_repo(root)
     with repo, repo.lock:
@@ -96,7 +98,7 @@ def _write_notes(request: Mapping[str, list[str]]) -> None:
         workflow.execution_settings = ExecutionSettings()
         notes = workflow.persistence
         if notes.locked:
-            sys.exit("Snakemake is running in this folder. Wait for its end, or `snakemake --unlock` after a crash.")
+            sys.exit("Snakemake is running in this folder. Wait for its end, or `anonbench recover` after a crash.")
         time = _newest_source(workflow.dag)
         for name in request["current"]:
             for output in jobs[name].output:

@@ -11,6 +11,7 @@ from typing import Any
 
 from anonbench.core.errors import ConfigError, MissingDependencyError
 from anonbench.data.paths import DEFAULT_CONFIG
+from anonbench.ops.controllers import refuse_while_at_work
 from anonbench.ops.dvc.cells import PLAN, configfiles_in_force, write_pipeline, write_settings
 from anonbench.ops.journal import read_last_run
 from anonbench.ops.last_run import configuration
@@ -33,7 +34,9 @@ def record(root: Path, configfiles: Sequence[Path | str] = (), targets: Sequence
     configfiles: those of the Snakemake run; none: those for which dvc.yaml was written.
     targets: as for snakemake; none: everything. dvc.yaml is written anew where the Snakefile or the configuration has
         changed.
+    Raises `DataError` while Snakemake is at work here: half-made files would be recorded.
     """
+    refuse_while_at_work(root, "record")
     ran = read_last_run(root) is not None
     files = configuration(configfiles, root) if configfiles or ran else []
     jobs = write_pipeline(files or ([DEFAULT_CONFIG] if configfiles or ran else []), root)
