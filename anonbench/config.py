@@ -45,6 +45,7 @@ def check_config(config: Mapping[str, Any], source: str = "config") -> None:
         load_plugins(config["plugins"])
         _check_plugins(config)
         _check_references(config)
+        _check_paths(config)
         _check_studies(config)
     except ConfigError as error:
         raise ConfigError(f"{source}: {error}") from error
@@ -162,6 +163,32 @@ def _check_references(config: Mapping[str, Any]) -> None:
             raise ConfigError(f"variants.{name}: the name is reserved; choose another")
     for name, variant in config["variants"].items():
         check_known(f"variants.{name}.detector", [variant["detector"]], config["detectors"])
+
+
+def _check_paths(config: Mapping[str, Any]) -> None:
+    """Paths of the user that Snakemake or a shell would read as something else."""
+    for section, key in (
+        ("datasets", "root"),
+        ("face_images", "root"),
+        ("detectors", "weights"),
+        ("variants", "weights"),
+    ):
+        for name, entry in config[section].items():
+            path = entry.get(key)
+            if not isinstance(path, str):
+                continue
+            where = f"{section}.{name}.{key} is '{path}'; expected a path"
+            if "{" in path or "}" in path:
+                raise ConfigError(
+                    f"{where} without braces, which Snakemake takes for the name of a wildcard. Link it under another "
+                    f"name: ln -s '{path}' data/raw/{name}"
+                )
+            if path.startswith("~"):
+                raise ConfigError(f"{where} as it is on the disk: `~` is for shells. Write {Path(path).expanduser()}")
+            if path.startswith("-"):
+                raise ConfigError(f"{where} that does not look like an option: write './{path}'")
+            if any(ord(letter) < 32 for letter in path):
+                raise ConfigError(f"{where} without tabs and line ends; link it under another name")
 
 
 def _check_studies(config: Mapping[str, Any]) -> None:

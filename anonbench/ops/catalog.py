@@ -9,12 +9,14 @@ A rule of the workflow is a module in stages/, any other command a function of o
 from __future__ import annotations
 
 import importlib
+import os
+import shlex
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from anonbench.core.command import Declaration, declared_functions, read_declaration
-from anonbench.core.errors import nearest
+from anonbench.core.errors import ConfigError, nearest
 from anonbench.core.registry import Registry
 
 PACKAGE = Path(__file__).parents[1]
@@ -73,6 +75,25 @@ def shell_command(name: str, without: Collection[str] = ()) -> str:
         place = {"input": "input", "output": "output"}.get(option.role, "params")
         words.append(f"{option.flag} {{{place}.{option.name}:q}}")
     return " ".join([*words, "--stamp {output.stamp:q} --code {params.code} --threads {threads} > {log:q} 2>&1"])
+
+
+def job_prefix(programs: Path, repository: Path) -> str:
+    """What Snakemake puts before every job's command: `anonbench` is the one of a folder of programs.
+
+    Snakemake formats it, so braces in the path are doubled. Raises `ConfigError` for a path that PATH cannot hold, and
+    for a repository in a folder with braces: Snakemake formats the paths of its own files too.
+    """
+    if {"{", "}"} & set(str(repository)):
+        raise ConfigError(
+            f"{repository}: Snakemake takes what is in braces for a variable. Give the folder another name."
+        )
+    if os.pathsep in str(programs):
+        raise ConfigError(
+            f"{programs}: a colon separates folders in PATH, so no program in this one is found. Give the folder "
+            f"another name, or make the environment elsewhere and run Snakemake from there."
+        )
+    quoted = shlex.quote(str(programs)).replace("{", "{{").replace("}", "}}")
+    return f"set -euo pipefail; export PATH={quoted}:$PATH; "
 
 
 def digest_modules(name: str, method: str | None = None) -> list[str]:

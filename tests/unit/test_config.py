@@ -245,6 +245,20 @@ MISTAKES: dict[str, tuple[Change, str]] = {
         lambda c: c["detectors"]["centerface"].update(threshold=2),
         r"detectors\.centerface: detector 'centerface': threshold must lie between 0 and 1, got 2",
     ),
+    "braces in a path": (
+        lambda c: c["datasets"].update(mine={"format": "folder", "root": "/data/{new}/market"}),
+        r"datasets\.mine\.root is '/data/\{new\}/market'; .* without braces.*ln -s '/data/\{new\}/market' data/raw",
+    ),
+    "a shell's home": (
+        lambda c: c["face_images"].update(wider={"root": "~/wider"}), r"face_images\.wider\.root is '~/wider'.*Write /"
+    ),
+    "a path like an option": (
+        lambda c: c["datasets"].update(mine={"format": "folder", "root": "-new"}),
+        r"does not look like an option: write '\./-new'",
+    ),
+    "a line end in a path": (
+        lambda c: c["datasets"].update(mine={"format": "folder", "root": "a\nb"}), r"without tabs and line ends"
+    ),
     "input size": (lambda c: c["models"]["hacnn"].update(input=[128, 64]), r"models\.hacnn: .*160"),
 }  # fmt: skip
 

@@ -1,4 +1,5 @@
 # Helpers of the rules: what belongs to which wildcard. No rule here.
+import functools
 import json
 import os
 import re
@@ -7,14 +8,17 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-sys.path.insert(0, str(Path(str(workflow.current_basedir)).parents[1]))  # of the repository
+REPOSITORY = Path(str(workflow.current_basedir)).parents[1]
+sys.path.insert(0, str(REPOSITORY))
 
 from anonbench.config import check_config, resolve_model
-from anonbench.ops.catalog import digest_modules, outside_plugins, shell_command
+from anonbench.ops.catalog import digest_modules, job_prefix, outside_plugins, shell_command
 from anonbench.ops.dag import LISTING, NAMES_ONLY
 from anonbench.core.errors import AnonbenchError
 from anonbench.data import entries, paths
+from anonbench.data.annotations import FILE as FACE_TRUTH
 from anonbench.ops.provenance import code_digest
+from anonbench.ops.unchanged import is_as_indexed, is_older
 from anonbench.anonymizers import ANONYMIZERS
 from anonbench.datasets import DATASETS
 from anonbench.detectors import DETECTORS
@@ -22,9 +26,8 @@ from anonbench.tasks.reid.models import MODELS
 from anonbench.core.registry import load_plugins
 
 # `anonbench` is the one installed beside the interpreter that runs Snakemake: no activated environment is needed.
-shell.prefix(f"set -euo pipefail; export PATH={Path(sys.executable).parent}:$PATH; ")
-
 try:
+    shell.prefix(job_prefix(Path(sys.executable).parent, REPOSITORY))
     if workflow.is_main_process and os.environ.get(LISTING) != NAMES_ONLY:
         sources = [str(file) for file in workflow.configfiles] or ["config"]
         check_config(config, " + ".join(sources))
@@ -39,7 +42,7 @@ UNPACKED = [name for name, entry in DATASET_ENTRIES.items() if entry.get("unpack
 FACE_IMAGES = config["face_images"]
 FACE_TRAININGS = config["face_trainings"]
 DRAWN_FACES = [name for name, entry in FACE_IMAGES.items() if "render" in entry]
-MISSING_DATASETS = set()  # real ones that a dry run did without: raw_root
+MISSING_DATASETS = set()  # real ones that a dry run did without: raw_folder
 
 
 def any_of(names):
@@ -60,15 +63,11 @@ wildcard_constraints:
     table=any_of(config["tables"]),
 
 
-def raw_root(wildcards):
+def raw_folder(dataset):
     """The dataset's own folder. A real one that is not there stops the run with what to do about it.
 
     A dry run goes on without it, so that a study can be planned before its data is there; planning.smk says so.
     """
-    return raw_folder(wildcards.dataset)
-
-
-def raw_folder(dataset):
     entry = DATASET_ENTRIES[dataset]
     if dataset in RENDERED or Path(entry["root"]).is_dir():
         return entry["root"]
@@ -95,8 +94,19 @@ def absent_roots():
 def image_folder(dataset, variant):
     """The folder with the images of a variant of a dataset."""
     if variant == "original" and dataset not in UNPACKED:
-        return raw_folder(dataset)
+        return listed(raw_folder(dataset), made_here=dataset in RENDERED)
     return paths.images(dataset, variant)
+
+
+def listed(folder, made_here):
+    """A folder of the user for rules that read its manifest too: the manifest says what has changed, not the date."""
+    return ancient(folder) if folder and not made_here else folder
+
+
+def dated(folder, unchanged):
+    """A folder of the user for rules that read it alone: its date counts unless what they read in it is as it was."""
+    asks = folder and workflow.is_main_process and LISTING not in os.environ
+    return ancient(folder) if asks and unchanged() else folder
 
 
 def image_root(wildcards):
@@ -105,8 +115,40 @@ def image_root(wildcards):
 
 def original_root(wildcards):
     if wildcards.dataset in FACE_IMAGES:
-        return face_images_folder(wildcards.dataset)
+        return listed(face_images_folder(wildcards.dataset), made_here=wildcards.dataset in DRAWN_FACES)
     return image_folder(wildcards.dataset, "original")
+
+
+def root_to_index(wildcards):
+    dataset = wildcards.dataset
+    if dataset in RENDERED or dataset in UNPACKED:
+        return image_folder(dataset, "original")
+    return dated(raw_folder(dataset), lambda: as_indexed(dataset))
+
+
+@functools.cache
+def as_indexed(dataset):
+    return is_as_indexed(dataset, DATASET_ENTRIES[dataset])
+
+
+def root_to_unpack(wildcards):
+    root, stamp = raw_folder(wildcards.dataset), paths.stamp("unpack", wildcards.dataset)
+    return dated(root, lambda: is_older(Path(root).glob("*.mat"), Path(stamp)))
+
+
+def truth_root(wildcards):
+    dataset, stamp = wildcards.dataset, paths.stamp("evaluate_detector", wildcards.dataset, wildcards.detector)
+    if dataset in FACE_IMAGES:
+        return labelled_faces(dataset, stamp)
+    root = raw_folder(dataset)
+    return root if dataset in RENDERED else dated(root, lambda: is_older([Path(root, FACE_TRUTH)], Path(stamp)))
+
+
+def labelled_faces(name, stamp):
+    """For rules that read pictures of `face_images:` by their label files; stamp: of what they make."""
+    root = face_images_folder(name)
+    labels = lambda: Path(root, "wider_face_split").glob("wider_face_*")
+    return root if name in DRAWN_FACES else dated(root, lambda: is_older(labels(), Path(stamp)))
 
 
 def face_images_folder(name):

@@ -34,7 +34,7 @@ rule render:
 
 rule unpack:
     input:
-        root=raw_root,
+        root=root_to_unpack,
     output:
         output=directory(paths.images("{dataset}", "original")),
         stamp=paths.stamp("unpack", "{dataset}"),
@@ -57,7 +57,7 @@ rule unpack:
 
 rule index:
     input:
-        root=original_root,
+        root=root_to_index,
     output:
         output=paths.manifest("{dataset}"),
         dropped=paths.dropped("{dataset}"),

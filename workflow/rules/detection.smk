@@ -4,7 +4,7 @@
 rule evaluate_detector:
     input:
         detections=paths.detections("{dataset}", "{detector}"),
-        truth=lambda w: face_images_folder(w.dataset) if w.dataset in FACE_IMAGES else raw_folder(w.dataset),
+        truth=truth_root,
     output:
         output=paths.detection_metrics("{dataset}", "{detector}"),
         groups=paths.detection_metrics("{dataset}", "{detector}", ".groups.csv"),

@@ -1,6 +1,5 @@
 # Helpers of detection.smk and report.smk: which detections are evaluated. No rule here.
 from anonbench.studies.reid_faces.plan import Plan as ReidFaces
-from anonbench.data.annotations import FILE as FACE_TRUTH
 from anonbench.tasks.detection.table import ANNOTATED, AUDITED, NONE
 
 

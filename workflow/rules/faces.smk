@@ -24,7 +24,7 @@ rule render_faces:
 
 rule index_faces:
     input:
-        root=lambda w: face_images_folder(w.dataset),
+        root=lambda w: labelled_faces(w.dataset, paths.stamp("index_faces", w.dataset)),
     output:
         output=paths.manifest("{dataset}"),
         stamp=paths.stamp("index_faces", "{dataset}"),
@@ -46,7 +46,9 @@ rule index_faces:
 
 rule train_detector:
     input:
-        data=lambda w: face_images_folder(FACE_TRAININGS[w.face_training]["images"]),
+        data=lambda w: labelled_faces(
+            FACE_TRAININGS[w.face_training]["images"], paths.stamp("train_detector", w.face_training)
+        ),
     output:
         output=paths.face_detectors("{face_training}", "model.pt"),
         history=paths.face_detectors("{face_training}", "history.csv"),
