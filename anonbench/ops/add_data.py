@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import filecmp
+import os
 import re
 import shutil
 import subprocess
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from dvc.repo import Repo
 
 RAW = Path("data/raw")
+SHOWN = 5  # links named in a message
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # of datasets in the config
 # DVC reads `/data/raw/*` as "data/raw itself is ignored" and would overlook the data files in it.
 IGNORE_LINES = f"/{RAW}/?*\n!/{RAW}/*.dvc\n!/{RAW}/.gitkeep"
@@ -162,13 +164,16 @@ def _add(repo: Repo, source: Path, name: str, meta: dict[str, Any], copy: bool, 
 def _place(source: Path, target: Path, copy: bool) -> Iterator[str]:
     """Make `target` a link to `source` or a copy of it, and say which; undone when the block fails.
 
-    Raises `DataError` when something else is there.
+    Raises `DataError` when something else is there, and for linked folders in what is not to be copied.
     """
     if target.parent.resolve().is_relative_to(source):
         raise DataError(f"{source}: holds {target.parent}, so a link there would lead into itself. Move the data out.")
     if target.is_symlink() or target.exists():
+        _refuse_linked_folders(target)
         yield _what_is_there(source, target, copy)
         return
+    if not copy:
+        _refuse_linked_folders(source)
     target.parent.mkdir(parents=True, exist_ok=True)
     if copy:
         with atomic_folder(target) as temporary:
@@ -180,6 +185,22 @@ def _place(source: Path, target: Path, copy: bool) -> Iterator[str]:
     except BaseException:
         shutil.rmtree(target) if copy else target.unlink()
         raise
+
+
+def _refuse_linked_folders(folder: Path) -> None:
+    """Raise `DataError` for links to folders below one: DVC hashes none of what is in them, without a word."""
+    links = sorted(
+        path.relative_to(folder).as_posix()
+        for base, names, _ in os.walk(folder)
+        for path in (Path(base, name) for name in names)
+        if path.is_symlink()
+    )
+    if links:
+        named = ", ".join(links[:SHOWN]) + (f" and {len(links) - SHOWN} more" if links[SHOWN:] else "")
+        raise DataError(
+            f"{folder}: has links to other folders in it ({named}). DVC would record nothing of what is in them, and "
+            f"call changed images up to date. Put real folders in their place, or add a copy: --copy."
+        )
 
 
 def _what_is_there(source: Path, target: Path, copy: bool) -> str:
@@ -208,8 +229,14 @@ def _what_is_there(source: Path, target: Path, copy: bool) -> str:
 
 def _same_files(one: Path, other: Path) -> bool:
     """Whether two folders hold the same files with the same bytes."""
-    names = [{p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file()} for root in (one, other)]
+    names = [_files_below(root) for root in (one, other)]
     return names[0] == names[1] and all(filecmp.cmp(one / n, other / n, shallow=False) for n in sorted(names[0]))
+
+
+def _files_below(root: Path) -> set[str]:
+    """Every file, also those in linked folders, which a copy has as real ones."""
+    found = (Path(base, name) for base, _, names in os.walk(root, followlinks=True) for name in names)
+    return {path.relative_to(root).as_posix() for path in found if path.is_file()}
 
 
 def _check_ignored(repo: Repo, target: Path) -> None:

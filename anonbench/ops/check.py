@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -85,7 +86,8 @@ def _without(spec: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
 
 def _images_below(root: Path) -> dict[str, Any]:
     """The first images below a folder by their relative path, spread evenly over it."""
-    paths = sorted(p.relative_to(root).as_posix() for p in root.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+    files = (Path(base, name) for base, _, names in os.walk(root, followlinks=True) for name in names)
+    paths = sorted(p.relative_to(root).as_posix() for p in files if p.suffix.lower() in IMAGE_SUFFIXES)
     if not paths:
         raise DataError(f"{root}: no image ({', '.join(IMAGE_SUFFIXES)}) below it. Give the folder of a dataset.")
     step = max(1, len(paths) // TRIED)

@@ -255,6 +255,47 @@ def test_the_cache_on_request(project: Path, market: Path, add: Add) -> None:
     assert state(market) == before
 
 
+def test_linked_folders_are_refused_or_copied(project: Path, market: Path, add: Add) -> None:
+    """DVC leaves them out of its hash: it called a dataset unchanged whose training images were deleted."""
+    elsewhere = market.parent / "disk2"
+    (market / "bounding_box_train").rename(elsewhere)
+    (market / "bounding_box_train").symlink_to(elsewhere)
+    refused = add(market)
+    assert refused.status == 2
+    assert "has links to other folders in it (bounding_box_train). DVC would record nothing" in refused.errors
+    assert "--copy" in refused.errors
+    assert not Path("data/raw/market1501").is_symlink()
+    assert not Path("data/raw/market1501.dvc").exists()
+    assert add(market, "--copy").status == 0
+    copy = Path("data/raw/market1501")
+    assert read("data/raw/market1501.dvc")["outs"][0]["md5"] == dvc_directory_md5(copy)
+    assert (copy / "bounding_box_train").is_dir()
+    assert not (copy / "bounding_box_train").is_symlink()
+    assert f"a copy of {market}, as before\n" in add(market, "--copy").output
+    victim = next((copy / "bounding_box_train").glob("*.jpg"))
+    victim.unlink()
+    assert re.search(r"modified: +data/raw/market1501", dvc("status"))
+
+
+def test_links_made_after_it_was_recorded(project: Path, market: Path, add: Add) -> None:
+    assert add(market).status == 0
+    (market / "query").rename(market.parent / "disk2")
+    (market / "query").symlink_to(market.parent / "disk2")
+    refused = add(market)
+    assert refused.status == 2
+    assert "has links to other folders in it (query)" in refused.errors
+
+
+def test_a_linked_file_is_in_the_hash(project: Path, market: Path, add: Add) -> None:
+    image = next((market / "query").glob("*.jpg"))
+    image.rename(market.parent / "image.jpg")
+    image.symlink_to(market.parent / "image.jpg")
+    assert add(market).status == 0
+    assert read("data/raw/market1501.dvc")["outs"][0]["md5"] == dvc_directory_md5(market)
+    (market.parent / "image.jpg").write_bytes(b"changed")
+    assert re.search(r"modified: +data/raw/market1501", dvc("status"))
+
+
 @pytest.mark.parametrize("copy", [(), ("--copy",)])
 def test_something_else_is_there(project: Path, market: Path, add: Add, copy: tuple[str, ...]) -> None:
     target, elsewhere = Path("data/raw/market1501"), market.parent
