@@ -35,8 +35,8 @@ def record(root: Path, configfiles: Sequence[Path | str] = (), targets: Sequence
     configfiles: those of the Snakemake run; none: those for which dvc.yaml was written.
     targets: as for snakemake; none: everything. dvc.yaml is written anew where the Snakefile or the configuration has
         changed.
-    Raises `DataError` while Snakemake is at work here (half-made files would be recorded), and for files that DVC cannot
-        read.
+    Raises `DataError` while Snakemake is at work here (half-made files would be recorded), and for files that DVC
+        cannot read.
     """
     refuse_while_at_work(root, "record")
     refuse_merge_marks(root)
