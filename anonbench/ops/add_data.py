@@ -27,6 +27,7 @@ from anonbench.core.registry import load_plugins
 from anonbench.datasets import DATASETS, DISTRACTOR_PID, JUNK_PID
 from anonbench.datasets._contract import count_listing, describe_listing
 from anonbench.datasets._listing import DatasetInfo, DatasetListing
+from anonbench.ops.dvc.errors import in_words
 from anonbench.stages.index import ENTRY_KEYS
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def add_data(
         )
     options = {key: value for key, value in spec.items() if key not in ENTRY_KEYS}
     read = DATASETS.get(format_)
-    with _open_project() as repo:
+    with _open_project() as repo, in_words(Path(repo.root_dir)):
         listing = read(source, **options)
         info: DatasetInfo = read.info  # type: ignore[attr-defined]
         print("\n".join(describe_listing(listing)))

@@ -23,6 +23,7 @@ from anonbench.core.errors import DataError
 from anonbench.ops.controllers import refuse_while_at_work
 from anonbench.ops.dag import LISTING, STAND_IN, resolved_workflow
 from anonbench.ops.dvc.cells import PLAN, REPORT, configfiles_in_force, write_settings
+from anonbench.ops.dvc.errors import in_words, refuse_merge_marks
 from anonbench.ops.dvc.record import name_of, open_repo
 
 STALE = "found by `anonbench adopt`: not as dvc.lock and the tree say"
@@ -46,12 +47,13 @@ def adopt(root: Path) -> Adopted:
     """Make Snakemake take what DVC finds unchanged as done, and nothing else.
 
     Raises `ConfigError` when dvc.yaml was written for another configuration or Snakefile, `DataError` while Snakemake
-    is running here.
+    is at work here, and for files that DVC cannot read.
     """
     refuse_while_at_work(root, "adopt")
+    refuse_merge_marks(root)
     write_settings(root)  # of the tree as it is now, whatever was pulled
     repo = open_repo(root)
-    with repo, repo.lock:
+    with in_words(root), repo, repo.lock:
         stages = [stage for stage in _producers_first(repo.index.graph) if name_of(stage) not in (PLAN, REPORT)]
         clean = _clean(stages, repo.index.graph)
         outputs = {name_of(s): [out.def_path for out in s.outs] for s in stages if not s.is_data_source}

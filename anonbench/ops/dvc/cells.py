@@ -22,7 +22,7 @@ from typing import Any
 
 import yaml
 
-from anonbench.config import DEFAULTS
+from anonbench.config import DEFAULTS, read_layer
 from anonbench.core.errors import ConfigError
 from anonbench.core.files import write_text
 from anonbench.ops.dag import Job, upstream_first, workflow_jobs
@@ -86,7 +86,7 @@ def pipeline_texts(jobs: Sequence[Job], configfiles: Sequence[str]) -> dict[str,
 def configfiles_in_force(root: Path) -> list[str]:
     """The config files over config/default.yaml for which dvc.yaml was written."""
     file = root / PROFILE / "config.yaml"
-    return yaml.safe_load(file.read_text(encoding="utf-8")).get("configfile", []) if file.is_file() else []
+    return read_layer(file).get("configfile", []) if file.is_file() else []
 
 
 def write_settings(root: Path, jobs: Iterable[Job] | None = None) -> None:

@@ -13,6 +13,7 @@ from anonbench.core.errors import ConfigError, MissingDependencyError
 from anonbench.data.paths import DEFAULT_CONFIG
 from anonbench.ops.controllers import refuse_while_at_work
 from anonbench.ops.dvc.cells import PLAN, configfiles_in_force, write_pipeline, write_settings
+from anonbench.ops.dvc.errors import in_words, refuse_merge_marks
 from anonbench.ops.journal import read_last_run
 from anonbench.ops.last_run import configuration
 
@@ -34,9 +35,11 @@ def record(root: Path, configfiles: Sequence[Path | str] = (), targets: Sequence
     configfiles: those of the Snakemake run; none: those for which dvc.yaml was written.
     targets: as for snakemake; none: everything. dvc.yaml is written anew where the Snakefile or the configuration has
         changed.
-    Raises `DataError` while Snakemake is at work here: half-made files would be recorded.
+    Raises `DataError` while Snakemake is at work here (half-made files would be recorded), and for files that DVC
+        cannot read.
     """
     refuse_while_at_work(root, "record")
+    refuse_merge_marks(root)
     ran = read_last_run(root) is not None
     files = configuration(configfiles, root) if configfiles or ran else []
     jobs = write_pipeline(files or ([DEFAULT_CONFIG] if configfiles or ran else []), root)
@@ -44,7 +47,7 @@ def record(root: Path, configfiles: Sequence[Path | str] = (), targets: Sequence
     current, left_out = _up_to_date(root, targets)
     made = {path for job in jobs for path in job.outputs}
     repo = open_repo(root)
-    with repo, repo.lock:
+    with in_words(root), repo, repo.lock:
         stages = [
             stage
             for stage in repo.index.stages
@@ -61,7 +64,7 @@ def record(root: Path, configfiles: Sequence[Path | str] = (), targets: Sequence
 def open_repo(root: Path) -> Any:
     """DVC's `Repo`; raises `MissingDependencyError` or `ConfigError` with what to do."""
     try:
-        from dvc.exceptions import NotDvcRepoError
+        from dvc.exceptions import DvcException, NotDvcRepoError
         from dvc.repo import Repo
     except ImportError as error:
         raise MissingDependencyError(f"DVC is not installed ({error}): pip install -r requirements.txt") from error
@@ -69,6 +72,8 @@ def open_repo(root: Path) -> Any:
         return Repo(str(root))
     except NotDvcRepoError as error:
         raise ConfigError(f"{root}: not a repository of DVC ({error}). Run this where dvc.yaml is.") from error
+    except DvcException as error:  # of its own configuration
+        raise ConfigError(f"{root}: DVC cannot be opened: {error}") from error
 
 
 def name_of(stage: Any) -> str:
