@@ -108,8 +108,9 @@ def joint_membrane(image: RGB, box: Box, area: NDArray[np.bool_]) -> NDArray[np.
     there = np.pad(np.ones(image.shape[:2], dtype=bool), 1)[y0 : y1 + 2, x0 : x1 + 2]
     inside = np.pad(area, 1)
     shifts = [(slice(v, v + h), slice(u, u + w)) for v, u in ((0, 1), (2, 1), (1, 0), (1, 2))]
-    neighbours = sum(there[shift].astype(np.float64) for shift in shifts)
-    given = sum(np.where((there & ~inside)[shift][..., None], values[shift], 0.0) for shift in shifts)
+    neighbours = np.sum([there[shift] for shift in shifts], axis=0, dtype=np.float64)  # (h, w)
+    known = there & ~inside
+    given = np.sum([np.where(known[shift][..., None], values[shift], 0.0) for shift in shifts], axis=0)  # (h, w, 3)
     size = int(area.sum())
 
     def apply(vector: NDArray[np.float64]) -> NDArray[np.float64]:
