@@ -6,6 +6,10 @@ An anonymizer is a frozen dataclass whose fields are its parameters. It has one 
     anonymize_batch(images, regions, rngs) -> images  `LearnedAnonymizer`: several whole pictures at once, with weights
 
 `_apply` pastes what they make into a copy of the picture, inside the regions alone.
+
+One that fills regions from their surroundings also has `fill(image, boxes)`, which gets all boxes of a picture: what
+surrounds one of them may be hidden by another. One with `depends_on_hidden: ClassVar[bool] = False` promises that no
+pixel of any box changes its result, and `anonbench check anonymizer` tries it.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ import numpy as np
 
 from anonbench.core.registry import Registry
 from anonbench.data.images import RGB
-from anonbench.data.regions import Region
+from anonbench.data.regions import Box, Region
 
 ANONYMIZERS = Registry("anonymizer", __name__)
 
@@ -33,6 +37,18 @@ class Anonymizer(Protocol):
             pixels of the patch are pasted.
         rng: the only source of randomness allowed; seeded per image, so that order and worker count do not matter.
         Returns (y1 - y0, x1 - x0, 3) uint8 RGB, sharing no memory with `image`.
+        """
+        ...
+
+
+class Filler(Protocol):
+    """What an anonymizer of the simple form has beside `redact` when it looks at pixels around a region."""
+
+    def fill(self, image: RGB, boxes: Sequence[Box]) -> RGB:
+        """Return a copy of the picture, (H, W, 3) uint8 RGB, with all its boxes filled; `_apply` cuts the patches out.
+
+        image: the whole picture, read-only.
+        boxes: of all its regions, at least one, in whole pixels inside the image.
         """
         ...
 

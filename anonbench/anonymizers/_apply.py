@@ -34,9 +34,9 @@ def hide(
 def anonymize_image(image: RGB, regions: Iterable[Region], anonymizer: Anonymizer, rng: np.random.Generator) -> RGB:
     """A copy of `image` (H, W, 3) uint8 in which every region shows its anonymizer's patch; all else is as it was.
 
-    Each patch is made from the original image, so no region sees what was done to another. Patches are made and pasted
-    in the order of `in_order`: the result does not depend on the order of detection, and where two regions overlap,
-    the larger one's coarser patch stays on top.
+    Each patch is made from the original image, so no region sees what was done to another; an anonymizer with `fill`
+    gets all boxes at once. Patches are made and pasted in the order of `in_order`: the result does not depend on the
+    order of detection, and where two regions overlap, the larger one's coarser patch stays on top.
 
     Raises ValueError when a region is not inside the image or the anonymizer returns something that is no patch.
 
@@ -50,13 +50,18 @@ def anonymize_image(image: RGB, regions: Iterable[Region], anonymizer: Anonymize
     """
     original = _read_only(image)
     result = image.copy()
-    for region in in_order(regions):
+    ordered = in_order(regions)
+    for region in ordered:
         _check_inside(region, image)
+    fill = getattr(anonymizer, "fill", None) if ordered else None
+    filled = fill(original, [region.pixels for region in ordered]) if fill else None
+    for region in ordered:
         x0, y0, x1, y1 = region.pixels
-        patch = anonymizer.redact(original, region, rng)
+        patch = anonymizer.redact(original, region, rng) if filled is None else filled[y0:y1, x0:x1]
         if patch.shape != (y1 - y0, x1 - x0, 3) or patch.dtype != np.uint8:
+            made_by = f"{type(anonymizer).__name__}.{'redact' if filled is None else 'fill'}"
             raise ValueError(
-                f"{type(anonymizer).__name__}.redact returned {patch.dtype} of shape {patch.shape} for box "
+                f"{made_by} returned {patch.dtype} of shape {patch.shape} for box "
                 f"{region.pixels}; expected uint8 of shape {(y1 - y0, x1 - x0, 3)}"
             )
         if region.mask is None:

@@ -34,6 +34,12 @@ BOXES: dict[str, Box] = {
     "over the whole image": (0, 0, 40, 48),
     "of 6 x 5 pixels": (11, 13, 17, 18),
 }
+TOUCHING: list[list[Box]] = [  # side by side, one above the other, at a border, with a hole between them
+    [(6, 10, 20, 28), (20, 10, 34, 28)],
+    [(6, 4, 20, 22), (8, 22, 24, 40)],
+    [(0, 0, 14, 18), (14, 6, 40, 20)],
+    [(4, 4, 30, 10), (4, 10, 10, 30), (24, 10, 30, 30), (4, 30, 30, 36)],
+]
 THIN: list[Box] = [(5, 5, 6, 30), (5, 5, 30, 6), (0, 0, 1, HEIGHT), (0, HEIGHT - 1, WIDTH, HEIGHT)]
 SINGLE: list[Box] = [(0, 0, 1, 1), (17, 20, 18, 21), (WIDTH - 1, HEIGHT - 1, WIDTH, HEIGHT)]
 OVERLAPPING: list[Box] = [(4, 4, 20, 24), (12, 10, 26, 30), (6, 6, 12, 12), (0, 20, 30, 34)]
@@ -201,6 +207,26 @@ def leaves_no_likeness(subject: AnonymizerSubject) -> str:
         )
         largest = max(largest, likeness)
     return f"on noise they correlate by at most {largest:.2f}"
+
+
+@CONTRACT.promise("if it says that it depends on nothing hidden: no pixel of any box changes the result")
+def depends_on_nothing_hidden(subject: AnonymizerSubject) -> str | None:
+    """Boxes alone, touching, overlapping, and over the whole image; what one hides must not show through another."""
+    if getattr(subject.anonymizer, "depends_on_hidden", True):
+        return "it makes no such claim"
+    image = noise()
+    for boxes in [[box] for box in BOXES.values()] + TOUCHING + [OVERLAPPING]:
+        hidden = covered(map(Region, boxes), HEIGHT, WIDTH)
+        other = image.copy()
+        other[hidden] = np.random.default_rng(5).integers(0, 256, (int(hidden.sum()), 3), dtype=np.uint8)
+        differ = np.abs(subject.hide(image, boxes).astype(int) - subject.hide(other, boxes))
+        expect(
+            not differ.any(),
+            f"Boxes {boxes}: {int(differ.any(axis=2).sum())} pixels of the result depend on what the boxes hide, by up "
+            f"to {differ.max()} grey levels. Fill all boxes of a picture at once (`fill`), or leave out the claim "
+            f"`depends_on_hidden = False`.",
+        )
+    return None
 
 
 @CONTRACT.promise("copes with boxes of one pixel, one pixel wide, one pixel high, and with an image of one pixel")

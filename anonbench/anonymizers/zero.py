@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -18,6 +19,8 @@ class Zero:
 
     Source: Dietlmeier et al. 2020, section III-B.
     """
+
+    depends_on_hidden: ClassVar[bool] = False
 
     def redact(self, image: RGB, region: Region, rng: np.random.Generator) -> RGB:
         x0, y0, x1, y1 = region.pixels

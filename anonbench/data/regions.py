@@ -118,6 +118,23 @@ def clip_region(region: Region, width: int, height: int, scale: float = 1.0) -> 
     return replace(region, box=(x0, y0, x1, y1)) if x0 < x1 and y0 < y1 else None
 
 
+def fault_of(region: Region, width: int, height: int) -> str | None:
+    """Why a region hides nothing of a picture of this size, None where it does.
+
+    A box counts from one pixel a side on, its part outside the picture left out.
+
+    >>> fault_of(Region((0.2, 0.1, 0.4, 0.3)), width=64, height=128)
+    'less than a pixel of it lies inside the picture of 64 x 128 pixels'
+    """
+    if any(not math.isfinite(corner) for corner in region.box):
+        return "its corners are not all numbers"
+    inside_w = min(region.x1, width) - max(region.x0, 0)
+    inside_h = min(region.y1, height) - max(region.y0, 0)
+    if inside_w >= 1 and inside_h >= 1:
+        return None
+    return f"less than a pixel of it lies inside the picture of {width} x {height} pixels"
+
+
 # --- overlap ---
 
 

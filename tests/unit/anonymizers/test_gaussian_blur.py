@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image, ImageFilter
 from scipy.ndimage import gaussian_filter
 
-from anonbench.anonymizers.gaussian_blur import GaussianBlur
+from anonbench.anonymizers.gaussian_blur import KERNELS, GaussianBlur
 from anonbench.data.regions import Region
 
 RNG = np.random.default_rng(0)
@@ -42,3 +43,24 @@ def test_nothing_flows_in_from_outside() -> None:
 def test_bad_sigma(bad: float) -> None:
     with pytest.raises(ValueError, match=f"sigma_rel must be > 0, got {bad}"):
         GaussianBlur(sigma_rel=bad)
+
+
+def test_pillows_kernel_is_pillows() -> None:
+    image = RNG.integers(0, 256, (64, 48, 3), dtype=np.uint8)
+    crop = Image.fromarray(image[4:30, 6:30]).filter(ImageFilter.GaussianBlur(3))
+    patch = GaussianBlur(kernel="pillow").redact(image, Region((6, 4, 30, 30)), RNG)
+    np.testing.assert_array_equal(patch, np.asarray(crop))
+
+
+def test_the_two_kernels_differ_at_a_bright_edge() -> None:
+    """Pillow repeats the edge in each of its three passes."""
+    image = np.zeros((40, 40, 3), dtype=np.uint8)
+    image[:, :2] = 255
+    box = Region((0, 0, 40, 40))
+    ours, theirs = (int(GaussianBlur(kernel=kernel).redact(image, box, RNG)[20, 0, 0]) for kernel in KERNELS)
+    assert abs(ours - theirs) > 10
+
+
+def test_an_unknown_kernel_lists_the_known() -> None:
+    with pytest.raises(ValueError, match=r"kernel must be one of gaussian, pillow, got 'box'"):
+        GaussianBlur(kernel="box")

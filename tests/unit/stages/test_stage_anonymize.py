@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from anonbench.anonymizers import ANONYMIZERS
 from anonbench.core.errors import ConfigError, DataError
 from anonbench.data.images import read_image, sha256
-from anonbench.data.pictures import read_manifest
+from anonbench.data.pictures import Picture, read_manifest, write_manifest, write_sidecars
 from anonbench.data.regions import Region, write_regions
 from anonbench.stages.anonymize import anonymize, image_generator
 
@@ -349,3 +350,23 @@ def test_a_manifest_that_cannot_be_written_leaves_no_folder(make_dataset: Any) -
     with pytest.raises(DataError, match=r"zero\.csv: cannot be written .*There is a folder where a file is needed"):
         run(dataset)
     assert not (dataset.results / "zero").exists()
+
+
+def test_a_box_that_would_hide_nothing_is_refused(make_dataset: Any) -> None:
+    dataset = make_dataset()
+    path = dataset.paths[0]
+    write_regions(dataset.detections, {**dataset.boxes, path: [Region((0.2, 0.1, 0.4, 0.3))]})
+    with pytest.raises(DataError, match=rf"{path}: box 0\.2, 0\.1, 0\.4, 0\.3: less than a pixel .* Correct its row"):
+        run(dataset)
+
+
+def test_what_comes_out_as_it_was_is_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A black picture blackened."""
+    Image.fromarray(np.zeros((20, 10, 3), np.uint8)).save(tmp_path / "a.bmp")
+    digest = sha256((tmp_path / "a.bmp").read_bytes())
+    write_manifest(tmp_path / "m.csv", [Picture("a.bmp", "query", 10, 20, digest, {"pid": 1, "camid": 1})])
+    write_regions(tmp_path / "d.csv", {"a.bmp": [Region((1, 1, 9, 9))]})
+    write_sidecars(tmp_path / "s.csv", [])
+    anonymize(tmp_path / "m.csv", tmp_path / "d.csv", tmp_path, ENTRY, tmp_path / "s.csv", tmp_path / "zero",
+              tmp_path / "zero.csv")  # fmt: skip
+    assert "1 images came out as they were, though they have something to hide" in capsys.readouterr().out

@@ -111,7 +111,7 @@ from anonbench.core.registry import load_plugins
 @DETECTORS.register("outside_stopping")
 @dataclass(frozen=True)
 class Stopping:
-    width: float = 1 / 3
+    width: float = 4 / 3
 
     def open(self, root):
         return self.detect
@@ -223,3 +223,39 @@ def test_a_detector_is_given_batches_and_the_same_ones_after_an_interruption(
     assert digest != shard.read_text().split("\n")[0]
     assert run(0, "d.csv") == [4, 4, 3]
     assert (tmp_path / "d.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+@pytest.mark.parametrize("corners", ["0.2,0.1,0.4,0.3", "-9,4,0.5,20", "200,4,220,20", "3,4,3.0001,20"])
+def test_a_written_box_that_hides_nothing_is_refused(corners: str, crops: Path) -> None:
+    rows = ["path,x0,y0,x1,y1", "a.png,10,10,20,20", f"b.png,{corners}", "wall.png,,,,"]
+    (crops / "faces.csv").write_text("\n".join(rows) + "\n")
+    with pytest.raises(DataError, match=r"b\.png: box .*: less than a pixel of it lies .* 128 x 256"):
+        detect(crops / "m.csv", crops, {"method": "annotated", "file": "faces.csv"}, crops / "d.csv")
+    assert not (crops / "d.csv").exists()
+
+
+def test_a_found_box_that_hides_nothing_is_left_out_and_counted(
+    crops: Path, write_plugin: Callable[[str, str], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_plugin("stray", STRAY)
+    detect(crops / "m.csv", crops, {"method": "stray"}, crops / "d.csv", plugins=["stray"])
+    found = read_regions(crops / "d.csv")
+    assert [[region.box for region in found[name]] for name in ("a.png", "b.png", "wall.png")] == [[(1, 1, 9, 9)]] * 3
+    text = capsys.readouterr().out
+    assert "3 of 3 images with a face, 3 faces" in text
+    assert "6 boxes left out that hide nothing, the first: a.png: box 500, 1, 510, 9: less than a pixel" in text
+
+
+STRAY = '''
+from dataclasses import dataclass
+from anonbench.data.regions import Region
+from anonbench.detectors import DETECTORS
+
+@DETECTORS.register("stray")
+@dataclass(frozen=True)
+class Stray:
+    """Finds one box inside, one outside, and one too thin for its file."""
+
+    def open(self, root):
+        return lambda image, path: [Region((500, 1, 510, 9)), Region((1, 1, 9, 9)), Region((4, 1, 4.0001, 9))]
+'''
