@@ -34,6 +34,7 @@ STATISTICS = tuple(
 DRAWN = ("figure1", "figure2", "settings", "differences_map", "differences_rank1", "cmc_table3", "cmc_table5",
          "faces_table3", "faces_table5", "dose_response", "ranked")  # fmt: skip
 FIGURES = ("results/figures/variants.png", *(f"results/figures/{name}.svg" for name in DRAWN))
+MARKS = ("ranking", "trial", "learnt")  # how a row was ranked, and what to make of its network
 pytestmark = pytest.mark.slow
 
 
@@ -235,7 +236,7 @@ def test_rules_are_formatted() -> None:
 def test_table3_has_a_row_a_model_in_the_order_of_the_config(finished: Workplace) -> None:
     table = pd.read_csv(finished.root / "results/tables/table3.csv")
     scores = [f"{m}_{s}" for s in ("orig_orig", "orig_anon", "anon_anon") for m in ("map", "rank1")]
-    assert list(table.columns) == ["data", "model", *scores, "runs", *(f"{c}_se" for c in scores)]
+    assert list(table.columns) == ["data", "model", *scores, "runs", *(f"{c}_se" for c in scores), *MARKS]
     assert table.model.tolist() == ["resnet50mid", "bot"]
     assert table.runs.tolist() == [1, 2]
     assert set(table.data) == {DATASET}
@@ -246,7 +247,8 @@ def test_table3_has_a_row_a_model_in_the_order_of_the_config(finished: Workplace
 def test_table8_has_a_row_an_anonymizer_in_the_order_of_the_config(finished: Workplace) -> None:
     table = pd.read_csv(finished.root / "results/tables/table8.csv")
     scores = [f"{m}_{s}" for s in ("orig_anon", "anon_anon") for m in ("map", "rank1")]
-    assert list(table.columns) == ["data", "anonymizer", *scores, "runs", *(f"{c}_se" for c in scores)]
+    errors = [f"{score}_se" for score in scores]
+    assert list(table.columns) == ["data", "anonymizer", *scores, "runs", *errors, "model", *MARKS]
     assert table.anonymizer.tolist() == ["blur", "zero"]
     assert table[scores].apply(lambda c: c.between(0, 100)).all(axis=None)
 
