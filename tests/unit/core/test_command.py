@@ -140,8 +140,8 @@ def test_the_shell_command_of_a_rule() -> None:
     assert shell_command("embed", without=["batch_size"]) == (
         "anonbench embed --checkpoint {input.checkpoint:q} --manifest {input.manifest:q} --root {input.root:q}"
         " --output {output.output:q} --device {params.device:q} --splits {input.splits:q} --split {params.split:q}"
-        " --plugins {params.plugins:q}"
-        " --stamp {output.stamp:q} --code {params.code} --threads {threads} > {log:q} 2>&1"
+        " --plugins {params.plugins:q} --stamp {output.stamp:q} --code {params.code} --threads {threads}"
+        " > {log:q} 2>&1"
     )
 
 

@@ -1,6 +1,8 @@
 """The stages train and embed on a small data set on disk."""
 
 import csv
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +10,13 @@ import pytest
 import torch
 
 from anonbench.core.errors import ConfigError, DataError, TrainingError
+from anonbench.core.registry import load_plugins
 from anonbench.data.images import encode_image, sha256
 from anonbench.data.pictures import Picture, read_manifest, write_manifest
 from anonbench.stages.embed import embed
 from anonbench.stages.train import _key, train
 from anonbench.tasks.reid.checkpoint import load_network, save_network
+from anonbench.tasks.reid.models import MODELS
 from anonbench.training.loading import load_images
 
 MODEL = {
@@ -209,3 +213,40 @@ def test_a_checkpoint_of_another_architecture_is_refused(root: Path, tmp_path: P
     save_network(tmp_path / "c.pt", network, {**entry, "feat_dim": 256}, 3)
     with pytest.raises(TrainingError, match=r"c\.pt: not a checkpoint that this version can load"):
         load_network(tmp_path / "c.pt")
+
+
+OUTSIDE = """
+from dataclasses import dataclass
+from torch import nn
+from anonbench.tasks.reid.models import MODELS
+from anonbench.tasks.reid.models._network import ReidNetwork
+
+@MODELS.register("outside")
+@dataclass(frozen=True)
+class Outside:
+    input_size = None
+
+    def build(self, num_identities, pretrained):
+        network = Network(6)
+        network.layer = nn.Conv2d(3, 6, 3)
+        return network
+
+class Network(ReidNetwork):
+    def forward(self, images):
+        return self.layer(images).mean(dim=(2, 3))  # (B, 6)
+"""
+
+
+def test_a_network_from_outside_is_embedded_by_a_process_that_has_not_trained_it(
+    root: Path, tmp_path: Path, write_plugin: Callable[[str, str], Path]
+) -> None:
+    write_plugin("outside_network", OUTSIDE)
+    load_plugins(["outside_network"])
+    entry = {**MODEL, "method": "outside", "input": [64, 48]}
+    save_network(tmp_path / "model.pt", MODELS.create({"method": "outside"}).build(3, False), entry, 3)
+    del MODELS._entries["outside"], sys.modules["outside_network"]
+    arguments = (tmp_path / "model.pt", root / "manifest.csv", root, tmp_path / "features.npz", "cpu", 1)
+    with pytest.raises(TrainingError, match="unknown model 'outside'"):
+        embed(*arguments)
+    embed(*arguments, plugins=["outside_network"])
+    assert np.load(tmp_path / "features.npz")["features"].shape == (8, 6)
