@@ -16,7 +16,7 @@ import yaml
 
 from anonbench.anonymizers import ANONYMIZERS
 from anonbench.core.errors import ConfigError
-from anonbench.core.fields import refuse_unknown
+from anonbench.core.fields import check_types, refuse_unknown
 from anonbench.core.registry import load_plugins
 from anonbench.core.structure import check_at, check_known, check_structure
 from anonbench.data.entries import DETECTION, built_tables, tried_detectors
@@ -113,7 +113,9 @@ def _check_detector(entry: Mapping[str, Any]) -> None:
 def _check_dataset(entry: Mapping[str, Any]) -> None:
     adapter = DATASETS.get(entry["format"])
     options = [p.name for p in inspect.signature(adapter).parameters.values() if p.kind is p.KEYWORD_ONLY]
-    refuse_unknown(entry, [*DATASET_KEYS, *options], f"dataset format '{entry['format']}'", "option")
+    where = f"dataset format '{entry['format']}'"
+    refuse_unknown(entry, [*DATASET_KEYS, *options], where, "option")
+    check_types(adapter, {key: entry[key] for key in options if key in entry}, where)
     if "render" in entry:
         from anonbench.stages.render import read_spec
 

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Union
 
 import jsonschema
 
 from anonbench.core.errors import ConfigError, nearest
+from anonbench.core.fields import IN_WORDS, fits, found_in_words
+
+TYPES = {"integer": int, "number": float, "boolean": bool, "string": str, "null": type(None)}
+WORDS = {name: IN_WORDS[kind] for name, kind in TYPES.items()}
+WORDS |= {"array": "a list", "object": "keys with values below it"}
+
+# To a JSON schema 1.0 is an integer and .nan a number above any minimum.
+_Validator = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {"integer": lambda _, value: fits(value, int), "number": lambda _, value: fits(value, float)}
+    ),
+)
 
 
 def check_structure(
@@ -18,7 +31,7 @@ def check_structure(
     where: dotted name of the value in the configuration, "" for the whole of it.
     explained: the file that shows and explains its keys.
     """
-    validator = jsonschema.Draft202012Validator(schema)
+    validator = _Validator(schema)
     errors = sorted(validator.iter_errors(value), key=lambda e: (len(e.absolute_path), list(map(str, e.absolute_path))))
     if errors:
         raise ConfigError(_explain(errors[0], where, explained))
@@ -36,6 +49,10 @@ def _explain(error: jsonschema.ValidationError, above: str, explained: str) -> s
         return f"key '{absent}' is missing at {where}; {explained} shows and explains every key"
     if "propertyNames" in list(error.absolute_schema_path)[-2:]:
         return f"the name {error.instance!r} at {where} may hold letters, digits, '.', '_' and '-' only"
+    if error.validator == "type":
+        names = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
+        found = found_in_words(error.instance, Union[tuple(TYPES.get(name, object) for name in names)])
+        return f"{where} is {found}; expected {' or '.join(WORDS.get(name, name) for name in names)}"
     return f"{where} is {error.instance!r}: {error.message}"
 
 

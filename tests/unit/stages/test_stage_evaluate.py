@@ -126,8 +126,10 @@ def test_an_empty_split(split: str, tmp_path: Path) -> None:
         ({"metric": "cosin"}, r"evaluation\.metric is 'cosin': did you mean 'cosine'\? Known: cosine, euclidean"),
         ({"rerank": True}, r"evaluation\.rerank is True; expected null or"),
         ({"rerank": {"k3": 1}}, r"evaluation\.rerank has no key 'k3': did you mean 'k"),
-        ({"rerank": {"k1": 0}}, r"re-ranking: k1 is 0; expected a whole number >= 1"),
-        ({"rerank": {"lambda_value": 2}}, r"re-ranking: lambda_value is 2"),
+        ({"rerank": {"k1": 0}}, r"evaluation\.rerank: k1 is 0; expected an integer >= 1"),
+        ({"rerank": {"k1": True}}, r"evaluation\.rerank: k1 is true; expected an integer"),
+        ({"rerank": {"lambda_value": 2}}, r"evaluation\.rerank: lambda_value is 2; expected >= 0 and <= 1"),
+        ({"rerank": {"lambda_value": "3e-1"}}, r"evaluation\.rerank: lambda_value is the text '3e-1' .*: write 0\.3\)"),
     ],
 )
 def test_settings_that_cannot_be_used(entry: dict[str, Any], message: str) -> None:
