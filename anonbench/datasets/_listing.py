@@ -6,7 +6,7 @@ import functools
 import inspect
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -44,6 +44,8 @@ class DatasetListing:
     dropped: images outside the protocol, and files that may hold images (thumbnail caches, archives), with the reason.
         A copy with hidden faces must leave them out: they would show the faces again.
     sidecars: text and protocol files that a drop-in copy needs, relative to the root.
+    columns: of sidecars that are tables of the user's own, the columns that a reader needs. A copy gets no others: a
+        name or a place would undo what is hidden.
     Hidden folders, and hidden files that are no images (`.DS_Store`, `.snakemake_timestamp`), are in none.
     splits: path -> "train", "query" or "gallery", one map for each way in which the dataset is divided; the first is
         what `images` says. Empty for a dataset with one division.
@@ -53,6 +55,7 @@ class DatasetListing:
     dropped: tuple[DroppedImage, ...]
     sidecars: tuple[str, ...]
     splits: tuple[Mapping[str, str], ...] = ()
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +152,14 @@ def complete(
     reason: Callable[[str], str],
     sidecar: Callable[[str], bool] = is_text,
     splits: Sequence[Mapping[str, str]] = (),
+    columns: Mapping[str, tuple[str, ...]] | None = None,
 ) -> DatasetListing:
     """Check the images that an adapter found and sort all other `files` below the root into sidecars and dropped.
 
     reason: why an image file is not part of the protocol.
     sidecar: whether a file without image suffix belongs into a drop-in copy.
     splits: the divisions of a dataset that has several; each must pass the same checks.
+    columns: as `DatasetListing`.
 
     Raises `DataError` for a path listed twice, an empty split, junk or distractors outside the gallery, an identity
     both in training and in test, or queries of which none has a match under another camera.
@@ -170,7 +175,7 @@ def complete(
     sidecars = tuple(path for path in others if not is_image(path) and sidecar(path))
     kept = set(sidecars)
     dropped = tuple(DroppedImage(path, _why_dropped(path, reason)) for path in others if path not in kept)
-    return DatasetListing(ordered, dropped, sidecars, tuple(splits))
+    return DatasetListing(ordered, dropped, sidecars, tuple(splits), dict(columns or {}))
 
 
 def check_published(

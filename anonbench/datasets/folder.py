@@ -73,7 +73,9 @@ def read(root: Path, *, csv: str = "images.csv") -> DatasetListing:
     def sidecar(path: str) -> bool:
         return is_text(path) or path == PurePosixPath(csv).as_posix()
 
-    return complete(root, INFO, images.values(), files, reason, sidecar)
+    return complete(
+        root, INFO, images.values(), files, reason, sidecar, columns={PurePosixPath(csv).as_posix(): COLUMNS}
+    )
 
 
 def _rows(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
