@@ -12,7 +12,7 @@ import pandas as pd
 from anonbench.core.errors import DataError
 from anonbench.core.files import write_text
 
-# Names stay text: a variant may be called 6.
+# Names stay text: a variant may be called 6, NA or None, which pandas takes for a number and for missing values.
 NAMES = ("data", "dataset", "model", "variant", "anonymizer", "contrast", "metric", "group", "path")
 
 
@@ -23,7 +23,7 @@ def read_frame(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
     Raises `DataError` when the file cannot be read or lacks one.
     """
     try:
-        frame = pd.read_csv(path, dtype=dict.fromkeys(NAMES, str))
+        frame = pd.read_csv(path, converters=dict.fromkeys(NAMES, str), encoding="utf-8")
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: not a readable table ({error}). Make it again.") from error
     missing = [column for column in columns if column not in frame.columns]

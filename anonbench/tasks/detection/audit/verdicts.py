@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anonbench.core.errors import DataError
+from anonbench.core.text import read_user_text
 from anonbench.data.tables import write_csv
 from anonbench.statistics.proportion import Proportion
 
@@ -117,14 +118,7 @@ def read_annotations(path: Path) -> list[tuple[int, dict[str, str]]]:
 
     Rows may be in any order, columns too. Raises `DataError` when it cannot be read or lacks a column.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be read ({error.strerror}). Draw the sample with `anonbench audit`."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not a UTF-8 text file. Save it as CSV, not as a workbook.") from error
+    text = read_user_text(path, "Draw the sample with `anonbench audit`.")
     header = text.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)
     reader = csv.DictReader(io.StringIO(text), delimiter=delimiter)
