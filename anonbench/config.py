@@ -42,6 +42,7 @@ def check_config(config: Mapping[str, Any], source: str = "config") -> None:
     source: the config files' names, for the message.
     """
     try:
+        _check_names(config)
         _check_structure(config)
         load_plugins(config["plugins"])
         _check_plugins(config)
@@ -59,6 +60,32 @@ def resolve_model(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     for key in ("seeds", "gpus"):  # how often and where, not what
         entry.pop(key, None)
     return entry
+
+
+def _check_names(value: Any, where: str = "the top level") -> None:
+    """Names are text. YAML reads some words as something else: 6, 0001, no, null, 2026-11-29."""
+    if isinstance(value, Mapping):
+        for key, below in value.items():
+            if not isinstance(key, str):
+                raise ConfigError(
+                    f"the name {_as_written(key)} at {where} is no text to YAML but {_kind(key)}. Write it in quotes, "
+                    f'as it is meant to read: "{_as_written(key)}":'
+                )
+            _check_names(below, key if where == "the top level" else f"{where}.{key}")
+    elif isinstance(value, list | tuple):
+        for number, below in enumerate(value):
+            _check_names(below, f"{where}.{number}")
+
+
+def _as_written(key: object) -> str:
+    if isinstance(key, bool):
+        return "yes" if key else "no"
+    return "null" if key is None else str(key)
+
+
+def _kind(key: object) -> str:
+    known = {bool: "a truth value", int: "a number", float: "a number", type(None): "nothing"}
+    return known.get(type(key), f"a {type(key).__name__}")
 
 
 def _check_structure(config: Mapping[str, Any]) -> None:
@@ -213,7 +240,7 @@ def _check_of(study: str) -> Any:
 def read_layer(path: Path) -> dict[str, Any]:
     """One config file. Raises `ConfigError` when it is missing or does not hold a map."""
     try:
-        layer = yaml.safe_load(path.read_text(encoding="utf-8"))
+        layer = yaml.safe_load(path.read_bytes())  # with or without a byte-order mark
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: cannot be read ({error}). config/default.yaml shows a valid file") from error
     if not isinstance(layer, dict | None):

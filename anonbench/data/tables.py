@@ -69,28 +69,32 @@ def read_user_csv(path: Path, columns: Sequence[str], missing: str = "") -> Iter
     head = text.partition("\n")[0]
     delimiter = max(",;\t", key=lambda letter: len(set(_header(head, letter)) & set(columns)))
     found = _header(head, delimiter)
+    reader = csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True, strict=True)
+    line = 0
+    try:
+        next(reader, None)
+        _check_columns(path, head.strip(), found, columns)
+        line = reader.line_num
+        for fields in reader:
+            line = reader.line_num
+            if not fields:
+                continue
+            if any(field.strip() for field in fields[len(found) :]):
+                raise DataError(f"{path}:{line}: has more fields than the header. Put a path with a comma into quotes.")
+            yield line, dict.fromkeys(found, "") | dict(zip(found, (field.strip() for field in fields), strict=False))
+    except csv.Error as error:
+        raise DataError(f"{path}:{line + 1}: not valid CSV ({error}).") from error
+
+
+def _check_columns(path: Path, head: str, found: Sequence[str], columns: Sequence[str]) -> None:
     for column in columns:
         if column not in found:
             raise DataError(
-                f"{path}:1: no column '{column}': found {head.strip() or 'nothing'}; expected {','.join(columns)}, "
+                f"{path}:1: no column '{column}': found {head or 'nothing'}; expected {','.join(columns)}, "
                 f"separated by commas."
             )
         if found.count(column) > 1:
             raise DataError(f"{path}:1: column '{column}' is there {found.count(column)} times; expected it once.")
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True, strict=True)
-    try:
-        next(reader)
-        for fields in reader:
-            if not fields:
-                continue
-            if any(field.strip() for field in fields[len(found) :]):
-                raise DataError(
-                    f"{path}:{reader.line_num}: has more fields than the header. Put a path with a comma into quotes."
-                )
-            row = dict.fromkeys(found, "") | dict(zip(found, (field.strip() for field in fields), strict=False))
-            yield reader.line_num, row
-    except csv.Error as error:
-        raise DataError(f"{path}:{reader.line_num + 1}: not valid CSV ({error}).") from error
 
 
 def _header(line: str, delimiter: str) -> list[str]:

@@ -125,9 +125,9 @@ def _fault_of(folder: Path, name: str) -> str | None:
     """Why a file cannot be used, None where it can."""
     if not _is_portable(name):
         return NAMELESS
-    if not os.path.exists(folder / name):
+    if not (folder / name).exists():
         return "link to a file that is not there"
-    if not os.path.isfile(folder / name):
+    if not (folder / name).is_file():
         return "not a regular file (a pipe, socket or device)"
     if not os.access(folder / name, os.R_OK):
         return "no permission to read it"
@@ -135,7 +135,10 @@ def _fault_of(folder: Path, name: str) -> str | None:
 
 
 def _walk(root: Path, below: PurePosixPath, above: tuple[Path, ...]) -> Iterator[tuple[str, str | None]]:
-    """(relative path, why it cannot be used or None) of files below `root / below`; `above` holds the real paths of the folders that led here."""
+    """(path below `root`, why it cannot be used or None) of the files in `root / below`.
+
+    above: the real paths of the folders that led here.
+    """
     folder = root / below
     real = folder.resolve()
     if real in above:

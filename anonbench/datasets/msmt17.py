@@ -102,7 +102,7 @@ def _listed(root: Path, name: str, folder: str, split: str) -> list[PersonImage]
     path = root / name
     if not path.is_file():
         raise DataError(f"{path}: missing. {describe(INFO)}")
-    lines = read_user_text(path, "Extract it again.").rstrip("\n").split("\n")
+    lines = read_user_text(path, "Extract it again.").splitlines()
     records = []
     for number, line in enumerate(lines, 1):
         image, _, person = line.strip().rpartition(" ")

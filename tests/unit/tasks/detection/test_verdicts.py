@@ -140,7 +140,7 @@ def test_files_that_cannot_be_right(text: str, message: str, tmp_path: Path) -> 
 
 def test_a_workbook_and_no_file_at_all(tmp_path: Path) -> None:
     (tmp_path / "f.xlsx").write_bytes(b"PK\x03\x04\xff\xfe\xfa")
-    with pytest.raises(DataError, match=r"f\.xlsx: not a UTF-8 text file\. Save it as CSV, not as a workbook\."):
+    with pytest.raises(DataError, match=r"f\.xlsx:1: not a UTF-8 text file: byte 0xff is not UTF-8\. Save it as text"):
         read_verdicts(tmp_path / "f.xlsx", SAMPLE)
     with pytest.raises(DataError, match=r"gone\.csv: cannot be read .* Draw the sample with `anonbench audit`\."):
         read_verdicts(tmp_path / "gone.csv", SAMPLE)
