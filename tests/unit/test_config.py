@@ -282,6 +282,22 @@ def test_a_mistake_is_named_with_its_place_and_the_files(mistake: str, config: d
     assert str(caught.value).startswith("config/default.yaml + mine.yaml: ")
 
 
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("6", r'the name 6 at datasets is no text to YAML but a number\. Write it in quotes, .*: "6":'),
+        ("0001", r"the name 1 at datasets .* a number"),
+        ("no", r"the name no at datasets .* a truth value"),
+        ("null", r"the name null at datasets .* nothing"),
+        ("2026-11-29", r"the name 2026-11-29 at datasets .* a date"),
+    ],
+)
+def test_names_that_yaml_does_not_read_as_text(written: str, message: str, config: dict[str, Any]) -> None:
+    config["datasets"] |= yaml.safe_load(f"{written}: {{}}")
+    with pytest.raises(ConfigError, match=message):
+        check_config(config)
+
+
 @pytest.mark.parametrize("value", [None, [], "text", {}])
 def test_something_else_than_a_config(value: Any) -> None:
     with pytest.raises(ConfigError, match=r"at the top level|the top level is"):
