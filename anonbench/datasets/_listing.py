@@ -14,6 +14,7 @@ from anonbench.core.errors import ConfigError, DataError
 from anonbench.core.fields import refuse_unknown
 from anonbench.data.images import IMAGE_SUFFIXES
 from anonbench.data.pictures import DroppedImage
+from anonbench.data.tables import MOST
 from anonbench.datasets import DISTRACTOR_PID, JUNK_PID, SPLITS, PersonImage
 
 SIDECAR_SUFFIXES = (".txt", ".md", ".csv", ".json", ".yaml", ".yml")  # text cannot show a face
@@ -287,6 +288,8 @@ def _check_identities(where: str, images: Collection[PersonImage]) -> None:
                 f"{where}{image.path} has pid {image.pid} in the split {image.split}; expected a pid >= 1 "
                 f"(0 = distractor and -1 = junk are for the gallery alone)."
             )
+        if max(image.pid, image.camid) > MOST:
+            raise DataError(f"{where}{image.path} has pid {image.pid}, camid {image.camid}; expected at most {MOST}.")
     train = {image.pid for image in images if image.split == "train"}
     both = train & {image.pid for image in images if image.split != "train"}
     if both:

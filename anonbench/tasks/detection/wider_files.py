@@ -51,6 +51,8 @@ def _read_mat(file: Path, setting: Path) -> dict[str, Faces]:
         )
     for (path, rows), numbers in zip(truth, chosen, strict=True):
         counted = np.zeros(len(rows), bool)
+        if (numbers < 0).any():
+            raise DataError(f"{setting}: counts a face number {numbers.min() + 1} of {path}; expected 1 or more.")
         try:
             counted[numbers] = True
         except IndexError as error:

@@ -217,3 +217,18 @@ def test_detections_that_are_not_as_they_say(lines: tuple[str, ...], message: st
     write(tmp_path / "0--Parade/0_a.txt", *lines)
     with pytest.raises(DataError, match=message):
         read_wider_detections(tmp_path)
+
+
+def test_a_setting_counts_no_face_0(mat_folder: Path) -> None:
+    """Numbers begin at 1 in MATLAB: 0 would count the last face."""
+    content = scipy.io.loadmat(mat_folder / "wider_hard_val.mat")
+    content["gt_list"][0, 0][0, 0][0, 0] = 0
+    scipy.io.savemat(mat_folder / "wider_hard_val.mat", {k: v for k, v in content.items() if not k.startswith("__")})
+    with pytest.raises(DataError, match=r"wider_hard_val\.mat: counts a face number 0 of 0--Parade/0_a\.jpg"):
+        read_wider_truth(mat_folder)
+
+
+def test_numbers_of_the_text_file_are_finite(tmp_path: Path) -> None:
+    write(tmp_path / "wider_face_val_bbx_gt.txt", "0--Parade/0_a.jpg", "1", "1 2 inf 20 0 0 0 0 0 0")
+    with pytest.raises(DataError, match=r"gt\.txt:3: found '1 2 inf 20"):
+        read_wider_truth(tmp_path)
