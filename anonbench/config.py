@@ -255,7 +255,7 @@ def read_layer(path: Path) -> dict[str, Any]:
 
 
 def _check_written_names(path: Path, node: yaml.Node | None) -> None:
-    """As `_check_names`, where the file itself is at hand: `0001`, which YAML reads as 1, is quoted as it is written."""
+    """As `_check_names`, where the file itself is at hand: `0001`, which YAML reads as 1, is quoted as written."""
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             if isinstance(key, yaml.ScalarNode) and key.tag not in TEXT_TAGS:

@@ -14,7 +14,7 @@ from typing import Any
 
 from anonbench.core.errors import DataError
 from anonbench.core.files import write_text
-from anonbench.core.text import read_user_text
+from anonbench.data.text import read_user_text
 
 MOST = 2**63 - 1  # whole numbers are int64 in arrays
 SHOWN = 10  # wrong rows named in one message

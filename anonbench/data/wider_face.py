@@ -14,7 +14,7 @@ from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
 from anonbench.core.errors import DataError
-from anonbench.core.text import read_user_text
+from anonbench.data.text import read_user_text
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from anonbench.core.errors import ConfigError, DataError
-from anonbench.core.text import read_user_text
 from anonbench.data.tables import raise_all, read_user_csv
+from anonbench.data.text import read_user_text
 from anonbench.datasets import SPLITS
 from anonbench.datasets._listing import some
 

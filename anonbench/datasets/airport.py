@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from anonbench.core.errors import ConfigError, DataError
-from anonbench.core.text import read_user_text
+from anonbench.data.text import read_user_text
 from anonbench.datasets import DATASETS, DISTRACTOR_PID, PersonImage
 from anonbench.datasets._listing import (
     EXPECT,

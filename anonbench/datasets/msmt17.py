@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from anonbench.core.errors import DataError
-from anonbench.core.text import read_user_text
+from anonbench.data.text import read_user_text
 from anonbench.datasets import DATASETS, PersonImage
 from anonbench.datasets._listing import (
     DatasetInfo,

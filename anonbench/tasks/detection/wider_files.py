@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from anonbench.core.errors import DataError
-from anonbench.core.text import read_user_text
+from anonbench.data.text import read_user_text
 from anonbench.data.wider_face import boxes_and_invalid, corners_of, read_matlab, read_setting, read_text
 from anonbench.tasks.detection.wider import Faces, Floats
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anonbench.core.errors import DataError
-from anonbench.core.text import read_user_text
 from anonbench.data.tables import write_csv
+from anonbench.data.text import read_user_text
 from anonbench.statistics.proportion import Proportion
 
 COLUMNS = ("number", "sheet", "camera", "boxes", "verdict", "note", "path")

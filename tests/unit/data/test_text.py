@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from anonbench.core.errors import DataError
-from anonbench.core.text import read_user_text
+from anonbench.data.text import read_user_text
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
