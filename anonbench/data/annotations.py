@@ -20,7 +20,7 @@ from pathlib import Path
 
 from anonbench.core.errors import DataError
 from anonbench.data.regions import Region
-from anonbench.data.tables import read_user_csv
+from anonbench.data.tables import raise_all, read_user_csv
 
 FILE = "ground_truth/annotations.csv"  # below a dataset's folder
 CORNERS = ("x0", "y0", "x1", "y1")
@@ -63,17 +63,22 @@ class Annotations:
 
 
 def read_annotations(file: Path) -> Annotations:
-    """Read a CSV of annotated faces. Raises `DataError` for a missing file or column, or a malformed row."""
+    """Read a CSV of annotated faces. Raises `DataError` for a missing file or column, or malformed rows."""
     columns = ", ".join(ANNOTATION_COLUMNS)
     regions: dict[str, list[Annotation]] = {}
     unclear = set()
+    faults = []
     for line, row in read_user_csv(file, ANNOTATION_COLUMNS, f"Ground truth is a CSV with the columns {columns}."):
         where = f"{file}:{line}"
-        found = regions.setdefault(row["path"], [])
-        if any(row[c] for c in CORNERS):
-            found.append(_annotation(row, where))
-        elif _number(row.get("face_fraction") or "0", "face_fraction", where) > 0:
-            unclear.add(row["path"])
+        try:
+            found = regions.setdefault(row["path"], [])
+            if any(row[c] for c in CORNERS):
+                found.append(_annotation(row, where))
+            elif _number(row.get("face_fraction") or "0", "face_fraction", where) > 0:
+                unclear.add(row["path"])
+        except DataError as error:
+            faults.append(str(error))
+    raise_all(faults)
     return Annotations({path: tuple(found) for path, found in regions.items()}, frozenset(unclear))
 
 

@@ -144,3 +144,9 @@ def test_a_workbook_and_no_file_at_all(tmp_path: Path) -> None:
         read_verdicts(tmp_path / "f.xlsx", SAMPLE)
     with pytest.raises(DataError, match=r"gone\.csv: cannot be read .* Draw the sample with `anonbench audit`\."):
         read_verdicts(tmp_path / "gone.csv", SAMPLE)
+
+
+def test_all_wrong_rows_are_named(tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text("path,boxes,verdict\na.jpg,1,nice\nother.jpg,1,f\n")
+    with pytest.raises(DataError, match=r"f\.csv:2: verdict 'nice' .*\n.*f\.csv:3: other\.jpg is not in the sample"):
+        read_verdicts(tmp_path / "f.csv", SAMPLE)
