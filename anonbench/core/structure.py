@@ -36,7 +36,15 @@ def _explain(error: jsonschema.ValidationError, above: str, explained: str) -> s
         return f"key '{absent}' is missing at {where}; {explained} shows and explains every key"
     if "propertyNames" in list(error.absolute_schema_path)[-2:]:
         return f"the name {error.instance!r} at {where} may hold letters, digits, '.', '_' and '-' only"
-    return f"{where} is {error.instance!r}: {error.message}"
+    quotes = ". Where a name is meant, write it in quotes" if _is_misread_name(error) else ""
+    return f"{where} is {error.instance!r}: {error.message}{quotes}"
+
+
+def _is_misread_name(error: jsonschema.ValidationError) -> bool:
+    """Whether text is expected, and YAML has made something else of a word such as 6, no or a date."""
+    return (
+        error.validator == "type" and error.validator_value == "string" and not isinstance(error.instance, list | dict)
+    )
 
 
 def check_known(where: str, names: Iterable[str], known: Iterable[str]) -> None:

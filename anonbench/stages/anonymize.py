@@ -24,6 +24,7 @@ from anonbench.data.images import decode_image, read_bytes, sha256
 from anonbench.data.pictures import Picture, read_manifest, read_sidecars, write_manifest
 from anonbench.data.regions import Region, clip_region, fault_of, read_regions, region_as_json
 from anonbench.data.seeding import image_generator
+from anonbench.data.tables import read_user_csv
 
 # Keys of a variant's config entry that are not parameters of its anonymizer.
 ENTRY_KEYS = ("detector", "box_scale", "jpeg_quality", "gpu", "control")
@@ -88,8 +89,8 @@ def anonymize(
         for parent in sorted({Path(path).parent for path in (*(i.path for i in images), *extra)}):
             (folder / parent).mkdir(parents=True, exist_ok=True)
         for name, columns in extra.items():
-            data_of = read_bytes(root / name)
-            (folder / name).write_bytes(keep_columns(data_of, columns, root / name) if columns else data_of)
+            kept = keep_columns(root / name, columns).encode() if columns else read_bytes(root / name)
+            (folder / name).write_bytes(kept)
         written = {path: digest for path, digest in shards.finished.items() if _is_intact(folder / path, digest)}
 
         def keep(batch: Sequence[Job], digests: Sequence[str]) -> None:
@@ -211,18 +212,14 @@ def open_anonymizer(
     return write
 
 
-def keep_columns(table: bytes, columns: Sequence[str], name: Path) -> bytes:
-    """A CSV with these of its columns alone, in the order of `columns`: names or places beside them would undo what
-    is hidden. Raises `DataError` where one is missing."""
-    rows = csv.DictReader(io.StringIO(table.decode("utf-8-sig")), restval="")
-    missing = [column for column in columns if column not in (rows.fieldnames or ())]
-    if missing:
-        raise DataError(f"{name}: no column '{missing[0]}'. It has changed since it was indexed: index it again.")
+def keep_columns(table: Path, columns: Sequence[str]) -> str:
+    """A user's CSV with these of its columns alone, in the order of `columns`: names or places beside them would undo
+    what is hidden. Raises `DataError` where one is missing."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
-    return buffer.getvalue().encode()
+    writer.writerows(row for _, row in read_user_csv(table, columns))
+    return buffer.getvalue()
 
 
 def _read_indexed(root: Path, image: Picture) -> bytes:

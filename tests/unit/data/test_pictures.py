@@ -89,7 +89,7 @@ def test_a_missing_file_asks_for_the_stage_that_writes_it(tmp_path: Path) -> Non
 
 def test_a_file_that_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_bytes(b"path\xff\xfe")
-    with pytest.raises(DataError, match=r"m\.csv: not a text file"):
+    with pytest.raises(DataError, match=r"m\.csv:1: not a UTF-8 text file"):
         read_manifest(tmp_path / "m.csv")
 
 
