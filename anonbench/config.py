@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from anonbench.stages.index import ENTRY_KEYS as DATASET_KEYS
 from anonbench.studies import STUDIES
 from anonbench.studies.kinds import check_table
 
+TEXT_TAGS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
 SCHEMA = Path(__file__).parents[1] / "workflow" / "schemas" / "config.schema.yaml"
 DEFAULTS = (DEFAULT_CONFIG, *map(study_config, STUDIES))
 """The defaults, in the order in which they are laid over one another: what studies share, then one file a study."""
@@ -42,6 +44,7 @@ def check_config(config: Mapping[str, Any], source: str = "config") -> None:
     source: the config files' names, for the message.
     """
     try:
+        _check_names(config)
         _check_structure(config)
         load_plugins(config["plugins"])
         _check_plugins(config)
@@ -59,6 +62,34 @@ def resolve_model(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     for key in ("seeds", "gpus"):  # how often and where, not what
         entry.pop(key, None)
     return entry
+
+
+def _check_names(value: Any, where: str = "the top level") -> None:
+    """Names are text, numbers finite. YAML reads some words as something else: 6, 0001, no, null, 2026-11-29."""
+    if isinstance(value, Mapping):
+        for key, below in value.items():
+            if not isinstance(key, str):
+                raise ConfigError(
+                    f"the name {_as_written(key)} at {where} is no text to YAML but {_kind(key)}. Write it in quotes, "
+                    f'as it is meant to read: "{_as_written(key)}":'
+                )
+            _check_names(below, key if where == "the top level" else f"{where}.{key}")
+    elif isinstance(value, list | tuple):
+        for number, below in enumerate(value):
+            _check_names(below, f"{where}.{number}")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{where} is {value}; expected a finite number")
+
+
+def _as_written(key: object) -> str:
+    if isinstance(key, bool):
+        return "yes" if key else "no"
+    return "null" if key is None else str(key)
+
+
+def _kind(key: object) -> str:
+    known = {bool: "a truth value", int: "a number", float: "a number", type(None): "nothing"}
+    return known.get(type(key), f"a {type(key).__name__}")
 
 
 def _check_structure(config: Mapping[str, Any]) -> None:
@@ -215,12 +246,29 @@ def _check_of(study: str) -> Any:
 def read_layer(path: Path) -> dict[str, Any]:
     """One config file. Raises `ConfigError` when it is missing or does not hold a map."""
     try:
-        layer = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()  # with or without a byte-order mark
+        layer = yaml.safe_load(content)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: cannot be read ({error}). config/default.yaml shows a valid file") from error
+    _check_written_names(path, yaml.compose(content, yaml.SafeLoader))
     if not isinstance(layer, dict | None):
         raise ConfigError(f"{path}: holds a {type(layer).__name__}; expected keys with values below them")
     return layer or {}
+
+
+def _check_written_names(path: Path, node: yaml.Node | None) -> None:
+    """As `_check_names`, where the file itself is at hand: `0001`, which YAML reads as 1, is quoted as written."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag not in TEXT_TAGS:
+                raise ConfigError(
+                    f"{path}:{key.start_mark.line + 1}: YAML does not read the name {key.value or '(empty)'} as text "
+                    f'but as {key.tag.rpartition(":")[2]}. Write it in quotes: "{key.value}":'
+                )
+            _check_written_names(path, value)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            _check_written_names(path, value)
 
 
 def read_config(configfiles: Iterable[Path] = (), root: Path | None = None) -> dict[str, Any]:

@@ -104,13 +104,13 @@ def fits(value: object, expected: Any) -> bool:
     return isinstance(value, expected) if expected in IN_WORDS else True
 
 
-def found_in_words(value: object, expected: Any) -> str:
-    """A value that is not of a type, for people, with what to write in its place where that can be known.
+def found_in_words(value: object, *expected: Any) -> str:
+    """A value that is of none of some types, for people, with what to write in its place where that can be known.
 
     >>> found_in_words("3e-4", float)
     "the text '3e-4' (YAML reads 3e-4 as text: write 0.0003)"
     """
-    wanted = set(typing.get_args(expected) or (expected,))
+    wanted = {part for kind in expected for part in typing.get_args(kind) or (kind,)}
     if isinstance(value, str) and wanted & {int, float} and (number := _number(value)):
         why = f"YAML reads {value} as text" if "e" in value.lower() else "what is in quotes is a text"
         return f"the text '{value}' ({why}: write {number})"

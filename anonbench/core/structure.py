@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Union
+from typing import Any
 
 import jsonschema
 
@@ -11,7 +11,7 @@ from anonbench.core.errors import ConfigError, nearest
 from anonbench.core.fields import IN_WORDS, fits, found_in_words
 
 TYPES = {"integer": int, "number": float, "boolean": bool, "string": str, "null": type(None)}
-WORDS = {name: IN_WORDS[kind] for name, kind in TYPES.items()}
+WORDS: dict[str, str] = {name: IN_WORDS[kind] for name, kind in TYPES.items()}
 WORDS |= {"array": "a list", "object": "keys with values below it"}
 
 # To a JSON schema 1.0 is an integer and .nan a number above any minimum.
@@ -51,8 +51,8 @@ def _explain(error: jsonschema.ValidationError, above: str, explained: str) -> s
         return f"the name {error.instance!r} at {where} may hold letters, digits, '.', '_' and '-' only"
     if error.validator == "type":
         names = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
-        found = found_in_words(error.instance, Union[tuple(TYPES.get(name, object) for name in names)])
-        return f"{where} is {found}; expected {' or '.join(WORDS.get(name, name) for name in names)}"
+        found = found_in_words(error.instance, *(TYPES.get(name, object) for name in names))
+        return f"{where} is {found}; expected {' or '.join(WORDS[name] for name in names)}"
     return f"{where} is {error.instance!r}: {error.message}"
 
 

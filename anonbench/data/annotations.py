@@ -13,8 +13,6 @@ they are there:
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +20,7 @@ from pathlib import Path
 
 from anonbench.core.errors import DataError
 from anonbench.data.regions import Region
+from anonbench.data.tables import raise_all, read_user_csv
 
 FILE = "ground_truth/annotations.csv"  # below a dataset's folder
 CORNERS = ("x0", "y0", "x1", "y1")
@@ -64,27 +63,22 @@ class Annotations:
 
 
 def read_annotations(file: Path) -> Annotations:
-    """Read a CSV of annotated faces. Raises `DataError` for a missing file or column, or a malformed row."""
+    """Read a CSV of annotated faces. Raises `DataError` for a missing file or column, or malformed rows."""
     columns = ", ".join(ANNOTATION_COLUMNS)
-    try:
-        text = file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise DataError(
-            f"{file}: cannot be read ({error.strerror}). Ground truth is a CSV with the columns {columns}."
-        ) from error
-    reader = csv.DictReader(io.StringIO(text))
-    missing = [column for column in ANNOTATION_COLUMNS if column not in (reader.fieldnames or ())]
-    if missing:
-        raise DataError(f"{file}:1: column {missing[0]} is missing; expected {columns}.")
     regions: dict[str, list[Annotation]] = {}
     unclear = set()
-    for row in reader:
-        where = f"{file}:{reader.line_num}"
-        found = regions.setdefault(row["path"], [])
-        if any(row[c] for c in CORNERS):
-            found.append(_annotation(row, where))
-        elif _number(row.get("face_fraction") or "0", "face_fraction", where) > 0:
-            unclear.add(row["path"])
+    faults = []
+    for line, row in read_user_csv(file, ANNOTATION_COLUMNS, f"Ground truth is a CSV with the columns {columns}."):
+        where = f"{file}:{line}"
+        try:
+            found = regions.setdefault(row["path"], [])
+            if any(row[c] for c in CORNERS):
+                found.append(_annotation(row, where))
+            elif _number(row.get("face_fraction") or "0", "face_fraction", where) > 0:
+                unclear.add(row["path"])
+        except DataError as error:
+            faults.append(str(error))
+    raise_all(faults)
     return Annotations({path: tuple(found) for path, found in regions.items()}, frozenset(unclear))
 
 

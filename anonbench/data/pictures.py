@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Protocol
 
 from anonbench.core.errors import DataError
+from anonbench.data.extras import extras
 from anonbench.data.images import decode_image, read_bytes, sha256
 from anonbench.data.tables import checked_choice, checked_number, checked_path, read_csv, write_csv
 
 MANIFEST_COLUMNS = ("path", "split", "width", "height", "sha256")
 DROPPED_COLUMNS = ("path", "reason")
+SIDECAR_COLUMNS = ("path", "columns")
 LEAST_LABEL = {"pid": -1, "camid": 0}  # other labels may be any integer
 
 
@@ -73,13 +75,14 @@ class DroppedImage:
     reason: str
 
 
-def describe_images(root: Path) -> Callable[[Listed], Picture]:
-    """A function that reads one image file below `root` and returns its manifest row."""
+def describe_images(root: Path) -> Callable[[Listed], tuple[Picture, frozenset[str]]]:
+    """A function that reads one image file below `root`: its manifest row, and what else the file holds (`extras`)."""
 
-    def describe(listed: Listed) -> Picture:
+    def describe(listed: Listed) -> tuple[Picture, frozenset[str]]:
         data = read_bytes(root / listed.path)
         height, width = decode_image(data, root / listed.path).shape[:2]
-        return Picture(listed.path, listed.split, width, height, sha256(data), dict(listed.labels))
+        picture = Picture(listed.path, listed.split, width, height, sha256(data), dict(listed.labels))
+        return picture, extras(data, root / listed.path)
 
     return describe
 
@@ -157,14 +160,21 @@ def write_dropped(path: Path, dropped: Iterable[DroppedImage]) -> None:
     write_csv(path, DROPPED_COLUMNS, ([d.path, d.reason] for d in sorted(dropped, key=lambda d: d.path)))
 
 
-def write_sidecars(path: Path, files: Iterable[str]) -> None:
-    """Write the list of the text and protocol files that a drop-in copy of a dataset needs beside its images."""
-    write_csv(path, ("path",), ([file] for file in sorted(files)))
+def write_sidecars(path: Path, files: Iterable[str], columns: Mapping[str, Sequence[str]] | None = None) -> None:
+    """Write the list of the text and protocol files that a drop-in copy of a dataset needs beside its images.
+
+    columns: of those that are tables, the columns that a copy gets; all of a file's bytes where it is not named.
+    """
+    needed = columns or {}
+    write_csv(path, SIDECAR_COLUMNS, ([file, ";".join(needed.get(file, ()))] for file in sorted(files)))
 
 
-def read_sidecars(path: Path) -> list[str]:
-    """Read the list that `write_sidecars` wrote."""
-    return [checked_path(row["path"], f"{path}:{line}") for line, row in read_csv(path, ("path",))]
+def read_sidecars(path: Path) -> dict[str, tuple[str, ...]]:
+    """The list that `write_sidecars` wrote: a file -> the columns that a copy gets, () for a copy byte for byte."""
+    return {
+        checked_path(row["path"], f"{path}:{line}"): tuple(filter(None, row["columns"].split(";")))
+        for line, row in read_csv(path, SIDECAR_COLUMNS)
+    }
 
 
 # --- splits ---

@@ -248,5 +248,7 @@ def _shape_of(row: Mapping[str, str], where: str) -> tuple[Mask | None, Keypoint
             x, y, v = map(float, point.split())
         except ValueError:
             raise DataError(f"{where}: column keypoints has '{point}'; expected x, y and visibility.") from None
+        if not all(map(math.isfinite, (x, y, v))):
+            raise DataError(f"{where}: column keypoints has '{point}'; expected finite numbers.")
         points.append((x, y, v))
     return shape, tuple(points)

@@ -12,8 +12,10 @@ import pandas as pd
 from anonbench.core.errors import DataError
 from anonbench.core.files import write_text
 
-# Names stay text: a variant may be called 6.
+# Names stay text: a variant may be called 6, NA or None, which pandas takes for a number and for missing values.
 NAMES = ("data", "dataset", "model", "variant", "anonymizer", "contrast", "metric", "group", "path")
+
+ABSENT = ["", "nan", "NaN", "NA"]  # of numbers; of names only the first
 
 
 def read_frame(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
@@ -23,7 +25,10 @@ def read_frame(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
     Raises `DataError` when the file cannot be read or lacks one.
     """
     try:
-        frame = pd.read_csv(path, dtype=dict.fromkeys(NAMES, str))
+        columns_there = pd.read_csv(path, nrows=0).columns
+        absent = {column: ABSENT[:1] if column in NAMES else ABSENT for column in columns_there}
+        types = dict.fromkeys(NAMES, str)
+        frame = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=absent)
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: not a readable table ({error}). Make it again.") from error
     missing = [column for column in columns if column not in frame.columns]

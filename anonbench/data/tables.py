@@ -8,12 +8,16 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from anonbench.core.errors import DataError
 from anonbench.core.files import write_text
+from anonbench.data.text import read_user_text
+
+MOST = 2**63 - 1  # whole numbers are int64 in arrays
+SHOWN = 10  # wrong rows named in one message
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -34,12 +38,7 @@ def read_csv(
     optional: columns that may follow, in this order, each or none.
     further: whether any columns may follow.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}). Has the stage that writes it been run?") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not a text file ({error.reason}). Run the stage that writes it again.") from error
+    text = read_user_text(path, "Has the stage that writes it been run?")
     reader = csv.DictReader(io.StringIO(text))
     found = tuple(reader.fieldnames or ())
     more = found[len(columns) :]
@@ -55,6 +54,61 @@ def read_csv(
         lines = text.count("\n") + 1
         raise DataError(f"{path}:{lines}: the file is cut off. Remove it and run the stage that writes it again.")
     return rows
+
+
+def read_user_csv(path: Path, columns: Sequence[str], missing: str = "") -> Iterator[tuple[int, dict[str, str]]]:
+    """(line number, row) of a user's CSV, as spreadsheets save it: commas, semicolons or tabs between the fields.
+
+    Columns may be in any order, with others beside them, in upper or lower case. Spaces around a field are no part of
+    it; a field that is not there is "".
+
+    columns: those that must be there.
+    missing: what to do when there is no such file, for the message.
+    """
+    text = read_user_text(path, missing)
+    head = text.partition("\n")[0]
+    delimiter = max(",;\t", key=lambda letter: len(set(_header(head, letter)) & set(columns)))
+    found = _header(head, delimiter)
+    reader = csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True, strict=True)
+    line = 0
+    try:
+        next(reader, None)
+        _check_columns(path, head.strip(), found, columns)
+        line = reader.line_num
+        for fields in reader:
+            line = reader.line_num
+            if not fields:
+                continue
+            if any(field.strip() for field in fields[len(found) :]):
+                raise DataError(f"{path}:{line}: has more fields than the header. Put a path with a comma into quotes.")
+            yield line, dict.fromkeys(found, "") | dict(zip(found, (field.strip() for field in fields), strict=False))
+    except csv.Error as error:
+        raise DataError(f"{path}:{line + 1}: not valid CSV ({error}).") from error
+
+
+def _check_columns(path: Path, head: str, found: Sequence[str], columns: Sequence[str]) -> None:
+    for column in columns:
+        if column not in found:
+            raise DataError(
+                f"{path}:1: no column '{column}': found {head or 'nothing'}; expected {','.join(columns)}, "
+                f"separated by commas."
+            )
+        if found.count(column) > 1:
+            raise DataError(f"{path}:1: column '{column}' is there {found.count(column)} times; expected it once.")
+
+
+def _header(line: str, delimiter: str) -> list[str]:
+    """The names of the columns, in lower case where that makes no two of them alike."""
+    names = [name.strip() for name in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])]
+    lower = [name.lower() for name in names]
+    return [low if lower.count(low) == 1 else name for name, low in zip(names, lower, strict=True)]
+
+
+def raise_all(faults: Sequence[str]) -> None:
+    """Raise one `DataError` that names the first ten faults and counts the rest; nothing for none."""
+    if faults:
+        more = [f"and {len(faults) - SHOWN} more wrong rows"] if len(faults) > SHOWN else []
+        raise DataError("\n".join([*faults[:SHOWN], *more]))
 
 
 def checked_path(path: str, where: str) -> str:
@@ -75,6 +129,8 @@ def checked_number(
     except ValueError:
         found = f"is '{row[column]}'" if row[column] else "is empty"
         raise DataError(f"{where}: column {column} {found}; expected {expected}.") from None
+    if kind is int and abs(value) > MOST:
+        raise DataError(f"{where}: column {column} is {value}; expected an integer of at most 19 digits.")
     if not math.isfinite(value) or (at_least is not None and value < at_least):
         raise DataError(f"{where}: column {column} is {value}; expected {expected}.")
     return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
 from anonbench.core.errors import DataError
+from anonbench.data.text import read_user_text
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -97,7 +99,7 @@ def read_text(file: Path) -> Iterator[tuple[str, Floats]]:
 
     Raises `DataError` for a line that is not as the layout has it.
     """
-    lines = file.read_text(encoding="utf-8").splitlines()
+    lines = read_user_text(file).rstrip("\n").split("\n")
     at = 0
     while at < len(lines):
         name = lines[at].strip()
@@ -110,6 +112,8 @@ def read_text(file: Path) -> Iterator[tuple[str, Floats]]:
             count = int(lines[at + 1])
         except (IndexError, ValueError) as error:
             raise DataError(f"{file}:{at + 2}: expected the number of faces of {name}.") from error
+        if count < 0:
+            raise DataError(f"{file}:{at + 2}: found {count}; expected the number of faces of {name}.")
         first = at + 2
         at = first + max(1, count)
         if at > len(lines):
@@ -122,7 +126,7 @@ def _text_row(file: Path, index: int, line: str) -> list[float]:
         values = [float(part) for part in line.split()]
     except ValueError:
         values = []
-    if len(values) != COLUMNS:
+    if len(values) != COLUMNS or not all(map(math.isfinite, values)):
         raise DataError(f"{file}:{index + 1}: found '{line[:60]}'; expected {COLUMNS} numbers: x y w h and flags.")
     return values
 
@@ -139,6 +143,8 @@ def read_matlab(file: Path) -> Iterator[tuple[str, Floats]]:
                 full[:, :4] = rows.reshape(-1, 4)
                 if flags is not None:
                     full[:, INVALID] = flags[n, 0].ravel()
+                if not np.isfinite(full).all():
+                    raise ValueError(f"a box of {name[0]} has a number that is not finite")
                 yield f"{event[0]}/{name[0]}.jpg", full
     except MATLAB_ERRORS as error:
         raise _not_wider(file, error) from error

@@ -17,7 +17,7 @@ from unittest import mock
 from anonbench.core.contract import BrokenPromiseError, Contract, expect
 from anonbench.core.errors import ConfigError, DataError
 from anonbench.core.parallel import parallel_map
-from anonbench.data.pictures import describe_images
+from anonbench.data.pictures import Picture, describe_images
 from anonbench.datasets import DATASETS, DISTRACTOR_PID, JUNK_PID, SPLITS, PersonImage
 from anonbench.datasets._listing import (
     DatasetInfo,
@@ -51,6 +51,11 @@ class DatasetSubject:
     @cached_property
     def listing(self) -> DatasetListing:
         return self.read()
+
+    @cached_property
+    def described(self) -> list[tuple[Picture, frozenset[str]]]:
+        """Every image, and what else its file holds, as `anonbench index` reads them."""
+        return parallel_map(describe_images, (self.root,), self.listing.images, 1, "decode")
 
 
 CONTRACT: Contract[DatasetSubject] = Contract("dataset format")
@@ -176,7 +181,7 @@ def has_answerable_queries(subject: DatasetSubject) -> str:
 @CONTRACT.promise("lists images that can be read")
 def images_decode(subject: DatasetSubject) -> str:
     """Every image, as `anonbench index` does it."""
-    found = parallel_map(describe_images, (subject.root,), subject.listing.images, 1, "decode")
+    found = [picture for picture, _ in subject.described]
     widths, heights = sorted(i.width for i in found), sorted(i.height for i in found)
     copies = len(found) - len({i.sha256 for i in found})
     sizes = f"{widths[0]} to {widths[-1]} pixels wide, {heights[0]} to {heights[-1]} high"

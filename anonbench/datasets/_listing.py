@@ -6,7 +6,7 @@ import functools
 import inspect
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -14,10 +14,12 @@ from anonbench.core.errors import ConfigError, DataError
 from anonbench.core.fields import refuse_unknown
 from anonbench.data.images import IMAGE_SUFFIXES
 from anonbench.data.pictures import DroppedImage
+from anonbench.data.tables import MOST
 from anonbench.datasets import DISTRACTOR_PID, JUNK_PID, SPLITS, PersonImage
 
 SIDECAR_SUFFIXES = (".txt", ".md", ".csv", ".json", ".yaml", ".yml")  # text cannot show a face
 EXPECT = ("published", "any")
+NAMELESS = "name that is not UTF-8, or has a backslash or a control character: rename it"
 SHOWN = 5  # names quoted in a message about many files
 
 
@@ -44,6 +46,8 @@ class DatasetListing:
     dropped: images outside the protocol, and files that may hold images (thumbnail caches, archives), with the reason.
         A copy with hidden faces must leave them out: they would show the faces again.
     sidecars: text and protocol files that a drop-in copy needs, relative to the root.
+    columns: of sidecars that are tables of the user's own, the columns that a reader needs. A copy gets no others: a
+        name or a place would undo what is hidden.
     Hidden folders, and hidden files that are no images (`.DS_Store`, `.snakemake_timestamp`), are in none.
     splits: path -> "train", "query" or "gallery", one map for each way in which the dataset is divided; the first is
         what `images` says. Empty for a dataset with one division.
@@ -53,6 +57,7 @@ class DatasetListing:
     dropped: tuple[DroppedImage, ...]
     sidecars: tuple[str, ...]
     splits: tuple[Mapping[str, str], ...] = ()
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,7 @@ def check_choice(info: DatasetInfo, key: str, value: object, allowed: Collection
 def list_files(root: Path, info: DatasetInfo) -> list[str]:
     """Every file below `root` as a sorted relative path with forward slashes; linked files and folders count as real.
 
-    Hidden folders and hidden files that are no images are left out.
+    Hidden folders and hidden files that are no images are left out, and so is what `unusable_files` lists.
 
     Raises `DataError` when there is no such folder (saying what belongs there and who has it), when part of it cannot
     be read, or when a link leads back to a folder above itself.
@@ -100,11 +105,44 @@ def list_files(root: Path, info: DatasetInfo) -> list[str]:
     if not root.is_dir():
         kind = "is a file, not a folder" if root.exists() else "no such folder"
         raise DataError(f"{root}: {kind}. {describe(info)}")
-    return sorted(_walk(root, PurePosixPath(), above=()))
+    return sorted(path for path, why in _walk(root, PurePosixPath(), above=()) if why is None)
 
 
-def _walk(root: Path, below: PurePosixPath, above: tuple[Path, ...]) -> Iterator[str]:
-    """Relative paths below `root / below`; `above` holds the real paths of the folders that led here."""
+def unusable_files(root: Path) -> list[DroppedImage]:
+    r"""What no job could read or name below `root`, with the reason; bytes of names that are no UTF-8 as `\xff`."""
+    found = ((_printable(path), why) for path, why in _walk(root, PurePosixPath(), above=()) if why is not None)
+    return [DroppedImage(path, why) for path, why in sorted(found)]
+
+
+def _printable(path: str) -> str:
+    text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def _is_portable(name: str) -> bool:
+    return "\\" not in name and not any(
+        ord(letter) < 32 or ord(letter) == 127 or "\udc80" <= letter <= "\udcff" for letter in name
+    )
+
+
+def _fault_of(folder: Path, name: str) -> str | None:
+    """Why a file cannot be used, None where it can."""
+    if not _is_portable(name):
+        return NAMELESS
+    if not (folder / name).exists():
+        return "link to a file that is not there"
+    if not (folder / name).is_file():
+        return "not a regular file (a pipe, socket or device)"
+    if not os.access(folder / name, os.R_OK):
+        return "no permission to read it"
+    return None
+
+
+def _walk(root: Path, below: PurePosixPath, above: tuple[Path, ...]) -> Iterator[tuple[str, str | None]]:
+    """(path below `root`, why it cannot be used or None) of the files in `root / below`.
+
+    above: the real paths of the folders that led here.
+    """
     folder = root / below
     real = folder.resolve()
     if real in above:
@@ -115,10 +153,12 @@ def _walk(root: Path, below: PurePosixPath, above: tuple[Path, ...]) -> Iterator
     except OSError as error:
         raise DataError(f"{folder}: cannot be listed ({error.strerror}). Fix its permissions.") from error
     for name, is_folder in found:
-        if is_folder and not is_hidden(name):
+        if is_folder and not is_hidden(name) and not _is_portable(name):
+            yield str(below / name), NAMELESS
+        elif is_folder and not is_hidden(name):
             yield from _walk(root, below / name, (*above, real))
         elif not is_folder and (is_image(name) or not is_hidden(name)):
-            yield str(below / name)
+            yield str(below / name), _fault_of(folder, name)
 
 
 def describe(info: DatasetInfo) -> str:
@@ -149,12 +189,14 @@ def complete(
     reason: Callable[[str], str],
     sidecar: Callable[[str], bool] = is_text,
     splits: Sequence[Mapping[str, str]] = (),
+    columns: Mapping[str, tuple[str, ...]] | None = None,
 ) -> DatasetListing:
     """Check the images that an adapter found and sort all other `files` below the root into sidecars and dropped.
 
     reason: why an image file is not part of the protocol.
     sidecar: whether a file without image suffix belongs into a drop-in copy.
     splits: the divisions of a dataset that has several; each must pass the same checks.
+    columns: as `DatasetListing`.
 
     Raises `DataError` for a path listed twice, an empty split, junk or distractors outside the gallery, an identity
     both in training and in test, or queries of which none has a match under another camera.
@@ -169,8 +211,9 @@ def complete(
     others = sorted(set(files) - listed)
     sidecars = tuple(path for path in others if not is_image(path) and sidecar(path))
     kept = set(sidecars)
-    dropped = tuple(DroppedImage(path, _why_dropped(path, reason)) for path in others if path not in kept)
-    return DatasetListing(ordered, dropped, sidecars, tuple(splits))
+    left_out = [DroppedImage(path, _why_dropped(path, reason)) for path in others if path not in kept]
+    dropped = tuple(sorted(left_out + unusable_files(root), key=lambda image: image.path))
+    return DatasetListing(ordered, dropped, sidecars, tuple(splits), dict(columns or {}))
 
 
 def check_published(
@@ -250,6 +293,8 @@ def _check_identities(where: str, images: Collection[PersonImage]) -> None:
                 f"{where}{image.path} has pid {image.pid} in the split {image.split}; expected a pid >= 1 "
                 f"(0 = distractor and -1 = junk are for the gallery alone)."
             )
+        if max(image.pid, image.camid) > MOST:
+            raise DataError(f"{where}{image.path} has pid {image.pid}, camid {image.camid}; expected at most {MOST}.")
     train = {image.pid for image in images if image.split == "train"}
     both = train & {image.pid for image in images if image.split != "train"}
     if both:

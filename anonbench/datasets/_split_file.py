@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from anonbench.core.errors import ConfigError, DataError
+from anonbench.data.tables import raise_all, read_user_csv
+from anonbench.data.text import read_user_text
 from anonbench.datasets import SPLITS
 from anonbench.datasets._listing import some
 
@@ -64,8 +64,8 @@ class _Endings:
 
 def _json(path: Path) -> list[Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
+        content = json.loads(read_user_text(path))
+    except ValueError as error:
         raise DataError(f"{path}: not a readable JSON file ({error}).") from error
     if not isinstance(content, list) or not content:
         raise DataError(f"{path}: expected a list of splits, each with {', '.join(SPLITS)}.")
@@ -87,22 +87,16 @@ def _json_split(path: Path, number: int, entry: Any, known: _Endings) -> dict[st
 
 def _csv_split(path: Path, known: _Endings) -> dict[str, str]:
     roles: dict[str, str] = {}
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as UTF-8 text ({error}). Save it as CSV in UTF-8.") from error
-    reader = csv.DictReader(io.StringIO(text), restval="", strict=True)
-    try:
-        absent = [column for column in ("path", "split") if column not in (reader.fieldnames or [])]
-        if absent:
-            raise DataError(f"{path}:1: no column {' and no '.join(absent)}; expected path,split.")
-        for row in reader:
-            where = f"{path}:{reader.line_num}"
+    faults = []
+    for line, row in read_user_csv(path, ("path", "split")):
+        where = f"{path}:{line}"
+        try:
             if row["split"] not in SPLITS:
                 raise DataError(f"{where}: column split is {row['split'] or 'empty'}; expected {', '.join(SPLITS)}.")
             _assign(roles, known.find(row["path"], where), row["split"], where)
-    except csv.Error as error:
-        raise DataError(f"{path}:{reader.line_num + 1}: not valid CSV ({error}).") from error
+        except DataError as error:
+            faults.append(str(error))
+    raise_all(faults)
     return roles
 
 

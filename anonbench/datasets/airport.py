@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from anonbench.core.errors import ConfigError, DataError
+from anonbench.data.text import read_user_text
 from anonbench.datasets import DATASETS, DISTRACTOR_PID, PersonImage
 from anonbench.datasets._listing import (
     EXPECT,
@@ -178,11 +179,9 @@ def _lines(root: Path, name: str) -> list[str]:
     path = root / name
     if not path.is_file():
         raise DataError(f"{path}: missing. {describe(INFO)}")
-    try:
-        # Blank lines at the end alone are left out: one between others would move the lists against each other.
-        return path.read_text(encoding="utf-8").rstrip().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as text ({error}). Extract it again.") from error
+    # Blank lines at the end alone are left out: one between others would move the lists against each other.
+    text = read_user_text(path, "Extract it again.").rstrip()
+    return text.split("\n") if text else []
 
 
 def _integer(root: Path, name: str, line: int, text: str) -> int:

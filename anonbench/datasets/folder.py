@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv as csv_format
-import io
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from anonbench.core.errors import ConfigError, DataError
 from anonbench.data.images import IMAGE_SUFFIXES
+from anonbench.data.tables import MOST, raise_all, read_user_csv
 from anonbench.datasets import DATASETS, JUNK_PID, SPLITS, PersonImage
 from anonbench.datasets._listing import (
     DatasetInfo,
@@ -32,6 +32,7 @@ INFO = DatasetInfo(
     request_from="Write the CSV with one row an image, such as: cam1/0007_01.jpg,7,1,train",
 )
 COLUMNS = ("path", "pid", "camid", "split")
+DIGITS = 20  # no int64 has so many
 INTEGER = re.compile(r"-?[0-9]+")  # stricter than int(), which reads 0007_01 as 701
 
 
@@ -40,11 +41,12 @@ INTEGER = re.compile(r"-?[0-9]+")  # stricter than int(), which reads 0007_01 as
 def read(root: Path, *, csv: str = "images.csv") -> DatasetListing:
     """List the images that a CSV names.
 
-    csv: the file, relative to `root`, UTF-8, comma-separated, with the columns path, pid, camid, split in any order
-        (others are ignored). pid >= 1; 0 marks distractors and -1 junk, in the gallery alone. camid >= 0.
+    csv: the file, relative to `root`, as `read_user_csv` takes it, with the columns path, pid, camid, split (others are
+        ignored). pid >= 0; -1 marks junk, in the gallery alone. Identity 0 is a person like others, under a new number.
+        Where 0 is in the gallery alone it marks distractors. camid >= 0.
 
-    Raises `DataError` with file and line for a malformed row, a path given twice, leading out of the folder or
-    without a file; and for what `_listing.complete` refuses.
+    Raises `DataError` with file and line for malformed rows (the first ten of them), a path given
+    twice, leading out of the folder or without a file; and for what `_listing.complete` refuses.
     """
     if not isinstance(csv, str) or not _stays_inside(csv):
         raise ConfigError(f"dataset format 'folder': option 'csv' is {csv!r}; expected a path below the folder.")
@@ -53,14 +55,21 @@ def read(root: Path, *, csv: str = "images.csv") -> DatasetListing:
     present = set(files)
     images: dict[str, PersonImage] = {}
     missing: list[str] = []
-    for line, row in _rows(table):
+    faults: list[str] = []
+    for line, row in read_user_csv(table, COLUMNS, f"Expected\n{INFO.layout}\n{INFO.request_from}"):
         where = f"{table}:{line}"
-        image = _record(row, where)
+        try:
+            image = _record(row, where)
+        except DataError as error:
+            faults.append(str(error))
+            continue
         if image.path in images:
-            raise DataError(f"{where}: {image.path} is listed a second time; expected one row an image.")
+            faults.append(f"{where}: {image.path} is listed a second time; expected one row an image.")
+            continue
         if image.path not in present:
             missing.append(f"{where}: {root / image.path}")
         images[image.path] = image
+    raise_all(faults)
     if missing:
         raise DataError(
             f"{missing[0]}: no such file ({len(missing)} of {len(images)} images are missing). "
@@ -73,46 +82,33 @@ def read(root: Path, *, csv: str = "images.csv") -> DatasetListing:
     def sidecar(path: str) -> bool:
         return is_text(path) or path == PurePosixPath(csv).as_posix()
 
-    return complete(root, INFO, images.values(), files, reason, sidecar)
+    people = _with_zero_as_person(table, images)
+    return complete(root, INFO, people, files, reason, sidecar, columns={PurePosixPath(csv).as_posix(): COLUMNS})
 
 
-def _rows(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """(line number, row) of the CSV; a byte-order mark, as spreadsheets write it, is skipped."""
-    try:
-        text = table.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise DataError(f"{table}: no such file. Expected\n{INFO.layout}\n{INFO.request_from}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{table}: cannot be read as UTF-8 text ({error}). Save it as CSV in UTF-8.") from error
-    reader = csv_format.DictReader(io.StringIO(text), restval="", strict=True)
-    try:
-        _check_header(table, list(reader.fieldnames or []))
-        for row in reader:
-            if None in row:
-                raise DataError(
-                    f"{table}:{reader.line_num}: has more fields than the header. Put a path with a comma into quotes."
-                )
-            yield reader.line_num, row
-    except csv_format.Error as error:
-        raise DataError(f"{table}:{reader.line_num + 1}: not valid CSV ({error}).") from error
+def _with_zero_as_person(table: Path, images: Mapping[str, PersonImage]) -> list[PersonImage]:
+    """The images, identity 0 under a number that nobody has: elsewhere 0 means a distractor.
 
-
-def _check_header(table: Path, found: list[str]) -> None:
-    for column in COLUMNS:
-        if column not in found:
-            raise DataError(
-                f"{table}:1: no column '{column}': found {','.join(found) or 'nothing'}; expected {','.join(COLUMNS)}, "
-                f"separated by commas."
-            )
-        if found.count(column) > 1:
-            raise DataError(f"{table}:1: column '{column}' is there {found.count(column)} times; expected it once.")
+    Where 0 is in the gallery alone it stays a distractor: it matches no query either way.
+    """
+    listed = list(images.values())
+    roles = {image.split for image in listed if image.pid == 0}
+    if not roles & {"train", "query"}:
+        return listed
+    if "train" in roles and len(roles) > 1:
+        raise DataError(
+            f"{table}: identity 0 is in train and in {' and '.join(sorted(roles - {'train'}))}. If 0 marks distractors "
+            f"in the gallery, number the people of train from 1 on; if it is a person, move them to one side."
+        )
+    unused = max(image.pid for image in listed) + 1
+    return [replace(image, pid=unused) if image.pid == 0 else image for image in listed]
 
 
 def _record(row: dict[str, str], where: str) -> PersonImage:
     split = row["split"].strip()
     if split not in SPLITS:
         raise DataError(f"{where}: column split is {split or 'empty'}; expected {', '.join(SPLITS)}.")
-    at_least = JUNK_PID if split == "gallery" else 1
+    at_least = JUNK_PID if split == "gallery" else 0
     special = " (0 = distractor, -1 = junk)" if split == "gallery" else f" in the split {split}"
     pid = _integer(row["pid"], "pid", where, at_least, special)
     return PersonImage(_path(row["path"], where), pid, _integer(row["camid"], "camid", where, 0), split)
@@ -120,8 +116,10 @@ def _record(row: dict[str, str], where: str) -> PersonImage:
 
 def _integer(text: str, column: str, where: str, at_least: int, note: str = "") -> int:
     text = text.strip()
-    if not INTEGER.fullmatch(text) or int(text) < at_least:
+    if not INTEGER.fullmatch(text) or (len(text) < DIGITS and int(text) < at_least):
         raise DataError(f"{where}: column {column} is {text or 'empty'}; expected an integer >= {at_least}{note}.")
+    if len(text) >= DIGITS or int(text) >= MOST:
+        raise DataError(f"{where}: column {column} is {text[:40]}; expected an integer below {MOST}.")
     return int(text)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from anonbench.core.errors import DataError
+from anonbench.data.text import read_user_text
 from anonbench.datasets import DATASETS, PersonImage
 from anonbench.datasets._listing import (
     DatasetInfo,
@@ -101,10 +102,7 @@ def _listed(root: Path, name: str, folder: str, split: str) -> list[PersonImage]
     path = root / name
     if not path.is_file():
         raise DataError(f"{path}: missing. {describe(INFO)}")
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as text ({error}). Extract it again.") from error
+    lines = read_user_text(path, "Extract it again.").splitlines()
     records = []
     for number, line in enumerate(lines, 1):
         image, _, person = line.strip().rpartition(" ")

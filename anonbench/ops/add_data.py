@@ -26,7 +26,7 @@ from anonbench.core.files import atomic_folder
 from anonbench.core.registry import load_plugins
 from anonbench.datasets import DATASETS, DISTRACTOR_PID, JUNK_PID
 from anonbench.datasets._contract import count_listing, describe_listing
-from anonbench.datasets._listing import DatasetInfo, DatasetListing
+from anonbench.datasets._listing import DatasetInfo, DatasetListing, unusable_files
 from anonbench.ops.dvc.errors import in_words
 from anonbench.stages.index import ENTRY_KEYS
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from dvc.repo import Repo
 
 RAW = Path("data/raw")
-SHOWN = 5  # links named in a message
+SHOWN = 5  # files and links named in a message
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # of datasets in the config
 # DVC reads `/data/raw/*` as "data/raw itself is ignored" and would overlook the data files in it.
 IGNORE_LINES = f"/{RAW}/?*\n!/{RAW}/*.dvc\n!/{RAW}/.gitkeep"
@@ -83,6 +83,7 @@ def add_data(
     read = DATASETS.get(format_)
     with _open_project() as repo, in_words(Path(repo.root_dir)):
         listing = read(source, **options)
+        _refuse_unusable(source)
         info: DatasetInfo = read.info  # type: ignore[attr-defined]
         print("\n".join(describe_listing(listing)))
         people, cameras = _people_and_cameras(listing)
@@ -93,6 +94,14 @@ def add_data(
     print(f"{RAW / name}: {added.placed}")
     print(f"{file}: {'written; next: git add ' + file if added.written else 'already says so'}")
     print(f"licence: {info.licence}")
+
+
+def _refuse_unusable(source: Path) -> None:
+    """Raise `DataError` for files that DVC cannot hash: it stops at them with a traceback, or waits for ever."""
+    unusable = unusable_files(source)
+    if unusable:
+        named = "\n".join(f"  {file.path}: {file.reason}" for file in unusable[:SHOWN])
+        raise DataError(f"{source}: has {len(unusable)} files that cannot be recorded. Rename or remove:\n{named}")
 
 
 def _checked_name(name: str) -> str:

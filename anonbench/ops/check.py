@@ -10,6 +10,7 @@ from typing import Any
 
 from anonbench.core.errors import ConfigError, DataError, nearest
 from anonbench.core.registry import load_plugins
+from anonbench.data.extras import say_extras
 from anonbench.data.images import IMAGE_SUFFIXES, read_image
 
 KINDS = ("anonymizer", "detector", "model", "dataset")
@@ -71,7 +72,8 @@ def _dataset(name: str, spec: Mapping[str, Any], root: Path | None) -> None:
         raise ConfigError(f"dataset format '{name}': add --root: your data's folder, or a small example of its layout.")
     subject = DatasetSubject(name, _without(spec, ENTRY_KEYS), root)
     _print(CONTRACT.hold(subject))
-    print("\n".join(describe_listing(subject.listing)))
+    held = {picture.path: found for picture, found in subject.described}
+    print("\n".join([*describe_listing(subject.listing), *say_extras(held)]))
 
 
 def _print(kept: Any) -> None:

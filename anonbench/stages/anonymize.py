@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
+import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from anonbench.anonymizers import ANONYMIZERS
-from anonbench.anonymizers._apply import hide, is_learned
+from anonbench.anonymizers._apply import covered, hide, is_learned
+from anonbench.anonymizers._control import CONTROLS, beside
 from anonbench.core.command import Input, Output, Spec, command
-from anonbench.core.errors import ConfigError, DataError
+from anonbench.core.errors import ConfigError, DataError, nearest
 from anonbench.core.files import atomic_folder
 from anonbench.core.parallel import parallel_map
 from anonbench.core.registry import load_plugins
 from anonbench.core.shards import open_shards, shard_key
-from anonbench.data.images import decode_image, encode_image, read_bytes, sha256
+from anonbench.data.copies import KEEP, encode_copy
+from anonbench.data.extras import UNSEEN, extras
+from anonbench.data.images import decode_image, read_bytes, sha256
 from anonbench.data.pictures import Picture, read_manifest, read_sidecars, write_manifest
 from anonbench.data.regions import Region, clip_region, fault_of, read_regions, region_as_json
 from anonbench.data.seeding import image_generator
+from anonbench.data.tables import read_user_csv
 
 # Keys of a variant's config entry that are not parameters of its anonymizer.
-ENTRY_KEYS = ("detector", "box_scale", "jpeg_quality", "gpu")
+ENTRY_KEYS = ("detector", "box_scale", "jpeg_quality", "gpu", "control")
 
 Job = tuple[Picture, list[Region]]
 """A picture and the regions to hide, in whole pixels inside it."""
@@ -45,14 +51,18 @@ def anonymize(
 ) -> None:
     """Write a copy of a dataset in which what was detected is hidden: same tree, names and formats.
 
-    An image without a region is copied byte for byte. JPEG is re-encoded only where pixels are hidden. Nothing that is
-    not in the manifest is copied, since it might show the faces again.
+    An image without a region is copied byte for byte, metadata included, unless its file holds what nobody has looked
+    at: further pictures, colours below transparent pixels, data after the picture's end. Then it is written anew, as
+    are images in which something is hidden (`data.copies`). Images that are not in the manifest are not copied, since
+    they might show the faces again.
 
     manifest: the images (CSV of `index`).
     detections: their regions (CSV of `detect`).
     root: folder that their paths are relative to; only read.
-    spec: config entry of the variant, `{method, detector, box_scale, jpeg_quality, **parameters}`.
-    sidecars: list of the text and protocol files below `root` that the copy needs too (CSV of `index`).
+    spec: config entry of the variant, `{method, detector, box_scale, jpeg_quality, **parameters}`; with `control` one
+        that hides no face (`anonymizers._control`).
+    sidecars: list of the text and protocol files below `root` that the copy needs too (CSV of `index`). Of tables the
+        columns that a reader needs are copied.
     output: new folder for the copy.
     output_manifest: its manifest (CSV).
     weights: file of weights, for a learned anonymizer.
@@ -72,13 +82,15 @@ def anonymize(
     entry = {**spec, "weights": str(weights)} if weights else dict(spec)
     plugin = ANONYMIZERS.create(entry, ignore=ENTRY_KEYS)
     _demand_weights(plugin, entry["method"])
+    _demand_values(entry)
     data = [(i.path, i.width, i.height, i.sha256, list(map(region_as_json, regions[i.path]))) for i in images]
     key = shard_key(plugin, root, entry, data, extra, code)
     with open_shards(resume_dir, key, "anonymize") as shards, atomic_folder(output, shards.scratch) as folder:
         for parent in sorted({Path(path).parent for path in (*(i.path for i in images), *extra)}):
             (folder / parent).mkdir(parents=True, exist_ok=True)
-        for name in extra:
-            (folder / name).write_bytes(read_bytes(root / name))
+        for name, columns in extra.items():
+            kept = keep_columns(root / name, columns).encode() if columns else read_bytes(root / name)
+            (folder / name).write_bytes(kept)
         written = {path: digest for path, digest in shards.finished.items() if _is_intact(folder / path, digest)}
 
         def keep(batch: Sequence[Job], digests: Sequence[str]) -> None:
@@ -86,7 +98,7 @@ def anonymize(
                 written[image.path] = digest
                 shards.add(image.path, digest)
 
-        jobs = [(image, _inside(image, regions[image.path], float(entry["box_scale"]))) for image in images]
+        jobs = [(image, _inside(image, regions[image.path], entry)) for image in images]
         batches = _batches(jobs, int(plugin.batch) if is_learned(plugin) else 1)
         # A batch of which a part is missing is done again as a whole: alone, an image may get other last digits.
         left = [batch for batch in batches if not written.keys() >= {image.path for image, _ in batch}]
@@ -94,11 +106,38 @@ def anonymize(
         parallel_map(open_anonymizer, arguments, left, threads, "anonymize", receive=keep, size=len)
         # Before the folder appears: were it the last step, a full disk would leave a variant without a manifest.
         write_manifest(output_manifest, [dataclasses.replace(image, sha256=written[image.path]) for image in images])
-    changed = sum(written[image.path] != image.sha256 for image in images)
-    print(f"anonymize: {changed} of {len(images)} images changed, {len(images) - changed} copied byte for byte")
-    hidden = sum(bool(found) for _, found in jobs)
-    if changed < hidden:
-        print(f"anonymize: {hidden - changed} images came out as they were, though they have something to hide")
+    _say(jobs, written, extra, entry)
+    if unmoved := sum(len(regions[image.path]) - len(found) for image, found in jobs):
+        print(f"anonymize: {unmoved} boxes left out, since no place beside the regions is large enough")
+
+
+def _say(jobs: Sequence[Job], written: Mapping[str, str], sidecars: Mapping[str, Sequence[str]], entry: Any) -> None:
+    """What was done, and all that a reader would not expect."""
+    changed = [image.path for image, _ in jobs if written[image.path] != image.sha256]
+    print(f"anonymize: {len(changed)} of {len(jobs)} images changed, {len(jobs) - len(changed)} copied byte for byte")
+    hidden = {image.path for image, found in jobs if found}
+    rewritten = [path for path in changed if path not in hidden]
+    if rewritten:
+        print(
+            f"anonymize: {len(rewritten)} images with nothing to hide written anew, without what was not looked at "
+            f"({', '.join(UNSEEN)}), the first: {rewritten[0]}"
+        )
+    left = len(hidden) - (len(changed) - len(rewritten))
+    if left and entry.get("control") != "none":
+        print(f"anonymize: {left} images came out as they were, though they have something to hide")
+    if control := entry.get("control"):
+        print(f"anonymize: a control ({control}): every face is as visible as in the original. Never release it.")
+    names = [f"{name} ({', '.join(columns)})" if columns else name for name, columns in sidecars.items()]
+    print(f"anonymize: beside the images: {', '.join(names[:5]) or 'nothing'}{', …' if names[5:] else ''}")
+
+
+def _demand_values(entry: Mapping[str, Any]) -> None:
+    """Raise `ConfigError` for values of the entry's own keys that no one could follow."""
+    quality, control = entry["jpeg_quality"], entry.get("control")
+    if quality != KEEP and not (type(quality) is int and 1 <= quality <= 100):
+        raise ConfigError(f"jpeg_quality is {quality!r}; expected {KEEP}, or a whole number from 1 to 100")
+    if control is not None and control not in CONTROLS:
+        raise ConfigError(f"unknown control '{control}': {nearest(str(control), CONTROLS)}")
 
 
 def _demand_weights(plugin: Any, method: str) -> None:
@@ -117,9 +156,12 @@ def _demand_weights(plugin: Any, method: str) -> None:
         )
 
 
-def _inside(image: Picture, regions: Sequence[Region], scale: float) -> list[Region]:
-    """The regions in whole pixels. Raises `DataError` for one that would hide nothing, which nobody would see later."""
-    clipped = []
+def _inside(image: Picture, regions: Sequence[Region], entry: Mapping[str, Any]) -> list[Region]:
+    """The regions to work on, in whole pixels.
+
+    Raises `DataError` for one that would hide nothing, which nobody would see later.
+    """
+    scale, clipped = float(entry["box_scale"]), []
     for region in regions:
         pixels = clip_region(region, image.width, image.height, scale)
         fault = fault_of(region, image.width, image.height)
@@ -130,7 +172,7 @@ def _inside(image: Picture, regions: Sequence[Region], scale: float) -> list[Reg
                 f"nothing. Correct its row in the detections, or take it out."
             )
         clipped.append(pixels)
-    return clipped
+    return beside(clipped, image.width, image.height) if entry.get("control") == "beside" else clipped
 
 
 def _batches(jobs: Sequence[Job], size: int) -> list[list[Job]]:
@@ -150,24 +192,34 @@ def open_anonymizer(
     """A function that writes the anonymized copies of some images to `folder` and returns the SHA-256 of each file."""
     load_plugins(plugins)
     anonymizer = ANONYMIZERS.create(entry, ignore=ENTRY_KEYS)
-    quality = int(entry["jpeg_quality"])
+    hides = entry.get("control") != "none"
 
     def write(batch: Sequence[Job]) -> list[str]:
         files = [_read_indexed(root, image) for image, _ in batch]
-        busy = [number for number, (_, regions) in enumerate(batch) if regions]
-        hidden = hide(
-            [decode_image(files[number], root / batch[number][0].path) for number in busy],
-            [batch[number][1] for number in busy],
-            anonymizer,
-            [image_generator(batch[number][0].path) for number in busy],
-        )
-        for number, pixels in zip(busy, hidden, strict=True):
-            files[number] = encode_image(pixels, Path(batch[number][0].path).suffix, quality)
+        names = [root / image.path for image, _ in batch]
+        # Pictures to decode: with something to hide, or with more in the file than was looked at.
+        busy = [n for n, (_, found) in enumerate(batch) if found or extras(files[n], names[n]) & set(UNSEEN)]
+        pictures = [decode_image(files[n], names[n]) for n in busy]
+        regions = [batch[n][1] if hides else [] for n in busy]
+        rngs = [image_generator(batch[n][0].path) for n in busy]
+        for n, pixels, found in zip(busy, hide(pictures, regions, anonymizer, rngs), regions, strict=True):
+            hidden = covered(found, *pixels.shape[:2])
+            files[n] = encode_copy(pixels, hidden, files[n], names[n], entry["jpeg_quality"])
         for (image, _), data in zip(batch, files, strict=True):
             (folder / image.path).write_bytes(data)
         return [sha256(data) for data in files]
 
     return write
+
+
+def keep_columns(table: Path, columns: Sequence[str]) -> str:
+    """A user's CSV with these of its columns alone, in the order of `columns`: names or places beside them would undo
+    what is hidden. Raises `DataError` where one is missing."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(row for _, row in read_user_csv(table, columns))
+    return buffer.getvalue()
 
 
 def _read_indexed(root: Path, image: Picture) -> bytes:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from anonbench.core.command import Input, Output, Spec, command
 from anonbench.core.parallel import parallel_map
 from anonbench.core.registry import load_plugins
+from anonbench.data.extras import say_extras
 from anonbench.data.pictures import describe_images, write_dropped, write_manifest, write_sidecars, write_splits
 from anonbench.datasets import DATASETS
 
@@ -27,7 +28,9 @@ def index(
 ) -> None:
     """List the images of a dataset: who is where, how large, with which bytes.
 
-    Every image is decoded once, so that a truncated file is reported here and not in the middle of a training.
+    Every image is decoded once, so that a truncated file is reported here and not in the middle of a training. What
+    the files hold besides a picture (EXIF with place and preview, further pictures, transparent pixels) is counted and
+    said: `anonymize` copies metadata with the images in which it hides nothing.
 
     root: the dataset's folder; only read.
     spec: its config entry. `format` names the adapter, the rest are the adapter's options.
@@ -39,8 +42,10 @@ def index(
     load_plugins(plugins)
     options = {key: value for key, value in spec.items() if key not in ENTRY_KEYS}
     listing = DATASETS.get(spec["format"])(root, **options)
-    images = parallel_map(describe_images, (root,), listing.images, threads, "index")
-    write_manifest(output, images)
+    described = parallel_map(describe_images, (root,), listing.images, threads, "index")
+    write_manifest(output, [picture for picture, _ in described])
     write_dropped(dropped, listing.dropped)
-    write_sidecars(sidecars, listing.sidecars)
+    write_sidecars(sidecars, listing.sidecars, listing.columns)
     write_splits(splits, listing.splits)
+    for line in say_extras({picture.path: found for picture, found in described}):
+        print(f"index: {line}")

@@ -21,6 +21,6 @@ def index_faces(root: Input, output: Output, threads: int = 1) -> None:
     """
     faces = read_wider_face(root, SPLIT)
     listed = [ListedPicture(image.path.relative_to(root).as_posix(), SPLIT) for image in faces]
-    images = parallel_map(describe_images, (root,), listed, threads, "index-faces")
+    images = [picture for picture, _ in parallel_map(describe_images, (root,), listed, threads, "index-faces")]
     write_manifest(output, images)
     print(f"index-faces: {len(images)} images")

@@ -33,7 +33,7 @@ def draw(work: Path) -> None:
     detector = {"method": "centerface", "upscale": 1.0, "threshold": 0.25}
     run("detect", manifest=listing["manifest"], root=work / "original", spec=detector, output=boxes)
     for name, method in METHODS.items():
-        spec = {"method": method, "detector": "centerface", "box_scale": 1.0, "jpeg_quality": 95}
+        spec = {"method": method, "detector": "centerface", "box_scale": 1.0, "jpeg_quality": "keep"}
         output = {"output": work / name, "output-manifest": work / f"{name}.csv"}
         run("anonymize", detections=boxes, root=work / "original", spec=spec, **listing, **output)
     folders = {name: str(work / name) for name in ("original", *METHODS)}

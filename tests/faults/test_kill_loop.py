@@ -37,10 +37,11 @@ from anonbench.ops.journal import (
 
 REPOSITORY = Path(__file__).parents[2]
 CONFIG = "config/test.yaml"
-KILLS = 32
+KILLS = 36  # the last of them may find no living job any more on a fast machine
+MET = 24
 SEED = 20201130
 LIMIT_S = 1500.0  # for all runs together, after which the test fails
-HELD_S = 60.0  # at most so long is a job held up
+HELD_S = 180.0  # at most so long is a job held up
 AFTER_S = (0.0, 2.5)  # between the moment when enough is done for the next kill, and that kill
 COMPARED = ("results/tables/*.csv", "results/statistics/*.csv", "results/metrics/**/*.json")
 POWER, ALONE, JOB, SHUTDOWN, POLITE, CTRL_C = KINDS = (
@@ -253,7 +254,7 @@ def test_enough_kills_met_a_living_run(restless: Workplace, capfd: pytest.Captur
     failed = [event.stamp for event in journal if event.event == "failed"]
     with capfd.disabled():
         print(f"\n{len(restless.kills)} kills: {dict(counts)}; events in the journal: {dict(events)}; failed: {failed}")
-    assert len(restless.kills) >= 30
+    assert len(restless.kills) >= MET
     assert set(counts) == set(KINDS)
     assert events["lost"] >= counts[POWER], "what was killed without a word was noticed"
     assert events["taken"] >= 1, "jobs that outlived their Snakemake were met by the next, and what they made was taken"

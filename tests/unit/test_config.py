@@ -219,8 +219,8 @@ MISTAKES: dict[str, tuple[Change, str]] = {
     "plug-in": (lambda c: c.update(plugins=["no_such_module"]), r"plugins: cannot import 'no_such_module'"),
     "missing key": (lambda c: c.pop("seeds"), r"key 'seeds' is missing at the top level; config/default\.yaml shows"),
     "missing nested key": (lambda c: c["variants"]["zero"].pop("detector"), r"'detector' is missing at variants\.zero"),
-    "type": (lambda c: c["figures"].update(people="six"), r"figures\.people is 'six': 'six' is not of type 'integer'"),
-    "method that YAML makes null": (lambda c: c["models"]["bot"].update(method=None), r"models\.bot\.method is None"),
+    "type": (lambda c: c["figures"].update(people="six"), r"figures\.people is 'six'; expected an integer"),
+    "method that YAML makes null": (lambda c: c["models"]["bot"].update(method=None), r"models\.bot\.method is null"),
     "choice": (lambda c: c.update(device="gpu"), r"device is 'gpu': .*cuda"),
     "range": (lambda c: c["variants"]["zero"].update(jpeg_quality=101), r"variants\.zero\.jpeg_quality is 101"),
     "name": (lambda c: c["variants"].update({"a b": {}}), r"the name 'a b' at variants may hold letters"),
@@ -269,6 +269,10 @@ MISTAKES: dict[str, tuple[Change, str]] = {
     "a line end in a path": (
         lambda c: c["datasets"].update(mine={"format": "folder", "root": "a\nb"}), r"without tabs and line ends"
     ),
+    "a number that is none": (
+        lambda c: c["variants"].update(mine={"box_scale": float("nan")}), r"variants\.mine\.box_scale is nan; .*finite"
+    ),
+    "a name that YAML misreads": (lambda c: c.update(build=[6]), r"build\.0 is 6 \(no text: put it in quotes"),
     "input size": (lambda c: c["models"]["hacnn"].update(input=[128, 64]), r"models\.hacnn: .*160"),
 }  # fmt: skip
 
@@ -280,6 +284,29 @@ def test_a_mistake_is_named_with_its_place_and_the_files(mistake: str, config: d
     with pytest.raises(ConfigError, match=message) as caught:
         check_config(config, "config/default.yaml + mine.yaml")
     assert str(caught.value).startswith("config/default.yaml + mine.yaml: ")
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("6", r'the name 6 at datasets is no text to YAML but a number\. Write it in quotes, .*: "6":'),
+        ("0001", r"the name 1 at datasets .* a number"),
+        ("no", r"the name no at datasets .* a truth value"),
+        ("null", r"the name null at datasets .* nothing"),
+        ("2026-11-29", r"the name 2026-11-29 at datasets .* a date"),
+    ],
+)
+def test_names_that_yaml_does_not_read_as_text(written: str, message: str, config: dict[str, Any]) -> None:
+    config["datasets"] |= yaml.safe_load(f"{written}: {{}}")
+    with pytest.raises(ConfigError, match=message):
+        check_config(config)
+
+
+def test_a_misread_name_is_shown_as_it_is_written(tmp_path: Path) -> None:
+    (tmp_path / "my.yaml").write_text("datasets:\n  0001: {format: folder, root: a}\n")
+    message = r'my\.yaml:2: YAML does not read the name 0001 as text but as int\. Write it in quotes: "0001":'
+    with pytest.raises(ConfigError, match=message):
+        read_layer(tmp_path / "my.yaml")
 
 
 @pytest.mark.parametrize("value", [None, [], "text", {}])

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
+from anonbench.data.images import UNREADABLE
+
 PUBLISHED = Path(__file__).parents[3] / "config" / "published"
 MANIFEST, RENDERED, TABLE_2 = "counted here", "from the rendering settings", "assumed as in Table II"
 LISTED = "listed in its folder"
+SAMPLED = 200  # images of which the size is looked up before a dataset is indexed
 TABLE_2_TRAIN = f"{TABLE_2} for training, all others in the test set"
 
 
@@ -20,12 +26,14 @@ class DatasetSize:
     """Images of a dataset: for training, and the rest (query and gallery).
 
     pixels: mean of an image, None: unknown.
+    largest: pixels of the largest image, None: unknown.
     """
 
     train: int
     test: int
     pixels: float | None
     source: str
+    largest: float | None = None
 
     @property
     def images(self) -> int:
@@ -46,8 +54,8 @@ def dataset_size(name: str, entry: Mapping[str, Any], results: Path) -> DatasetS
         with manifest.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         train = sum(row["split"] == "train" for row in rows)
-        pixels = statistics.fmean(int(row["width"]) * int(row["height"]) for row in rows)
-        return DatasetSize(train, len(rows) - train, pixels, MANIFEST)
+        pixels = [int(row["width"]) * int(row["height"]) for row in rows]
+        return DatasetSize(train, len(rows) - train, statistics.fmean(pixels), MANIFEST, max(pixels))
     if "render" in entry:
         return _of_rendering(entry["render"])
     if listed := _of_folder(entry):
@@ -77,14 +85,25 @@ def _of_folder(entry: Mapping[str, Any]) -> DatasetSize | None:
     except Exception:  # of somebody's adapter: a missing estimate must not stop a run
         return None
     train = sum(image.split == "train" for image in images)
-    return DatasetSize(train, len(images) - train, None, LISTED)
+    pixels = _sampled_pixels([Path(entry["root"], image.path) for image in images])
+    mean, largest = (statistics.fmean(pixels), max(pixels)) if pixels else (None, None)
+    return DatasetSize(train, len(images) - train, mean, LISTED, largest)
+
+
+def _sampled_pixels(files: Sequence[Path]) -> list[int]:
+    """Pixels of up to `SAMPLED` images, spread evenly, as their headers say; those that cannot be read are left out."""
+    pixels = []
+    for file in files[:: max(1, len(files) // SAMPLED)]:
+        with contextlib.suppress(*UNREADABLE, Image.DecompressionBombError), Image.open(file) as image:
+            pixels.append(image.width * image.height)
+    return pixels
 
 
 def _of_rendering(settings: Mapping[str, Any]) -> DatasetSize:
     """Of people drawn: those numbered below `train_identities` are for training. Of crowds: those looked at later."""
     if "validation" in settings:
         pixels = float(settings.get("height_px", 384) * settings.get("width_px", 384))
-        return DatasetSize(0, settings["validation"], pixels, RENDERED)
+        return DatasetSize(0, settings["validation"], pixels, RENDERED, pixels)
     from anonbench.rendered.plan import plan_crops
     from anonbench.stages.render import read_spec
 

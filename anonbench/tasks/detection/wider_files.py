@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from anonbench.core.errors import DataError
+from anonbench.data.text import read_user_text
 from anonbench.data.wider_face import boxes_and_invalid, corners_of, read_matlab, read_setting, read_text
 from anonbench.tasks.detection.wider import Faces, Floats
 
@@ -50,6 +51,8 @@ def _read_mat(file: Path, setting: Path) -> dict[str, Faces]:
         )
     for (path, rows), numbers in zip(truth, chosen, strict=True):
         counted = np.zeros(len(rows), bool)
+        if (numbers < 0).any():
+            raise DataError(f"{setting}: counts a face number {numbers.min() + 1} of {path}; expected 1 or more.")
         try:
             counted[numbers] = True
         except IndexError as error:
@@ -80,10 +83,30 @@ def read_wider_detections(folder: Path) -> dict[str, Floats]:
 
 def _detections_of(folder: Path) -> Iterator[tuple[str, Floats]]:
     for file in sorted(folder.glob("*/*.txt")):
-        _, _, *lines = [*file.read_text(encoding="utf-8").splitlines(), "", ""]
-        try:
-            rows = [[float(v) for v in line.split()[:5]] for line in lines if line.strip()]
-            boxes = np.array(rows, np.float64).reshape(len(rows), 5)
-        except ValueError as error:
-            raise DataError(f"{file}: not lines of `x y w h score` below name and number ({error}).") from error
+        boxes = _boxes_of(file)
         yield f"{file.parent.name}/{file.stem}.jpg", np.concatenate([corners_of(boxes[:, :4]), boxes[:, 4:]], axis=1)
+
+
+def _boxes_of(file: Path) -> Floats:
+    """(n, 5) x, y, w, h, score of one image; the header's name and number must be those of the file."""
+    lines = read_user_text(file).rstrip().split("\n")
+    name = PurePosixPath(lines[0].strip().replace("\\", "/")).name
+    if name not in (file.stem, f"{file.stem}.jpg"):
+        raise DataError(
+            f"{file}:1: found '{name[:60]}'; expected the image's name, {file.stem}, then the number of boxes."
+        )
+    declared = lines[1].strip() if len(lines) > 1 else ""
+    if not declared.isdecimal():
+        raise DataError(f"{file}:2: found '{declared[:60]}'; expected the number of boxes that follow.")
+    rows = [(number, line.split()) for number, line in enumerate(lines[2:], 3) if line.strip()]
+    if len(rows) != int(declared):
+        raise DataError(f"{file}: holds {len(rows)} boxes, its line 2 says {declared}. Is the file cut off?")
+    boxes = np.empty((len(rows), 5))
+    for row, (number, fields) in zip(boxes, rows, strict=True):
+        try:
+            row[:] = [float(field) for field in fields[:5]]
+        except ValueError:
+            row[:] = np.nan
+        if not np.isfinite(row).all():
+            raise DataError(f"{file}:{number}: found '{' '.join(fields)[:60]}'; expected numbers: x y w h score.")
+    return boxes

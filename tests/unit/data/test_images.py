@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -72,3 +73,77 @@ def test_an_unknown_format_lists_the_known() -> None:
 
 def test_sha256_of_a_known_text() -> None:
     assert sha256(b"abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+# --- what a viewer shows ---
+
+
+def as_file(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def test_grey_of_16_bits_is_scaled_to_8() -> None:
+    """Not clipped: that would leave white alone."""
+    levels = np.arange(256, dtype=np.uint16).reshape(16, 16)
+    found = decode_image(as_file(Image.fromarray(levels * 257)), "x")
+    np.testing.assert_array_equal(found, np.repeat(levels.astype(np.uint8)[..., None], 3, axis=2))
+    between = decode_image(as_file(Image.fromarray(levels[:1] * 257 + 128)), "x")
+    np.testing.assert_array_equal(between[0, :-1, 0], levels[0, :-1])
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_transparent_pixels_are_shown_on_white(mode: str) -> None:
+    grey = Image.new("RGBA", (4, 2), (60, 60, 60, 255))
+    grey.putpixel((1, 0), (60, 60, 60, 0))
+    if mode == "P":
+        palette = Image.new("P", (4, 2), 0)
+        palette.putpalette([60, 60, 60, 200, 0, 0])
+        palette.putpixel((1, 0), 1)
+        data = as_file(palette, transparency=1)
+    else:
+        data = as_file(grey.convert(mode))
+    found = decode_image(data, "x")
+    assert found[0, :, 0].tolist() == [60, 255, 60, 60]
+    assert found[1, :, 2].tolist() == [60] * 4
+
+
+def test_half_transparent_pixels_are_mixed_with_white() -> None:
+    found = decode_image(as_file(Image.new("RGBA", (1, 1), (55, 155, 255, 51))), "x")
+    assert found.tolist() == [[[215, 235, 255]]]  # a fifth of the colour
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_pictures_are_upright(turn: int, kind: str) -> None:
+    """As a viewer turns them; the reference writes all eight orientations by hand."""
+    upright = np.zeros((16, 32, 3), np.uint8)
+    upright[:8, :16] = 255  # the upper left quarter
+    stored = {
+        1: upright, 2: upright[:, ::-1], 3: upright[::-1, ::-1], 4: upright[::-1],
+        5: upright.transpose(1, 0, 2), 6: np.rot90(upright), 7: np.rot90(upright, 2).transpose(1, 0, 2),
+        8: np.rot90(upright, -1),
+    }[turn]  # fmt: skip
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    found = decode_image(as_file(Image.fromarray(np.ascontiguousarray(stored)), kind, exif=exif), "x")
+    assert found.shape == upright.shape
+    assert np.abs(found.astype(int) - upright).max() < 20
+
+
+def test_damaged_exif_is_no_reason_to_refuse_a_picture() -> None:
+    data = as_file(Image.fromarray(PIXELS), exif=b"Exif\x00\x00MM\x00*\xff\xff\xff\xff")
+    np.testing.assert_array_equal(decode_image(data, "x"), PIXELS)
+
+
+def test_other_formats_are_named_whatever_the_suffix() -> None:
+    with pytest.raises(DataError, match=r"a\.png: is a GIF file, whatever its name says\. Expected JPEG, PNG or BMP"):
+        decode_image(as_file(Image.fromarray(PIXELS), "GIF"), "a.png")
+
+
+def test_a_picture_that_is_too_large_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = as_file(Image.new("L", (40, 30)))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
+    with pytest.raises(DataError, match=r"big\.png: is too large to be decoded: .*at most 1,000 pixels: scale it down"):
+        decode_image(data, "big.png")

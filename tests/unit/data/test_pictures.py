@@ -89,15 +89,15 @@ def test_a_missing_file_asks_for_the_stage_that_writes_it(tmp_path: Path) -> Non
 
 def test_a_file_that_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_bytes(b"path\xff\xfe")
-    with pytest.raises(DataError, match=r"m\.csv: not a text file"):
+    with pytest.raises(DataError, match=r"m\.csv:1: not a UTF-8 text file"):
         read_manifest(tmp_path / "m.csv")
 
 
 def test_sidecars_and_dropped_images(tmp_path: Path) -> None:
-    write_sidecars(tmp_path / "s.csv", ["b.txt", "a, b.csv"])
-    assert read_sidecars(tmp_path / "s.csv") == ["a, b.csv", "b.txt"]
+    write_sidecars(tmp_path / "s.csv", ["b.txt", "a, b.csv"], {"a, b.csv": ("path", "pid")})
+    assert read_sidecars(tmp_path / "s.csv") == {"a, b.csv": ("path", "pid"), "b.txt": ()}
     write_sidecars(tmp_path / "s.csv", [])
-    assert read_sidecars(tmp_path / "s.csv") == []
+    assert read_sidecars(tmp_path / "s.csv") == {}
     write_dropped(tmp_path / "d.csv", [DroppedImage("b.jpg", "not listed"), DroppedImage("a.jpg", "x, y")])
     assert [row for _, row in read_csv(tmp_path / "d.csv", DROPPED_COLUMNS)] == [
         {"path": "a.jpg", "reason": "x, y"},
@@ -203,6 +203,6 @@ def test_what_a_file_says_is_added_to_what_an_adapter_knows(tmp_path: Path) -> N
     data = encode_image(np.zeros((6, 4, 3), np.uint8), ".png", 95)
     (tmp_path / "a.png").write_bytes(data)
     describe = describe_images(tmp_path)
-    assert describe(ListedPicture("a.png", "val")) == Picture("a.png", "val", 4, 6, sha256(data))
+    assert describe(ListedPicture("a.png", "val")) == (Picture("a.png", "val", 4, 6, sha256(data)), frozenset())
     labels = {"pid": 3, "camid": 1}
-    assert describe(PersonImage("a.png", 3, 1, "query")) == Picture("a.png", "query", 4, 6, sha256(data), labels)
+    assert describe(PersonImage("a.png", 3, 1, "query"))[0] == Picture("a.png", "query", 4, 6, sha256(data), labels)

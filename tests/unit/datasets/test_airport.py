@@ -107,7 +107,7 @@ def test_a_csv_with_backslashes_and_what_it_leaves_out(root: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("file,split\n", r"mine\.csv:1: no column path; expected path,split"),
+        ("file,split\n", r"mine\.csv:1: no column 'path': found .*; expected path,split"),
         ("path,split\ncam32/11001/000001.jpg,test\n", r"mine\.csv:2: column split is test; expected train, query"),
         ("path,split\ncam32/11001/9.jpg,train\n", r"mine\.csv:2: cam32/11001/9\.jpg is no image of this dataset"),
         (
@@ -124,7 +124,7 @@ def test_a_bad_csv(root: Path, text: str, message: str) -> None:
 
 def test_a_csv_that_is_no_text(root: Path) -> None:
     (root / "mine.csv").write_bytes(b"path,split\n\xff\xfe")
-    with pytest.raises(DataError, match=r"mine\.csv: cannot be read as UTF-8 text"):
+    with pytest.raises(DataError, match=r"mine\.csv:2: not a UTF-8 text file"):
         read(root, split_file="mine.csv", expect="any")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from dataset_writers import folder_rows, write_folder
 from anonbench.core.errors import ConfigError, DataError
 from anonbench.data.pictures import DroppedImage
 from anonbench.datasets import PersonImage
+from anonbench.datasets._listing import NAMELESS
 from anonbench.datasets.folder import read
 
 
@@ -38,15 +40,15 @@ def test_another_table_with_other_columns_as_a_spreadsheet_writes_it(root: Path)
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        (("a.jpg", "", 1, "train"), "column pid is empty; expected an integer >= 1 in the split train."),
-        (("a.jpg", "x", 1, "query"), "column pid is x; expected an integer >= 1 in the split query."),
-        (("a.jpg", "0007_01", 1, "train"), "column pid is 0007_01; expected an integer >= 1 in the split train."),
-        (("a.jpg", 0, 1, "train"), "column pid is 0; expected an integer >= 1 in the split train."),
+        (("a.jpg", "", 1, "train"), "column pid is empty; expected an integer >= 0 in the split train."),
+        (("a.jpg", "x", 1, "query"), "column pid is x; expected an integer >= 0 in the split query."),
+        (("a.jpg", "0007_01", 1, "train"), "column pid is 0007_01; expected an integer >= 0 in the split train."),
+        (("a.jpg", 10**25, 1, "train"), f"column pid is {10**25}; expected an integer below {2**63 - 1}."),
         (
             ("a.jpg", -2, 1, "gallery"),
             "column pid is -2; expected an integer >= -1 (0 = distractor, -1 = junk).",
         ),
-        (("a.jpg", 7.5, 1, "train"), "column pid is 7.5; expected an integer >= 1 in the split train."),
+        (("a.jpg", 7.5, 1, "train"), "column pid is 7.5; expected an integer >= 0 in the split train."),
         (("a.jpg", 7, "", "train"), "column camid is empty; expected an integer >= 0."),
         (("a.jpg", 7, -1, "train"), "column camid is -1; expected an integer >= 0."),
         (("a.jpg", 7, 1, "test"), "column split is test; expected train, query, gallery."),
@@ -88,7 +90,6 @@ def test_missing_files_are_counted(root: Path) -> None:
             "path,person_id,camid,split",
             r"no column 'pid': found path,person_id,camid,split; expected path,pid",
         ),
-        ("path;pid;camid;split", r"images\.csv:1: no column 'path': .*separated by commas"),
         ("", r"images\.csv:1: no column 'path': found nothing; expected"),
         ("path,pid,camid,split,pid", r"images\.csv:1: column 'pid' is there 2 times; expected it once"),
     ],
@@ -101,7 +102,7 @@ def test_wrong_header(root: Path, header: str, message: str) -> None:
 
 def test_not_utf8(root: Path) -> None:
     (root / "images.csv").write_bytes("path,pid,camid,split\ncafé.jpg,1,1,train\n".encode("latin-1"))
-    with pytest.raises(DataError, match=r"images\.csv: cannot be read as UTF-8 text .* Save it as CSV in UTF-8"):
+    with pytest.raises(DataError, match=r"images\.csv:2: not a UTF-8 text file: byte 0xe9"):
         read(root)
 
 
@@ -115,7 +116,7 @@ def test_open_quote(root: Path, text: str, line: int) -> None:
 
 
 def test_missing_table(root: Path) -> None:
-    with pytest.raises(DataError, match=r"list\.csv: no such file. Expected\n  images\.csv "):
+    with pytest.raises(DataError, match=r"list\.csv: cannot be read \(No such file.*\)\. Expected\n  images\.csv "):
         read(root, csv="list.csv")
 
 
@@ -123,3 +124,49 @@ def test_missing_table(root: Path) -> None:
 def test_table_outside(root: Path, csv: str) -> None:
     with pytest.raises(ConfigError, match=r"option 'csv' is .*; expected a path below the folder"):
         read(root, csv=csv)
+
+
+@pytest.mark.parametrize("header", ["Path;PID;CamID;Split", "path; pid; camid; split", "Path\tPID\tCamid\tSplit"])
+def test_as_spreadsheets_save_it(root: Path, header: str) -> None:
+    before = read(root).images
+    letter = "\t" if "\t" in header else ";"
+    rows = [f"{letter} ".join(map(str, row)) for row in folder_rows()]
+    (root / "images.csv").write_bytes("\n".join([header, *rows]).encode("utf-16"))
+    assert read(root).images == before
+
+
+def test_all_wrong_rows_up_to_ten(root: Path) -> None:
+    write_folder(root, [*folder_rows(), *((f"{n}.jpg", "x", 1, "train") for n in range(12))])
+    with pytest.raises(DataError) as error:
+        read(root)
+    lines = str(error.value).splitlines()
+    assert len(lines) == 11
+    assert lines[-1] == "and 2 more wrong rows"
+
+
+def test_identity_0_is_a_person(root: Path) -> None:
+    """The same as any other: nobody becomes a distractor."""
+    rows = [row for row in folder_rows() if row[1] != 0]  # those are distractors, in the gallery alone
+    chosen = min(row[1] for row in rows if row[3] == "query")
+    write_folder(root, [(p, 0 if pid == chosen else pid, c, s) for p, pid, c, s in rows])
+    new = max(row[1] for row in rows) + 1
+    assert {i.path for i in read(root).images if i.pid == new} == {row[0] for row in rows if row[1] == chosen}
+
+
+def test_identity_0_in_train_and_in_gallery(root: Path) -> None:
+    rows = folder_rows()
+    trained = next(row for row in rows if row[3] == "train")
+    write_folder(root, [(p, 0 if p == trained[0] else pid, c, s) for p, pid, c, s in rows])
+    with pytest.raises(DataError, match=r"images\.csv: identity 0 is in train and in gallery\. If 0 marks distractors"):
+        read(root)
+
+
+def test_files_that_no_job_can_use_are_dropped(root: Path) -> None:
+    (root / "gone.jpg").symlink_to("nowhere.jpg")
+    (root / "a\\b.jpg").touch()
+    os.mkfifo(root / "pipe.jpg")
+    Path(os.fsdecode(os.fsencode(root) + b"/caf\xe9.jpg")).touch()
+    dropped = {image.path: image.reason for image in read(root).dropped}
+    assert dropped["gone.jpg"] == "link to a file that is not there"
+    assert dropped["pipe.jpg"].startswith("not a regular file")
+    assert dropped["a\\b.jpg"] == dropped["caf\\xe9.jpg"] == NAMELESS

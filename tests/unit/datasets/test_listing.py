@@ -170,3 +170,8 @@ def test_a_folder_linked_twice_is_listed_twice(tmp_path: Path) -> None:
 def test_some() -> None:
     assert some([3, 1, 2]) == "1, 2, 3"
     assert some("hgfedcba") == "a, b, c, d, e and 3 more"
+
+
+def test_a_number_that_no_array_holds(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=rf"z\.jpg has pid {10**25}, camid 1; expected at most {2**63 - 1}"):
+        finish(tmp_path, [*GOOD, PersonImage("z.jpg", 10**25, 1, "gallery")])

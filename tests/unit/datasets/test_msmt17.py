@@ -93,8 +93,8 @@ def test_a_malformed_line(root: Path, line: str) -> None:
 
 
 def test_a_list_that_is_no_text(root: Path) -> None:
-    (root / "list_val.txt").write_bytes(b"\xff\xfe")
-    with pytest.raises(DataError, match=r"list_val\.txt: cannot be read as text"):
+    (root / "list_val.txt").write_bytes(b"caf\xe9 0\n")
+    with pytest.raises(DataError, match=r"list_val\.txt:1: not a UTF-8 text file"):
         read(root, expect="any")
 
 

@@ -50,8 +50,8 @@ def test_a_path_of_another_dataset(tmp_path: Path, path: str) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("pfad,split\n", r"s\.csv:1: no column path; expected path,split"),
-        ("", r"s\.csv:1: no column path"),
+        ("pfad,split\n", r"s\.csv:1: no column 'path': found .*; expected path,split"),
+        ("", r"s\.csv:1: no column 'path'"),
         ("path,split\ncam1/a.jpg,training\n", r"s\.csv:2: column split is training; expected train, query, gallery"),
         ("path,split\ncam1/a.jpg\n", r"s\.csv:2: column split is empty"),
         (
@@ -67,7 +67,7 @@ def test_a_bad_csv(tmp_path: Path, content: str, message: str) -> None:
         read_split_file(tmp_path / "s.csv", IMAGES)
 
 
-@pytest.mark.parametrize(("name", "message"), [("s.csv", "cannot be read as UTF-8"), ("s.json", "not a readable JSON")])
+@pytest.mark.parametrize(("name", "message"), [("s.csv", "not a UTF-8 text"), ("s.json", "not a UTF-8 text")])
 def test_bytes_that_are_no_text(tmp_path: Path, name: str, message: str) -> None:
     (tmp_path / name).write_bytes(b"path,split\n\xff\xfe,train\n")
     with pytest.raises(DataError, match=message):

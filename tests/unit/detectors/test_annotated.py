@@ -47,7 +47,7 @@ def test_a_missing_file_names_the_columns_and_another_detector(tmp_path: Path) -
 
 
 def test_a_missing_column_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"faces\.csv:1: column y1 is missing; expected path, x0, y0, x1, y1"):
+    with pytest.raises(DataError, match=r"faces\.csv:1: no column 'y1': found path,x0,y0,x1; expected path,x0"):
         opened(tmp_path, "path,x0,y0,x1\na.jpg,1,2,3\n")
 
 
@@ -66,3 +66,8 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
 def test_a_bad_box_is_reported_with_its_line(row: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=rf"faces\.csv:3: {message}"):
         opened(tmp_path, HEADER + "0.jpg,1,2,3,4\n" + row + "\n")
+
+
+def test_all_wrong_rows_are_named_and_a_mark_is_none_of_the_header(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"faces\.csv:2: box .*\n.*faces\.csv:3: column x1 is 'nan'"):
+        opened(tmp_path, "\ufeffPath;x0;y0;x1;y1\na.jpg;3;2;3;4\nb.jpg;1;2;nan;4\n")

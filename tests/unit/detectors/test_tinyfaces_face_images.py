@@ -129,7 +129,7 @@ def test_a_csv_with_and_without_ignored_boxes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("path,x0,y0,x1\n", "column y1 is missing"),
+        ("path,x0,y0,x1\n", "no column 'y1'"),
         ("path,x0,y0,x1,y1\na.png,1,2,3,x\n", r"faces\.csv:2: column y1 is 'x'; expected a number"),
         ("path,x0,y0,x1,y1\na.png,3,2,3,4\n", "is empty; expected x0 < x1"),
         ("path,x0,y0,x1,y1,ignore\na.png,1,2,3,4,yes\n", "ignore is 'yes'; expected 0 or 1"),

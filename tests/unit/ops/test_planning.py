@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from anonbench.config import merge, read_layer
 from anonbench.ops.costs import sizes
@@ -73,7 +74,7 @@ def test_a_manifest_comes_before_everything_else(tmp_path: Path) -> None:
     rows = ["a,1,1,train,4,8,0", "b,1,2,train,4,8,0", "c,2,1,query,4,8,0", "d,2,2,gallery,8,16,0"]
     manifest.write_text("\n".join(["path,pid,camid,split,width,height,sha256", *rows]))
     found = dataset_size("people", CONFIG["datasets"]["people"], tmp_path / "results")
-    assert found == DatasetSize(train=2, test=2, pixels=(3 * 32 + 128) / 4, source="counted here")
+    assert found == DatasetSize(train=2, test=2, pixels=(3 * 32 + 128) / 4, source="counted here", largest=128)
 
 
 @pytest.mark.parametrize(
@@ -344,3 +345,14 @@ def test_a_failing_estimate_spoils_no_dry_run(clone: Path) -> None:
     assert "This was a dry-run" in text
     assert text.rstrip().splitlines()[-1].startswith("No estimate of this plan: FileNotFoundError")
     assert "Traceback" not in text
+
+
+def test_before_a_dataset_is_indexed_the_headers_of_its_images_say_how_large_they_are(tmp_path: Path) -> None:
+    rows = ["path,pid,camid,split"]
+    for number, split in enumerate(("train", "train", "query", "gallery")):
+        Image.new("L", (10 + number, 20)).save(tmp_path / f"{number}.png")
+        rows.append(f"{number}.png,{min(number, 2) + 1},{number},{split}")
+    (tmp_path / "images.csv").write_text("\n".join(rows))
+    (tmp_path / "1.png").write_bytes(b"cut off")  # `index` says so
+    found = dataset_size("mine", {"format": "folder", "root": str(tmp_path)}, tmp_path)
+    assert found == DatasetSize(2, 2, pixels=(200 + 240 + 260) / 3, source="listed in its folder", largest=260)

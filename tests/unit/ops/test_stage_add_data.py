@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -416,3 +417,13 @@ def test_every_format(name: str, project: Path, run_command: Callable[..., Any],
     assert done.status == 0, done.errors
     assert read(f"data/raw/{name}.dvc")["outs"][0]["md5"] == dvc_directory_md5(tmp_path / "shelf")
     assert state(tmp_path / "shelf") == before
+
+
+def test_files_that_cannot_be_hashed(project: Path, market: Path, add: Add) -> None:
+    (market / "gone.jpg").symlink_to("nowhere.jpg")
+    Path(os.fsdecode(os.fsencode(market) + b"/caf\xe9.jpg")).touch()
+    outcome = add(market)
+    assert outcome.status == 2
+    assert "has 2 files that cannot be recorded. Rename or remove:\n  caf\\xe9.jpg: name that is not" in outcome.errors
+    assert "  gone.jpg: link to a file that is not there" in outcome.errors
+    assert not Path("data/raw/market1501").is_symlink()

@@ -370,3 +370,51 @@ def test_what_comes_out_as_it_was_is_counted(tmp_path: Path, capsys: pytest.Capt
     anonymize(tmp_path / "m.csv", tmp_path / "d.csv", tmp_path, ENTRY, tmp_path / "s.csv", tmp_path / "zero",
               tmp_path / "zero.csv")  # fmt: skip
     assert "1 images came out as they were, though they have something to hide" in capsys.readouterr().out
+
+
+# --- what a copy holds, and controls ---
+
+
+def test_a_copy_keeps_the_originals_compression(make_dataset: Any) -> None:
+    dataset = make_dataset(".jpg")
+    copy = run(dataset, jpeg_quality="keep")
+    for path in dataset.paths:
+        with Image.open(dataset.root / path) as before, Image.open(copy / path) as after:
+            assert before.quantization == after.quantization  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("value", [0, 101, "best", True, 90.5])
+def test_an_impossible_quality_is_refused(value: object, make_dataset: Any) -> None:
+    with pytest.raises(ConfigError, match=r"jpeg_quality is .*; expected keep, or a whole number from 1 to 100"):
+        run(make_dataset(), jpeg_quality=value)
+
+
+def test_the_control_none_encodes_the_same_pictures_and_hides_nothing(make_dataset: Any, capsys: Any) -> None:
+    dataset = make_dataset(".jpg")
+    control, zero = run(dataset, "none", control="none"), run(dataset, "zero")
+    for path in dataset.paths:
+        raw, none, hidden = ((folder / path).read_bytes() for folder in (dataset.root, control, zero))
+        assert (none == raw) == (hidden == raw) == (not dataset.boxes[path])
+        assert np.abs(read_image(control / path).astype(int) - read_image(dataset.root / path)).mean() < 3
+    assert "anonymize: a control (none): every face is as visible as in the original. Never" in capsys.readouterr().out
+
+
+def test_the_control_beside_changes_as_much_and_no_pixel_of_a_region(make_dataset: Any, capsys: Any) -> None:
+    dataset = make_dataset()
+    control = run(dataset, "beside", control="beside")
+    for path in dataset.paths:
+        before, after = read_image(dataset.root / path), read_image(control / path)
+        changed, mask = (before != after).any(axis=2), covered(dataset.boxes[path], before.shape)
+        assert not changed[mask].any()
+        assert changed.any() == bool(dataset.boxes[path])
+    assert "boxes left out" not in capsys.readouterr().out
+
+
+def test_an_unknown_control_lists_the_known(make_dataset: Any) -> None:
+    with pytest.raises(ConfigError, match="unknown control 'besides': did you mean 'beside'"):
+        run(make_dataset(), control="besides")
+
+
+def test_what_is_copied_beside_the_images_is_said(make_dataset: Any, capsys: Any) -> None:
+    run(make_dataset())
+    assert "beside the images: images.csv (path, pid, camid, split), notes/readme.txt" in capsys.readouterr().out

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from dataset_writers import FORMATS
+from PIL import Image
 
 from anonbench.core.errors import DataError
 from anonbench.data.images import read_image, sha256
@@ -72,3 +73,13 @@ def test_the_raw_folder_is_left_as_it_was(
     before = hashes(dataset.root)
     run(dataset.root, tmp_path / "again", format="folder")
     assert hashes(dataset.root) == before
+
+
+def test_what_the_files_hold_besides_is_counted(make_dataset: Callable[..., Any], tmp_path: Path, capsys: Any) -> None:
+    dataset = make_dataset(".jpg")
+    for path in dataset.paths[:2]:
+        image = Image.open(dataset.root / path)
+        image.save(dataset.root / path, comment=b"in the garden")
+    run(dataset.root, tmp_path, format="folder")
+    expected = f"index: 2 of 9 pictures: comment ({dataset.paths[0]}, {dataset.paths[1]})\n"
+    assert expected in capsys.readouterr().out

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anonbench.core.errors import DataError
-from anonbench.data.tables import write_csv
+from anonbench.data.tables import raise_all, write_csv
+from anonbench.data.text import read_user_text
 from anonbench.statistics.proportion import Proportion
 
 COLUMNS = ("number", "sheet", "camera", "boxes", "verdict", "note", "path")
@@ -117,14 +118,7 @@ def read_annotations(path: Path) -> list[tuple[int, dict[str, str]]]:
 
     Rows may be in any order, columns too. Raises `DataError` when it cannot be read or lacks a column.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be read ({error.strerror}). Draw the sample with `anonbench audit`."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not a UTF-8 text file. Save it as CSV, not as a workbook.") from error
+    text = read_user_text(path, "Draw the sample with `anonbench audit`.")
     header = text.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)
     reader = csv.DictReader(io.StringIO(text), delimiter=delimiter)
@@ -172,18 +166,27 @@ def read_verdicts(path: Path, sample: Mapping[str, Listed]) -> dict[str, Verdict
     Raises `DataError` for rows that were not drawn, twice, or with other boxes.
     """
     found: dict[str, Verdict | None] = {}
+    faults = []
     for line, row in read_annotations(path):
-        where, image = f"{path}:{line}", sample.get(row["path"])
-        if not any(row.values()):
-            continue
-        if image is None:
-            raise DataError(f"{where}: {row['path'] or '(no path)'} is not in the sample. Leave the column path alone.")
-        if row["path"] in found:
-            raise DataError(f"{where}: {row['path']} is listed twice; expected one row an image.")
-        if row["boxes"] != str(image.boxes):
-            raise DataError(f"{where}: boxes is '{row['boxes']}', {image.boxes} were drawn. Leave the column alone.")
-        found[row["path"]] = parse_verdict(row["verdict"], image.boxes, where)
+        if any(row.values()):
+            try:
+                _take(found, row, sample, f"{path}:{line}")
+            except DataError as error:
+                faults.append(str(error))
+    raise_all(faults)
     return {path: found.get(path) for path in sample}
+
+
+def _take(found: dict[str, Verdict | None], row: Mapping[str, str], sample: Mapping[str, Listed], where: str) -> None:
+    """Put the verdict of a row into `found`."""
+    image = sample.get(row["path"])
+    if image is None:
+        raise DataError(f"{where}: {row['path'] or '(no path)'} is not in the sample. Leave the column path alone.")
+    if row["path"] in found:
+        raise DataError(f"{where}: {row['path']} is listed twice; expected one row an image.")
+    if row["boxes"] != str(image.boxes):
+        raise DataError(f"{where}: boxes is '{row['boxes']}', {image.boxes} were drawn. Leave the column alone.")
+    found[row["path"]] = parse_verdict(row["verdict"], image.boxes, where)
 
 
 def tally(pairs: Sequence[tuple[Listed, Verdict | None]]) -> Tally:

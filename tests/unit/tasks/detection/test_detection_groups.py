@@ -50,7 +50,7 @@ def test_the_five_columns_are_enough(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        (["path,x0,y0,x1", "a,1,2,3"], r"t\.csv:1: column y1 is missing; expected path, x0"),
+        (["path,x0,y0,x1", "a,1,2,3"], r"t\.csv:1: no column 'y1': found path,x0,y0,x1; expected path,x0"),
         (["path,x0,y0,x1,y1", "a,1,2,x,4"], r"t\.csv:2: column x1 is 'x'; expected a number"),
         (["path,x0,y0,x1,y1", "a,1,2,3,"], r"t\.csv:2: column y1 is ''; expected a number"),
         (["path,x0,y0,x1,y1", "a,1,2,1,4"], r"t\.csv:2: box 1\.0, 2\.0, 1\.0, 4\.0 is empty"),
@@ -197,7 +197,38 @@ def test_detections_as_the_tool_takes_them(tmp_path: Path) -> None:
     assert found["0--Parade/0_a.jpg"].tolist() == [[1, 2, 11, 22, 0.9], [5, 5, 6, 6, 0.1]]
     assert found["0--Parade/0_b.jpg"].shape == (0, 5)
     write(tmp_path / "0--Parade/0_c.txt", "0_c", "1", "1 2 3")
-    with pytest.raises(DataError, match=r"0_c\.txt: not lines of `x y w h score`"):
+    with pytest.raises(DataError, match=r"0_c\.txt:3: found '1 2 3'; expected numbers: x y w h score"):
         read_wider_detections(tmp_path)
     with pytest.raises(DataError, match="no detections below it"):
         read_wider_detections(tmp_path / "0--Parade")
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (("1 2 10 20 0.9", "1 2 10 20 0.8", "1 2 10 20 0.7"), r"0_a\.txt:1: found '20 0\.9'|0_a\.txt:1: found '1 2"),
+        (("0_b", "1", "1 2 10 20 0.9"), r"0_a\.txt:1: found '0_b'; expected the image's name, 0_a"),
+        (("0_a", "2", "1 2 10 20 0.9"), r"0_a\.txt: holds 1 boxes, its line 2 says 2\. Is the file cut off"),
+        (("0_a", "1", "1 2 10 20 nan"), r"0_a\.txt:3: found '1 2 10 20 nan'"),
+        (("0_a",), r"0_a\.txt:2: found ''; expected the number of boxes"),
+    ],
+)
+def test_detections_that_are_not_as_they_say(lines: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    write(tmp_path / "0--Parade/0_a.txt", *lines)
+    with pytest.raises(DataError, match=message):
+        read_wider_detections(tmp_path)
+
+
+def test_a_setting_counts_no_face_0(mat_folder: Path) -> None:
+    """Numbers begin at 1 in MATLAB: 0 would count the last face."""
+    content = scipy.io.loadmat(mat_folder / "wider_hard_val.mat")
+    content["gt_list"][0, 0][0, 0][0, 0] = 0
+    scipy.io.savemat(mat_folder / "wider_hard_val.mat", {k: v for k, v in content.items() if not k.startswith("__")})
+    with pytest.raises(DataError, match=r"wider_hard_val\.mat: counts a face number 0 of 0--Parade/0_a\.jpg"):
+        read_wider_truth(mat_folder)
+
+
+def test_numbers_of_the_text_file_are_finite(tmp_path: Path) -> None:
+    write(tmp_path / "wider_face_val_bbx_gt.txt", "0--Parade/0_a.jpg", "1", "1 2 inf 20 0 0 0 0 0 0")
+    with pytest.raises(DataError, match=r"gt\.txt:3: found '1 2 inf 20"):
+        read_wider_truth(tmp_path)

@@ -140,7 +140,13 @@ def test_files_that_cannot_be_right(text: str, message: str, tmp_path: Path) -> 
 
 def test_a_workbook_and_no_file_at_all(tmp_path: Path) -> None:
     (tmp_path / "f.xlsx").write_bytes(b"PK\x03\x04\xff\xfe\xfa")
-    with pytest.raises(DataError, match=r"f\.xlsx: not a UTF-8 text file\. Save it as CSV, not as a workbook\."):
+    with pytest.raises(DataError, match=r"f\.xlsx:1: not a UTF-8 text file: byte 0xff is not UTF-8\. Save it as text"):
         read_verdicts(tmp_path / "f.xlsx", SAMPLE)
     with pytest.raises(DataError, match=r"gone\.csv: cannot be read .* Draw the sample with `anonbench audit`\."):
         read_verdicts(tmp_path / "gone.csv", SAMPLE)
+
+
+def test_all_wrong_rows_are_named(tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text("path,boxes,verdict\na.jpg,1,nice\nother.jpg,1,f\n")
+    with pytest.raises(DataError, match=r"f\.csv:2: verdict 'nice' .*\n.*f\.csv:3: other\.jpg is not in the sample"):
+        read_verdicts(tmp_path / "f.csv", SAMPLE)
