@@ -210,7 +210,8 @@ def test_the_stages_run_with_them(at: Callable[[str], None], run_command: Callab
 
     stage(
         "anonymize", "smiley", manifest=manifest, detections=boxes, root=raw, sidecars=sidecars,
-        spec=config["variants"]["smiley"], output=hidden, output_manifest=tmp_path / "hidden.csv",
+        spec={**config["variants"]["smiley"], "jpeg_quality": 95}, output=hidden,
+        output_manifest=tmp_path / "hidden.csv",
     )  # fmt: skip
     face = read_image(hidden / images[0].path)[:7, 3:13].astype(int)  # the box enlarged by 1.3
     assert (np.abs(face - (255, 205, 0)).sum(axis=2) < 60).mean() > 0.4

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from anonbench.data import paths
+from anonbench.data.pictures import read_sidecars
 from anonbench.ops.unchanged import is_as_indexed, is_older
 from anonbench.stages.index import index
 from tests.dataset_writers import FORMATS, write_image
@@ -91,7 +92,7 @@ def test_a_sidecar_that_was_written_since_counts(place: Callable[..., Any], tmp_
     root, entry = place("market1501")
     (root / ".DS_Store").touch()
     assert is_as_indexed("d", entry, tmp_path)
-    sidecar = (tmp_path / paths.sidecars("d")).read_text().splitlines()[1]
+    sidecar = next(iter(read_sidecars(tmp_path / paths.sidecars("d"))))
     (root / sidecar).write_text("other boxes")
     assert not is_as_indexed("d", entry, tmp_path)
 
