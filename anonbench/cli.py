@@ -12,10 +12,12 @@ something to report, with 130 when it was interrupted.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import errno
 import importlib
-import json
 import logging
 import os
+import select
 import signal
 import sys
 import time
@@ -27,6 +29,7 @@ from anonbench import __version__
 from anonbench.core.command import (
     GROUPS,
     REQUIRED,
+    STRUCTURED,
     Declaration,
     Option,
     footprint,
@@ -34,6 +37,7 @@ from anonbench.core.command import (
 from anonbench.core.errors import AnonbenchError, nearest
 from anonbench.core.parallel import THREAD_SETTINGS
 from anonbench.ops.catalog import command_names, declaration, plugin_registry, shown
+from anonbench.ops.given import demand_keys, read_mapping, read_names, read_rows
 
 TITLES = {
     "data": "datasets",
@@ -78,7 +82,9 @@ def _build_parser(name: str, declared: Declaration) -> argparse.ArgumentParser:
         if declared.option("code") is None:
             parser.add_argument("--code", default="", help="digest of the code, for the stamp; the workflow gives it")
     if declared.option("plugins") is None and declared.module.startswith("anonbench.stages"):
-        parser.add_argument("--plugins", type=_json, default=[], help="modules to import first, a JSON list")
+        parser.add_argument(
+            "--plugins", type=_structured(read_names), default=[], help="modules to import first, a JSON list"
+        )
     return parser
 
 
@@ -106,7 +112,14 @@ def _add_option(parser: argparse.ArgumentParser, option: Option, of_a_rule: bool
 def _metavar(option: Option) -> str:
     if option.place:
         return option.name.upper()
-    names = {"path": "PATH", "json": "JSON", "int": "N", "count": "N", "float": "X", "str": "TEXT"}
+    names = {
+        "path": "PATH",
+        "int": "N",
+        "count": "N",
+        "float": "X",
+        "str": "TEXT",
+        **dict.fromkeys(STRUCTURED, "JSON|FILE"),
+    }
     return "|".join(option.choices) if option.choices else names[option.kind]
 
 
@@ -117,7 +130,8 @@ def _escaped(text: str) -> str:
 def _reader(option: Option, of_a_rule: bool) -> Callable[[str], Any]:
     """What turns the text of an option into its value. An empty text from a rule is an option that is not given."""
     readers: dict[str, Callable[[str], Any]] = {
-        "path": Path, "json": _json, "int": int, "count": _at_least_one, "float": float, "str": str,
+        "path": Path, "int": int, "count": _at_least_one, "float": float, "str": str, "names": _structured(read_names),
+        "mapping": _structured(read_mapping), "rows": _structured(read_rows),
     }  # fmt: skip
     read = readers[option.kind]
 
@@ -135,18 +149,14 @@ def _reader(option: Option, of_a_rule: bool) -> Callable[[str], Any]:
     return value
 
 
-def _json(text: str) -> Any:
-    """JSON text, or the content of a file that holds it."""
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        problem = f"{error.msg}, character {error.pos + 1}"
-    if text[:1] not in "[{" and Path(text).is_file():
+def _structured(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    def value(text: str) -> Any:
         try:
-            return json.loads(Path(text).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            problem = str(error)
-    raise argparse.ArgumentTypeError(f"'{text}' is neither JSON nor a file that holds JSON ({problem})")
+            return read(text)
+        except AnonbenchError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return value
 
 
 def _at_least_one(text: str) -> int:
@@ -185,7 +195,38 @@ def _overview() -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status."""
+    """Run one command; returns the exit status. Ends like any Unix tool where nobody reads the output any more."""
+    try:
+        status = _main(arguments)
+        sys.stdout.flush()  # here, where it can be caught
+        return status
+    except OSError as error:
+        if error.errno == errno.EPIPE and _nobody_reads():
+            _write_nowhere()
+            return 128 + signal.SIGPIPE  # what a shell shows for `cat file | head`
+        if error.filename is None and error.errno == errno.ENOSPC:  # /dev/full, or a full disk behind `> file`
+            _write_nowhere()
+            print(f"anonbench: the output cannot be written ({error.strerror}).", file=sys.stderr)
+            return 1
+        raise
+
+
+def _nobody_reads() -> bool:
+    """Whether stdout or stderr is a pipe whose reader has gone. A pipe between processes of ours is another matter."""
+    poll = select.poll()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            poll.register(stream.fileno(), 0)  # POLLERR is always reported
+    return any(event & select.POLLERR for _, event in poll.poll(0))
+
+
+def _write_nowhere() -> None:
+    """Let Python's own flush at exit succeed."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in ("-h", "--help", "help"):
         print(_overview(), file=sys.stdout if words else sys.stderr)
@@ -236,6 +277,8 @@ class Command:
         if self.declared.option("threads"):
             _limit_threads(self.threads)
         try:
+            for name, keys in self.declared.needs.items():
+                demand_keys(self.values[name], keys, f"--{name}")
             return self._call() if self.stamp is None else self._make(self.stamp)
         except AnonbenchError as error:
             return self._say(str(error), 2)

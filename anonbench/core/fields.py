@@ -60,6 +60,13 @@ def check_types(taker: Callable[..., Any], values: Mapping[str, Any], where: str
             raise ConfigError(f"{where}: {key} is {found_in_words(value, expected)}; expected {in_words(expected)}")
 
 
+class Given(dict[str, Any]):
+    """Settings whose missing keys are the user's mistake: `[]` raises `ConfigError` for one."""
+
+    def __missing__(self, key: str) -> Any:
+        raise ConfigError(f"key '{key}' is missing; given: {', '.join(self) or 'nothing'}")
+
+
 def refuse_unknown(
     keys: Iterable[object], known: Iterable[str], where: str, what: str = "key", also: Iterable[str] = ()
 ) -> None:

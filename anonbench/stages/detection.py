@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from anonbench.core.command import Input, Output, Spec, command
+from anonbench.core.command import Input, Output, Rows, command
 from anonbench.core.errors import ConfigError, DataError
 from anonbench.core.files import write_text
 from anonbench.core.hashing import file_sha256
@@ -28,10 +28,10 @@ NOTES = (
 )
 
 
-@command("report", beside={"output": (".md",)})
+@command("report", beside={"output": (".md",)}, needs={"rows": ("dataset", "detector", "truth")})
 def detection(
     detections: list[Input],
-    rows: Spec,
+    rows: Rows,
     label: str,
     output: Output,
     metrics: list[Input] | None = None,

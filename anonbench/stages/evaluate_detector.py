@@ -80,7 +80,7 @@ class Evaluation:
         return self.limits[0] if any(len(m.scores) for m in self.marks.values()) else None
 
 
-@command("evaluate")
+@command("evaluate", needs={"labels": ("dataset", "detector", "data")})
 def evaluate_detector(
     detections: Input,
     truth: Input,

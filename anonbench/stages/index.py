@@ -15,7 +15,7 @@ from anonbench.datasets import DATASETS
 ENTRY_KEYS = ("format", "root", "render", "unpack", "splits", "published_as")
 
 
-@command("data", plugin="anonbench.datasets:DATASETS")
+@command("data", plugin="anonbench.datasets:DATASETS", needs={"spec": ("format",)})
 def index(
     root: Input,
     spec: Spec,

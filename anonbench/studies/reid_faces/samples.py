@@ -155,9 +155,7 @@ def draw_before_after(
         f"enlarged.\nData: {label}."
     )
     page_width = max(NARROWEST, left + len(originals) * (width + GAP) - GAP + MARGIN)
-    page, top = open_page(
-        BEFORE_AFTER, notes, page_width, 2 * (CROP_HEIGHT + width) + 3 * GAP + 0.1 + MARGIN, warning
-    )
+    page, top = open_page(BEFORE_AFTER, notes, page_width, 2 * (CROP_HEIGHT + width) + 3 * GAP + 0.1 + MARGIN, warning)
     for enlarged in (False, True):
         height = width if enlarged else CROP_HEIGHT
         for name, images in zip(names, (originals, anonymized), strict=True):
