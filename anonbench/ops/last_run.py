@@ -23,11 +23,6 @@ def configuration(configfiles: Sequence[Path | str], root: Path) -> list[Path]:
         return [Path(file) for file in configfiles if not _is_default(file, root)]
     run = read_last_run(root)
     if run is None:
-        if (root / DEFAULT_CONFIG).is_file():
-            print(
-                f"configuration: {DEFAULT_CONFIG}, as no run is recorded here; --configfile takes another",
-                file=sys.stderr,
-            )
         return []
     files = overlays(run, root)
     print(f"configuration of the last run: {in_words(files, root)}", file=sys.stderr)

@@ -119,6 +119,15 @@ def test_check_config(run_command: Run, tmp_path: Path) -> None:
     assert "gone.yaml: cannot be read" in outcome.errors
 
 
+def test_check_config_says_what_an_overlay_can_be_used_over(run_command: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("models: {pcb: {recipe: torchreid}}\n")
+    outcome = run_command("check-config", tmp_path / "mine.yaml")
+    assert "models.pcb.recipe names 'torchreid'" in outcome.errors
+    add = f"Over config/paper.yaml it can be used: anonbench check-config config/paper.yaml {tmp_path / 'mine.yaml'}\n"
+    assert outcome.errors.endswith(add)
+    assert run_command("check-config", "config/paper.yaml", tmp_path / "mine.yaml").status == 0
+
+
 # --- what goes wrong ---
 
 
@@ -210,7 +219,7 @@ def test_a_feature_file_that_was_cut_off(run_command: Run, tmp_path: Path) -> No
     [
         (
             ["index", "--root", "x", "--spec", "{broken"],
-            "argument --spec: '{broken' is neither JSON nor a file",
+            "argument --spec: '{broken' is neither JSON (Expecting",
         ),
         (["index", "--rot", "x"], "unknown option '--rot': did you mean '--root'?"),
         (["idnex"], "unknown command 'idnex': did you mean 'index'?"),

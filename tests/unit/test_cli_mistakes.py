@@ -100,7 +100,7 @@ def test_what_to_add_to_a_spec(
     command: str, option: str, value: object, message: str, run_command: Run, tmp_path: Path
 ) -> None:
     declared = declaration(command.replace("-", "_"))
-    words = arguments(declared, tmp_path, tmp_path / "out", json.dumps(value))
+    words = arguments(declared, tmp_path, tmp_path / "out", "{}")
     if option in words:
         words[words.index(option) + 1] = json.dumps(value)
     else:
