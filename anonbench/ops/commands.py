@@ -93,14 +93,22 @@ def audit(
 
 
 @command("help")
-def list_(kind: Argument, plugins: Sequence[str] = ()) -> None:
-    """List the known plug-ins of a kind.
+def list_(kind: Argument | None = None, plugins: Sequence[str] = ()) -> None:
+    """List the known plug-ins, with a line on each and what those need that is not here.
 
-    kind: anonymizers, datasets, detectors or models.
+    kind: anonymizers, datasets, detectors or models; all of them when left out.
     """
-    from anonbench.ops.plugins import registry_of
+    from anonbench.ops.plugins import REGISTRIES, describe_plugins
 
-    print("\n".join(registry_of(kind).names()))
+    for number, group in enumerate([kind] if kind else REGISTRIES):
+        found = describe_plugins(group)
+        width = max(len(line.name) for line in found)
+        if not kind:
+            print("\n" * bool(number) + f"{group}:")
+        for line in found:
+            print(f"{line.name:<{width}}  {line.text}".rstrip())
+            for lacking in line.lacks:
+                print(f"{'':<{width}}  needs, and is not here: {lacking}")
 
 
 @command("help")

@@ -134,9 +134,9 @@ def explain(
         raise ConfigError(f"{folder}: there is no {SNAKEFILE} here. Run this in the folder of the workflow.")
     try:
         address = find_cell(read_config(configfiles, folder), table, row, column)
-    except ConfigError as error:
+    except ConfigError as unknown:
         used = " + ".join(map(str, configfiles)) or DEFAULT_CONFIG
-        raise ConfigError(f"{error}. (Configuration: {used}; another is named with --configfile.)") from error
+        raise ConfigError(f"{unknown}. (Configuration: {used}; another is named with --configfile.)") from unknown
     target = paths.table(address.table)
     verifier = Verifier(workflow_jobs(configfiles, [target], folder), folder)
     top = verifier.producers[target]

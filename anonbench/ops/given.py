@@ -58,7 +58,8 @@ def _read(text: str, expected: str, example: str, fits: Any) -> Any:
                 f"{expected}, such as {example}, or the path of a file that holds them (.json or .yaml)"
             ) from None
     if not fits(value):
-        found = IN_WORDS.get(type(value)) or {dict: "keys with values", list: "another list"}.get(type(value), "it")
+        words: dict[Any, str] = {**IN_WORDS, dict: "keys with values", list: "another list"}
+        found = words.get(type(value), "something else")
         raise ConfigError(f"'{text}' holds {found}; expected {expected}, such as {example}")
     return value
 

@@ -26,6 +26,7 @@ from anonbench.data.pictures import Picture, read_manifest, write_manifest
 from anonbench.data.regions import Region, write_regions
 from anonbench.datasets import DATASETS
 from anonbench.detectors import DETECTORS
+from anonbench.ops import plugins
 from anonbench.stages import ttest as ttest_stage
 from anonbench.tasks.reid.models import MODELS
 
@@ -69,7 +70,44 @@ def test_the_installed_command_works() -> None:
 def test_list(kind: str, registry: Any, run_command: Run) -> None:
     outcome = run_command("list", kind)
     assert outcome.status == 0
-    assert outcome.output.split() == registry.names()
+    lines = [line for line in outcome.output.splitlines() if not line.startswith(" ")]
+    assert [line.split()[0] for line in lines] == registry.names()
+    assert all(len(line.split()) > 2 for line in lines), "a line of description each"
+
+
+def test_list_of_all_kinds(run_command: Run) -> None:
+    lines = run_command("list").output.splitlines()
+    assert [line for line in lines if line.endswith(":") and " " not in line] == [
+        "anonymizers:", "datasets:", "detectors:", "models:",
+    ]  # fmt: skip
+    assert "zero             Black boxes." in lines
+
+
+def test_what_a_plugin_needs_and_is_not_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(plugins, "PACKAGES", {"mlfn": ("no_such_package",), "pcb": ("anonbench/none.onnx", "numpy")})
+    found = {line.name: line.lacks for line in plugins.describe_plugins("models")}
+    file = tmp_path / "hub/checkpoints/mlfn_imagenet.pth"
+    pretrained = f"for `pretrained: true` mlfn_imagenet.pth in {file.parent}"
+    assert found["mlfn"] == ("package no_such_package, see requirements.txt", pretrained)
+    assert found["pcb"][0] == "none.onnx in package anonbench"
+    assert found["hacnn"] == ()
+    file.parent.mkdir(parents=True)
+    file.touch()
+    assert {line.name: line.lacks for line in plugins.describe_plugins("models")}["mlfn"][1:] == ()
+
+
+def test_what_plugins_are_said_to_need_is_what_they_look_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from anonbench.tasks.reid.models import _imagenet
+
+    known = {name for kind in plugins.REGISTRIES for name in plugins.registry_of(kind).names()}
+    assert {*plugins.PACKAGES, *plugins.PRETRAINED, *plugins.WEIGHTS} <= known
+    assert set(plugins.PRETRAINED.values()) == {Path(_imagenet.RESNET50_URL).name, _imagenet.MLFN_FILE}
+    monkeypatch.setattr(torch.hub, "_hub_dir", None)
+    for variable in ("TORCH_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv("TORCH_HOME", raising=False)
+        monkeypatch.setenv(variable, str(tmp_path))
+        assert plugins.weights_folder() == _imagenet.cache_folder()
 
 
 PLUGIN = """
