@@ -112,6 +112,20 @@ def list_(kind: Argument | None = None, plugins: Sequence[str] = ()) -> None:
 
 
 @command("help")
+def completion(shell: Argument) -> None:
+    """Print a script with which a shell completes commands, options and files.
+
+    anonbench completion bash > ~/.local/share/bash-completion/completions/anonbench
+    anonbench completion zsh > ~/.zfunc/_anonbench        (a folder of fpath)
+
+    shell: bash or zsh.
+    """
+    from anonbench.ops.completion import completion_script
+
+    print(completion_script(shell))
+
+
+@command("help")
 def check(
     kind: Argument, name: Argument, spec: Spec = None, plugins: Sequence[str] = (), root: Path | None = None
 ) -> None:

@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from anonbench.core.errors import ConfigError, DataError
 from anonbench.core.fields import IN_WORDS
 from anonbench.data.text import read_user_text
@@ -42,6 +40,8 @@ def _is_list(value: object, kind: Any) -> bool:
 
 def _read(text: str, expected: str, example: str, fits: Any) -> Any:
     """The value of a text or of the file that it names. An entry of a config is both as YAML and as JSON."""
+    import yaml  # 20 ms, which `anonbench --help` need not wait for
+
     file = Path(text)
     if text[:1] not in "[{" and os.path.isfile(file):  # noqa: PTH113, Path's raises for a long text
         try:

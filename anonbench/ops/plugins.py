@@ -69,10 +69,9 @@ def describe_plugins(kind: str) -> list[PluginLine]:
 def _first_line(registry: Registry, name: str) -> str:
     spec = importlib.util.find_spec(f"{registry.package}.{name}")
     if spec is None or spec.origin is None:  # of a module from outside, which is imported
-        text = inspect.getdoc(registry.get(name))
-    else:
-        text = ast.get_docstring(ast.parse(Path(spec.origin).read_text(encoding="utf-8")))
-    return (text or "").partition("\n")[0]
+        return (inspect.getdoc(registry.get(name)) or "").partition("\n")[0]
+    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    return (ast.get_docstring(tree) or "").partition("\n")[0]
 
 
 def _lacking(name: str) -> Iterable[str]:
@@ -83,8 +82,8 @@ def _lacking(name: str) -> Iterable[str]:
             yield f"package {package}, see requirements.txt"
         elif file and not any((Path(place) / file).is_file() for place in spec.submodule_search_locations or ()):
             yield f"{file} in package {package}"
-    if (file := PRETRAINED.get(name)) and not (weights_folder() / file).is_file():
-        yield f"for `pretrained: true` {file} in {weights_folder()}"
+    if name in PRETRAINED and not (weights_folder() / PRETRAINED[name]).is_file():
+        yield f"for `pretrained: true` {PRETRAINED[name]} in {weights_folder()}"
     if name in WEIGHTS:
         yield "a file of weights that its entry names: `weights: path`"
 

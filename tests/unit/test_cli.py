@@ -27,6 +27,7 @@ from anonbench.data.regions import Region, write_regions
 from anonbench.datasets import DATASETS
 from anonbench.detectors import DETECTORS
 from anonbench.ops import plugins
+from anonbench.ops.catalog import command_names
 from anonbench.stages import ttest as ttest_stage
 from anonbench.tasks.reid.models import MODELS
 
@@ -164,6 +165,32 @@ def test_check_config_says_what_an_overlay_can_be_used_over(run_command: Run, tm
     add = f"Over config/paper.yaml it can be used: anonbench check-config config/paper.yaml {tmp_path / 'mine.yaml'}\n"
     assert outcome.errors.endswith(add)
     assert run_command("check-config", "config/paper.yaml", tmp_path / "mine.yaml").status == 0
+
+
+# --- completion ---
+
+
+def test_bash_completes_commands_options_kinds_and_files(run_command: Run, tmp_path: Path) -> None:
+    (tmp_path / "complete.bash").write_text(run_command("completion", "bash").output)
+    (tmp_path / "my.yaml").touch()
+    asked = {
+        "ver": "verify", "list mo": "models", "check det": "detector", "add-data mar": "market1501",
+        "verify --js": "--json", "detect --dev": "--device", "check-config m": "my.yaml", "completion z": "zsh",
+    }  # fmt: skip
+    lines = ["source complete.bash"]
+    for words in asked:
+        lines.append(f"COMP_WORDS=(anonbench {words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); COMPREPLY=()")
+        lines.append('_shtab_anonbench; echo "${COMPREPLY[*]}"')
+    done = subprocess.run(["bash", "-c", "\n".join(lines)], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == list(asked.values())
+
+
+def test_zsh_and_shells_that_are_not_known(run_command: Run) -> None:
+    script = run_command("completion", "zsh").output
+    assert script.startswith("#compdef anonbench")
+    for name in command_names():
+        assert f"{name.replace('_', '-')}:'" in script
+    refused(run_command("completion", "fish"), "unknown shell 'fish'", "Known: bash, zsh")
 
 
 # --- what goes wrong ---
