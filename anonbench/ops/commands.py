@@ -38,6 +38,39 @@ def add_data(
     module.add_data(format, folder, spec or {}, name, copy=copy, cache=cache, plugins=list(plugins))
 
 
+@command("data")
+def make_csv(
+    folder: ArgumentPath,
+    pattern: str,
+    output: Path | None = None,
+    camid: str | None = None,
+    split: str | None = None,
+    test: float = 0.5,
+    seed: int = 0,
+    queries: Count = 1,
+) -> None:
+    r"""Write the CSV of the format `folder` from the names of the files.
+
+    anonbench make-csv /data/mine --pattern '(?P<pid>\d{4})_c(?P<camid>\d)_\d+[.]jpg'
+
+    Pictures are neither opened nor changed, and a CSV that is there is not overwritten. Names that do not match are
+    counted, and the first is named.
+
+    folder: with the images, anywhere below it.
+    pattern: regular expression (Python's) for the whole name; with a slash in it, for the whole path below the folder.
+        Its named groups are the columns: pid, and camid and split where the names say them.
+    output: the CSV; images.csv in the folder when left out.
+    camid: camera of all images where the names do not say it; `each`: each image of a person has another.
+    split: train, query or gallery for all images. Left out, and not in the names: people are drawn for train and test.
+    test: share of the people to test on, 0..1, where they are drawn.
+    seed: of the draw.
+    queries: images of each person and camera that become queries, where they are drawn.
+    """
+    from anonbench.ops.make_csv import make_csv as write
+
+    print("\n".join(write(folder, pattern, output, camid, split, test, seed, queries)))
+
+
 # --- detect ---
 
 
