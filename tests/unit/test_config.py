@@ -20,9 +20,16 @@ from anonbench.studies.reid_faces.check import SECTIONS
 from anonbench.tasks.reid.models import MODELS
 
 ROOT = Path(__file__).parents[2]
-LAYERS = {name: read_layer(ROOT / f"config/{name}.yaml") for name in ("demo", "quick", "test", "paper")}
+LAYERS = {name: read_layer(ROOT / f"config/{name}.yaml") for name in ("demo", "quick", "test", "cpu", "paper")}
 LAYERS["default"] = read_config(root=ROOT)
-SHIPPED = [("default",), ("default", "demo"), ("default", "demo", "quick"), ("default", "test"), ("default", "paper")]
+SHIPPED = [
+    ("default",),
+    ("default", "demo"),
+    ("default", "demo", "quick"),
+    ("default", "test"),
+    ("default", "cpu"),
+    ("default", "paper"),
+]
 
 
 @pytest.fixture
