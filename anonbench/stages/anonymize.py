@@ -113,6 +113,11 @@ def anonymize(
         # Before the folder appears: were it the last step, a full disk would leave a variant without a manifest.
         write_manifest(output_manifest, [dataclasses.replace(image, sha256=written[image.path]) for image in images])
     _say(jobs, written, extra, entry)
+    if not entry.get("control") and (cuts := getattr(plugin, "cuts", None)):
+        cut = [cuts(region) for _, found in jobs for region in found]
+        if any(cut):
+            print(f"anonymize: {sum(cut)} of {len(cut)} boxes are too small for the parameters of '{entry['method']}', "
+                  f"which are less there")  # fmt: skip
     if unmoved := sum(len(regions[image.path]) - len(found) for image, found in jobs):
         print(f"anonymize: {unmoved} boxes left out, since no place beside the regions is large enough")
 

@@ -69,7 +69,10 @@ def best_faces(images: Iterable[Picture], faces: Mapping[str, Sequence[Region]],
 
 def choose_faces(manifest: Path, detections: Path, count: int) -> list[SampleFace]:
     """The images of a dataset to show (see `best_faces`); none where no face was found (`draw_no_face`)."""
-    return best_faces(read_people(manifest), read_regions(detections), count)
+    faces = best_faces(read_people(manifest), read_regions(detections), count)
+    if len(faces) < count:
+        print(f"{detections}: {count} people were to be shown; {len(faces)} have a detected face")
+    return faces
 
 
 @house_style()

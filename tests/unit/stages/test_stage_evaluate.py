@@ -91,6 +91,14 @@ def test_re_ranking_and_cosine_are_used_when_asked_for(tmp_path: Path) -> None:
     assert reranked["reranking"]["without"] == {name: cosine[name] for name in scores}, "the same features, plain order"
 
 
+def test_more_neighbours_than_images_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    features = write_features(tmp_path / "f.npz")
+    run(features, features, {"rerank": {"k1": 2, "k2": 500, "lambda_value": 0.3}})
+    assert "asks for more neighbours (k1 2, k2 500) than there are images (7)" in capsys.readouterr().out
+    run(features, features, {"rerank": {"k1": 2, "k2": 2, "lambda_value": 0.3}})
+    assert "more neighbours" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.7, 0.99])
 def test_a_feature_file_that_was_cut_off(share: float, tmp_path: Path) -> None:
     whole = write_features(tmp_path / "f.npz")
