@@ -94,7 +94,7 @@ def test_re_ranking_and_cosine_are_used_when_asked_for(tmp_path: Path) -> None:
 def test_more_neighbours_than_images_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     features = write_features(tmp_path / "f.npz")
     run(features, features, {"rerank": {"k1": 2, "k2": 500, "lambda_value": 0.3}})
-    assert "asks for more neighbours (k1 2, k2 500) than there are images (7)" in capsys.readouterr().out
+    assert "asks for more neighbours (k1 2, k2 500) than images (7)" in capsys.readouterr().out
     run(features, features, {"rerank": {"k1": 2, "k2": 2, "lambda_value": 0.3}})
     assert "more neighbours" not in capsys.readouterr().out
 
