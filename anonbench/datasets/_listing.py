@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -20,6 +21,7 @@ from anonbench.datasets import DISTRACTOR_PID, JUNK_PID, SPLITS, PersonImage
 SIDECAR_SUFFIXES = (".txt", ".md", ".csv", ".json", ".yaml", ".yml")  # text cannot show a face
 EXPECT = ("published", "any")
 NAMELESS = "name that is not UTF-8, or has a backslash or a control character: rename it"
+NOT_PORTABLE = re.compile(r"[\x00-\x1f\x7f\\\udc80-\udcff]")  # bytes that are no UTF-8 arrive as lone surrogates
 SHOWN = 5  # names quoted in a message about many files
 
 
@@ -107,12 +109,12 @@ def list_files(root: Path, info: DatasetInfo) -> list[str]:
     if not root.is_dir():
         kind = "is a file, not a folder" if root.exists() else "no such folder"
         raise DataError(f"{root}: {kind}. {describe(info)}")
-    return sorted(path for path, why in _walk(root, PurePosixPath(), above=()) if why is None)
+    return sorted(path for path, why in _walk(str(root)) if why is None)
 
 
 def unusable_files(root: Path) -> list[DroppedImage]:
     r"""What no job could read or name below `root`, with the reason; bytes of names that are no UTF-8 as `\xff`."""
-    found = ((_printable(path), why) for path, why in _walk(root, PurePosixPath(), above=()) if why is not None)
+    found = ((_printable(path), why) for path, why in _walk(str(root)) if why is not None)
     return [DroppedImage(path, why) for path, why in sorted(found)]
 
 
@@ -121,46 +123,40 @@ def _printable(path: str) -> str:
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
-def _is_portable(name: str) -> bool:
-    return "\\" not in name and not any(
-        ord(letter) < 32 or ord(letter) == 127 or "\udc80" <= letter <= "\udcff" for letter in name
-    )
-
-
-def _fault_of(folder: Path, name: str) -> str | None:
+def _fault_of(entry: os.DirEntry[str]) -> str | None:
     """Why a file cannot be used, None where it can."""
-    if not _is_portable(name):
+    if NOT_PORTABLE.search(entry.name):
         return NAMELESS
-    if not (folder / name).exists():
-        return "link to a file that is not there"
-    if not (folder / name).is_file():
-        return "not a regular file (a pipe, socket or device)"
-    if not os.access(folder / name, os.R_OK):
+    if not entry.is_file():
+        dangling = entry.is_symlink() and not Path(entry.path).exists()
+        return "link to a file that is not there" if dangling else "not a regular file (a pipe, socket or device)"
+    if not os.access(entry.path, os.R_OK):
         return "no permission to read it"
     return None
 
 
-def _walk(root: Path, below: PurePosixPath, above: tuple[Path, ...]) -> Iterator[tuple[str, str | None]]:
-    """(path below `root`, why it cannot be used or None) of the files in `root / below`.
+def _walk(folder: str, below: str = "", above: tuple[str, ...] = ()) -> Iterator[tuple[str, str | None]]:
+    """(path under `below`, why it cannot be used or None) of the files in a folder.
 
     above: the real paths of the folders that led here.
     """
-    folder = root / below
-    real = folder.resolve()
+    real = os.path.realpath(folder)
     if real in above:
         raise DataError(f"{folder}: links back to a folder above it, so its files have no end. Remove the link.")
     try:
-        with os.scandir(folder) as entries:
-            found = [(entry.name, entry.is_dir()) for entry in entries]
+        with os.scandir(folder) as found:
+            entries = [(entry, entry.is_dir()) for entry in found]
     except OSError as error:
         raise DataError(f"{folder}: cannot be listed ({error.strerror}). Fix its permissions.") from error
-    for name, is_folder in found:
-        if is_folder and not is_hidden(name) and not _is_portable(name):
-            yield str(below / name), NAMELESS
-        elif is_folder and not is_hidden(name):
-            yield from _walk(root, below / name, (*above, real))
-        elif not is_folder and (is_image(name) or not is_hidden(name)):
-            yield str(below / name), _fault_of(folder, name)
+    for entry, is_folder in entries:
+        path, hidden = f"{below}{entry.name}", is_hidden(entry.name)
+        if not is_folder:
+            if is_image(path) or not hidden:
+                yield path, _fault_of(entry)
+        elif not hidden and NOT_PORTABLE.search(entry.name):
+            yield path, NAMELESS
+        elif not hidden:
+            yield from _walk(entry.path, f"{path}/", (*above, real))
 
 
 def describe(info: DatasetInfo) -> str:
@@ -175,7 +171,7 @@ def is_image(path: str) -> bool:
 
 def is_hidden(path: str) -> bool:
     """Whether a file's name starts with a dot, such as the `._x.jpg` that macOS leaves beside `x.jpg`."""
-    return PurePosixPath(path).name.startswith(".")
+    return path.rpartition("/")[2].startswith(".")
 
 
 def is_text(path: str) -> bool:

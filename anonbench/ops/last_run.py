@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from anonbench.config import DEFAULTS
-from anonbench.core.errors import ConfigError
+from anonbench.core.errors import ConfigError, DataError
 from anonbench.data.paths import DEFAULT_CONFIG
-from anonbench.ops.journal import read_last_run
+from anonbench.ops.journal import OPTIONS, read_last_run
+from anonbench.ops.provenance import read_stamp
+
+REPLACE = "ANONBENCH_REPLACE"  # in the environment: what another configuration has made may be replaced
+STAMPS = "results/stamps/"
+PRECIOUS = {"render", "render_faces", "detect", "anonymize", "train", "train_detector"}  # the rest takes seconds
+SHOWN = 3  # artifacts named in one message
 
 
 def configuration(configfiles: Sequence[Path | str], root: Path) -> list[Path]:
@@ -59,6 +66,43 @@ def refuse_other(configfiles: Sequence[Path | str], root: Path) -> None:
             f"dvc.yaml is that of {in_words(ours, root)}: this would replace them. To keep them, make dvc.yaml theirs: "
             f"anonbench dvc-cells --configfile {named}. Else move results/ away, or build with snakemake."
         )
+
+
+def refuse_replacing(configfiles: Sequence[Path | str], jobs: Iterable[tuple[Path, Any]], root: Path) -> None:
+    """Raise `ConfigError` when jobs of a configuration would replace pictures, detections or networks of another one.
+
+    configfiles: of the run that is about to begin.
+    jobs: (stamp, spec) of each of its jobs.
+
+    Whoever edits the file of the last run, or lays further ones over it, means what changes. `REPLACE` in the
+    environment agrees to the rest.
+    """
+    run = read_last_run(root)
+    if run is None or os.environ.get(REPLACE):
+        return
+    theirs = [file.resolve() for file in overlays(run, root) if file.name != Path(OPTIONS).name]
+    ours = [file.resolve() for file in map(Path, configfiles) if not _is_default(file, root)]
+    if ours[: len(theirs)] == theirs and (theirs or not ours):
+        return
+    replaced = sorted({str(stamp) for stamp, spec in jobs if _is_of_another(root / stamp, spec)})
+    if replaced:
+        shown = ", ".join(stamp.removeprefix(STAMPS).removesuffix(".json") for stamp in replaced[:SHOWN])
+        raise ConfigError(
+            f"{in_words(ours, root)} would replace {len(replaced)} artifacts that were made here with other settings "
+            f"({shown}{', …' if replaced[SHOWN:] else ''}), and all that was made from them. The last run was of "
+            f"{in_words(theirs, root)} ({run['start'][:16]}). To keep them, run this in another clone. To replace "
+            f"them: {REPLACE}=1 snakemake …"
+        )
+
+
+def _is_of_another(stamp: Path, spec: Any) -> bool:
+    if not stamp.is_file():
+        return False
+    try:
+        made = read_stamp(stamp)
+    except DataError:
+        return False
+    return made.stage in PRECIOUS and bool(made.settings.get("spec") != spec)
 
 
 def in_words(files: Sequence[Path], root: Path) -> str:

@@ -4,7 +4,7 @@ import atexit
 from anonbench.ops import controllers
 from anonbench.ops.clock import wait_for_inputs
 from anonbench.ops.journal import write_last_run
-from anonbench.ops.last_run import refuse_other
+from anonbench.ops.last_run import refuse_other, refuse_replacing
 from anonbench.ops.planning import PlannedJob, describe, describe_missing, estimate, in_plan, missing_gpus
 
 SLURM_JOB = os.environ.get("SLURM_JOB_ID")  # that this Snakemake runs in; the SLURM plug-in forgets it soon
@@ -79,10 +79,13 @@ def look_less_often():
 
 
 def refuse_another_configuration():
-    """`dvc repro` must not replace what another configuration has made; a person who types `snakemake …` means it."""
+    """What another configuration has made is not replaced without a word: by `dvc repro` not at all."""
+    specs = [(job, job.params.get("spec")) for job in workflow.dag.needrun_jobs()]
+    stamps = [(Path(job.output.stamp), json.loads(spec)) for job, spec in specs if spec]
     try:
         if "DVC_STAGE" in os.environ:
             refuse_other(workflow.overwrite_configfiles, Path.cwd())
+        refuse_replacing(workflow.overwrite_configfiles, stamps, Path.cwd())
     except AnonbenchError as error:
         raise WorkflowError(str(error)) from None
 

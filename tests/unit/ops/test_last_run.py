@@ -8,7 +8,8 @@ import pytest
 
 from anonbench.core.errors import ConfigError
 from anonbench.ops.journal import write_last_run
-from anonbench.ops.last_run import configuration, refuse_other
+from anonbench.ops.last_run import REPLACE, configuration, refuse_other, refuse_replacing
+from anonbench.ops.provenance import write_stamp
 
 DEMO = "config/demo.yaml"
 
@@ -60,3 +61,31 @@ def test_artifacts_of_another_configuration_are_not_replaced(root: Path) -> None
     write_last_run([], ["all"], root)
     with pytest.raises(ConfigError, match=r"dvc-cells --configfile config/default.yaml"):
         refuse_other([DEMO], root)
+
+
+def test_what_another_configuration_has_made_is_not_replaced(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = root / "config/other.yaml"
+    stamp = Path("results/stamps/render/people.json")
+    (root / stamp).parent.mkdir(parents=True)
+    table = Path("results/stamps/table/table3.json")
+    for path, stage in ((stamp, "render"), (table, "table")):
+        write_stamp(root / path, stage, {"spec": {"cameras": 4}}, (), (), "0", 1.0)
+    changed, same, absent = (stamp, {"cameras": 3}), (stamp, {"cameras": 4}), (Path("results/stamps/x.json"), {})
+    refuse_replacing([other], [changed], root)  # nothing has run here
+    write_last_run([root / DEMO], ["all"], root)
+    refuse_replacing([other], [same, absent, (table, {"cameras": 3})], root)  # a table takes a second
+    for files in ([DEMO], ["config/default.yaml", DEMO], [DEMO, other]):  # edited since, or with another over it
+        refuse_replacing(files, [changed], root)
+    message = (
+        r"^config/other\.yaml would replace 1 artifacts that were made here with other settings \(render/people\), and "
+        r"all that was made from them\. The last run was of config/demo\.yaml \(20.*ANONBENCH_REPLACE=1 snakemake"
+    )
+    with pytest.raises(ConfigError, match=message):
+        refuse_replacing([other], [same, changed, absent], root)
+    with pytest.raises(ConfigError, match=r"^config/default\.yaml would replace"):
+        refuse_replacing([], [changed], root)
+    write_last_run([], ["all"], root)
+    with pytest.raises(ConfigError, match=r"The last run was of config/default\.yaml"):
+        refuse_replacing([other], [changed], root)
+    monkeypatch.setenv(REPLACE, "1")
+    refuse_replacing([other], [changed], root)
