@@ -132,8 +132,9 @@ def explain(
     folder = root or Path.cwd()
     if not (folder / SNAKEFILE).is_file():
         raise ConfigError(f"{folder}: there is no {SNAKEFILE} here. Run this in the folder of the workflow.")
+    config = read_config(configfiles, folder)
     try:
-        address = find_cell(read_config(configfiles, folder), table, row, column)
+        address = find_cell(config, table, row, column)
     except ConfigError as unknown:
         used = " + ".join(map(str, configfiles)) or DEFAULT_CONFIG
         raise ConfigError(f"{unknown}. (Configuration: {used}; another is named with --configfile.)") from unknown
