@@ -34,10 +34,13 @@ def completion_script(shell: str) -> str:
         command = commands.add_parser(shown(name), help=declared.help, allow_abbrev=False)
         add_options(command, declared)
         files = {option.name for option in declared.options if option.kind in ("path", "mapping", "rows", "names")}
+        choices = {option.name: option.choices for option in declared.options}
         for action in command._actions:
             if action.dest in files or action.dest == "stamp":
                 action.complete = shtab.FILE  # type: ignore[attr-defined]
-            action.choices = _known(name, action.dest) or action.choices
+            action.choices = _known(name, action.dest) or choices.get(action.dest) or action.choices
+            if action.option_strings and action.nargs == "?":
+                action.nargs = None  # shtab completes no value that may be left out
     return str(shtab.complete(parser, shell))
 
 

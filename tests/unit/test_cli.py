@@ -175,7 +175,8 @@ def test_bash_completes_commands_options_kinds_and_files(run_command: Run, tmp_p
     (tmp_path / "my.yaml").touch()
     asked = {
         "ver": "verify", "list mo": "models", "check det": "detector", "add-data mar": "market1501",
-        "verify --js": "--json", "detect --dev": "--device", "check-config m": "my.yaml", "completion z": "zsh",
+        "verify --js": "--json", "detect --dev": "--device", "detect --device cu": "cuda",
+        "check-config m": "my.yaml", "completion z": "zsh",
     }  # fmt: skip
     lines = ["source complete.bash"]
     for words in asked:
