@@ -78,5 +78,6 @@ def test_unknown_parameter_is_refused_by_name(subject: AnonymizerSubject) -> Non
 @pytest.mark.parametrize("bad", [-1, float("nan"), "wide"])
 def test_bad_values_are_refused_with_name_and_value(subject: AnonymizerSubject, bad: object) -> None:
     for field in dataclasses.fields(type(subject.anonymizer)):  # type: ignore[arg-type]
-        with pytest.raises(ConfigError, match=rf"anonymizer '{subject.name}': {field.name} must be .*, got {bad!r}"):
+        refused = rf"(must be .*, got {bad!r}|is .*{bad}.*; expected )"  # by the class, or for its type
+        with pytest.raises(ConfigError, match=rf"anonymizer '{subject.name}': {field.name} {refused}"):
             subject.create(**{field.name: bad})
