@@ -20,7 +20,7 @@ from anonbench.core.errors import ConfigError
 from anonbench.core.fields import refuse_unknown
 from anonbench.core.registry import load_plugins
 from anonbench.core.structure import check_at, check_known, check_structure
-from anonbench.data.entries import DETECTION, built_tables, tried_detectors
+from anonbench.data.entries import DETECTION, UNION, built_tables, members, tried_detectors, unions
 from anonbench.data.paths import DEFAULT_CONFIG, rendered, study_config
 from anonbench.data.variants import RESERVED
 from anonbench.datasets import DATASETS
@@ -137,6 +137,8 @@ def _check_face_training(entry: Mapping[str, Any]) -> None:
 
 
 def _check_detector(entry: Mapping[str, Any]) -> None:
+    if entry["method"] == UNION:  # neither a GPU nor a default box: its members have theirs
+        refuse_unknown(entry, ("method", "of"), "detector 'union'", "key")
     DETECTORS.create(entry, ignore=DETECTOR_KEYS)
     read_default_box(entry)
 
@@ -193,8 +195,22 @@ def _check_references(config: Mapping[str, Any]) -> None:
     for name in RESERVED:
         if name in config["variants"]:
             raise ConfigError(f"variants.{name}: the name is reserved; choose another")
+    for name in unions(config):
+        check_known(f"detectors.{name}.of", members(config, name), config["detectors"])
+    for name in unions(config):
+        _refuse_circle(config, (name,))
     for name, variant in config["variants"].items():
         check_known(f"variants.{name}.detector", [variant["detector"]], config["detectors"])
+
+
+def _refuse_circle(config: Mapping[str, Any], way: tuple[str, ...]) -> None:
+    """way: unions, each a member of the one before."""
+    for member in members(config, way[-1]):
+        if member in way:
+            circle = " -> ".join([*way[way.index(member) :], member])
+            raise ConfigError(f"detectors.{member}.of: a union must not contain itself: {circle}")
+        if config["detectors"][member]["method"] == UNION:
+            _refuse_circle(config, (*way, member))
 
 
 def _check_paths(config: Mapping[str, Any]) -> None:

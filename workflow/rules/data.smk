@@ -94,6 +94,7 @@ rule detect:
         paths.log("detect", "{dataset}", "{detector}"),
     wildcard_constraints:
         dataset=any_of([*DATASET_ENTRIES, *FACE_IMAGES]),
+        detector=any_of(name for name in config["detectors"] if name not in UNIONS) or "none",
     conda:
         "../../envs/cpu.yaml"
     threads: lambda w: 1 if detector_gpus(w) else WORKERS
@@ -110,6 +111,30 @@ rule detect:
         plugins=lambda w: needed_plugins("detect", config["detectors"][w.detector]["method"]),
     shell:
         call("detect")
+
+
+rule unite:
+    input:
+        manifest=paths.manifest("{dataset}"),
+        detections=lambda w: [paths.detections(w.dataset, name) for name in entries.members(config, w.detector)],
+    output:
+        output=paths.detections("{dataset}", "{detector}"),
+        stamp=paths.stamp("unite", "{dataset}", "{detector}"),
+    log:
+        paths.log("unite", "{dataset}", "{detector}"),
+    wildcard_constraints:
+        dataset=any_of([*DATASET_ENTRIES, *FACE_IMAGES]),
+        detector=any_of(UNIONS) or "none",
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_mb("unite"),
+        runtime=minutes("unite"),
+    params:
+        code=lambda w: digest("unite"),
+    shell:
+        call("unite")
 
 
 rule anonymize:
