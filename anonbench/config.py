@@ -219,6 +219,7 @@ def _check_paths(config: Mapping[str, Any]) -> None:
         ("datasets", "root"),
         ("face_images", "root"),
         ("detectors", "weights"),
+        ("detectors", "boxes"),
         ("variants", "weights"),
     ):
         for name, entry in config[section].items():

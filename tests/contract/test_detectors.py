@@ -22,7 +22,11 @@ BAD_PARAMETERS: dict[str, list[tuple[str, Any]]] = {
         *(("upscale", v) for v in (0, -1.0, math.nan, math.inf, "2", None, True)),
         *((name, v) for name in ("threshold", "nms_iou") for v in (0, 1, -0.1, 1.5, math.nan, "0.25", None)),
     ],
-    "annotated": [("file", ""), ("file", None), ("file", 3)],
+    "annotated": [
+        *(("file", v) for v in ("", None, 3)),
+        *(("boxes", v) for v in (None, 3)),
+        *(("partial", v) for v in (None, 1, "yes")),
+    ],
     "haar": [
         *(("cascade", v) for v in (None, 3)),
         *(("upscale", v) for v in (0, -1.0, math.nan, math.inf, "2", None, True)),

@@ -236,6 +236,12 @@ def detector_weights(wildcards):
     return weights if wanted else []
 
 
+def detector_boxes(wildcards):
+    """The user's file of boxes of a detector, where it names one that is there; else its own message says so."""
+    boxes = config["detectors"][wildcards.detector].get("boxes")
+    return boxes if isinstance(boxes, str) and Path(boxes).is_file() else []
+
+
 def data_label(datasets):
     """Which data the numbers depend on, in words."""
     return entries.data_label(config, datasets)

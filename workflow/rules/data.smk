@@ -87,6 +87,7 @@ rule detect:
         manifest=paths.manifest("{dataset}"),
         root=original_root,
         weights=detector_weights,
+        boxes=detector_boxes,
     output:
         output=paths.detections("{dataset}", "{detector}"),
         stamp=paths.stamp("detect", "{dataset}", "{detector}"),
