@@ -217,6 +217,7 @@ def _check_paths(config: Mapping[str, Any]) -> None:
     """Paths of the user that Snakemake or a shell would read as something else."""
     for section, key in (
         ("datasets", "root"),
+        ("datasets", "leave_out"),
         ("face_images", "root"),
         ("detectors", "weights"),
         ("detectors", "boxes"),

@@ -127,6 +127,23 @@ def root_to_index(wildcards):
     return dated(raw_folder(dataset), lambda: as_indexed(dataset))
 
 
+def left_out_file(wildcards):
+    """The user's list of pictures that are not to be used. Without it they would all come back."""
+    file = DATASET_ENTRIES[wildcards.dataset].get("leave_out")
+    if isinstance(file, str) and not Path(file).is_file():
+        raise WorkflowError(
+            f"datasets.{wildcards.dataset}.leave_out: there is no file {file}. Put the list of pictures that are not to "
+            f"be used there, or take the key out to use them all."
+        )
+    return file if isinstance(file, str) else []
+
+
+def dropped_list(wildcards):
+    """For rules that read other lists of a dataset's pictures: those of which some are left out."""
+    entry = DATASET_ENTRIES.get(wildcards.dataset, {})
+    return paths.dropped(wildcards.dataset) if entry.get("leave_out") else []
+
+
 @functools.cache
 def as_indexed(dataset):
     return is_as_indexed(dataset, DATASET_ENTRIES[dataset])

@@ -58,6 +58,7 @@ rule unpack:
 rule index:
     input:
         root=root_to_index,
+        leave_out=left_out_file,
     output:
         output=paths.manifest("{dataset}"),
         dropped=paths.dropped("{dataset}"),
@@ -145,6 +146,7 @@ rule anonymize:
         detections=lambda w: detections_of(w.dataset, w.variant),
         root=original_root,
         weights=variant_weights,
+        dropped=dropped_list,
     output:
         output=directory(paths.images("{dataset}", "{variant}")),
         output_manifest=paths.manifest("{dataset}", "{variant}"),
