@@ -291,6 +291,14 @@ MISTAKES: dict[str, tuple[Change, str]] = {
         lambda c: c["detectors"].update(both={"method": "union", "of": ["centerface"], "gpu": True}),
         r"detectors\.both: detector 'union' has no key 'gpu': .*Known: method, of"
     ),
+    "nothing to leave out": (
+        lambda c: c["datasets"]["market1501-rendered"].update(leave_out=""),
+        r"datasets\.market1501-rendered\.leave_out is ''"
+    ),
+    "braces in a list to leave out": (
+        lambda c: c["datasets"]["market1501-rendered"].update(leave_out="{a}.csv"),
+        r"datasets\.market1501-rendered\.leave_out is '\{a\}\.csv'; .*without braces"
+    ),
     "a number that is none": (
         lambda c: c["variants"].update(mine={"box_scale": float("nan")}), r"variants\.mine\.box_scale is nan; .*finite"
     ),
