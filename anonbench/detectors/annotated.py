@@ -58,6 +58,11 @@ class Annotated:
         return detect
 
     def _read(self, file: Path) -> dict[str, list[Region]]:
+        if self.boxes and not file.is_file():
+            raise DataError(
+                f"{file}: no such file. It is the `boxes:` of a detector 'annotated', a path from the folder in which the "
+                f"workflow runs (columns {', '.join(ANNOTATION_COLUMNS)})."
+            )
         if not file.is_file():
             raise DataError(
                 f"{file}: missing. The detector 'annotated' needs face boxes that come with the dataset "

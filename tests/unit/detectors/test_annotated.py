@@ -68,6 +68,8 @@ def test_a_box_by_hand_on_no_picture_is_named(tmp_path: Path) -> None:
 def test_a_missing_file_names_the_columns_and_another_detector(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"faces\.csv: missing\..*path, x0, y0, x1, y1.*such as centerface"):
         Annotated("faces.csv").open(tmp_path)
+    with pytest.raises(DataError, match=r"hand\.csv: no such file\. It is the `boxes:` of .* \(columns path, x0"):
+        Annotated(boxes="hand.csv").open(tmp_path)
 
 
 def test_a_missing_column_is_named(tmp_path: Path) -> None:
