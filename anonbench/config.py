@@ -21,6 +21,7 @@ from anonbench.core.fields import refuse_unknown
 from anonbench.core.registry import load_plugins
 from anonbench.core.structure import check_at, check_known, check_structure
 from anonbench.data.entries import DETECTION, UNION, built_tables, members, tried_detectors, unions
+from anonbench.data.left_out import files_of
 from anonbench.data.paths import DEFAULT_CONFIG, rendered, study_config
 from anonbench.data.variants import RESERVED
 from anonbench.datasets import DATASETS
@@ -215,9 +216,11 @@ def _refuse_circle(config: Mapping[str, Any], way: tuple[str, ...]) -> None:
 
 def _check_paths(config: Mapping[str, Any]) -> None:
     """Paths of the user that Snakemake or a shell would read as something else."""
+    for name, entry in config["datasets"].items():
+        for file in files_of(entry.get("leave_out")):
+            _check_path(name, file, f"datasets.{name}.leave_out")
     for section, key in (
         ("datasets", "root"),
-        ("datasets", "leave_out"),
         ("face_images", "root"),
         ("detectors", "weights"),
         ("detectors", "boxes"),
@@ -225,20 +228,23 @@ def _check_paths(config: Mapping[str, Any]) -> None:
     ):
         for name, entry in config[section].items():
             path = entry.get(key)
-            if not isinstance(path, str):
-                continue
-            where = f"{section}.{name}.{key} is '{path}'; expected a path"
-            if "{" in path or "}" in path:
-                raise ConfigError(
-                    f"{where} without braces, which Snakemake takes for the name of a wildcard. Link it under another "
-                    f"name: ln -s '{path}' data/raw/{name}"
-                )
-            if path.startswith("~"):
-                raise ConfigError(f"{where} as it is on the disk: `~` is for shells. Write {Path(path).expanduser()}")
-            if path.startswith("-"):
-                raise ConfigError(f"{where} that does not look like an option: write './{path}'")
-            if any(ord(letter) < 32 for letter in path):
-                raise ConfigError(f"{where} without tabs and line ends; link it under another name")
+            if isinstance(path, str):
+                _check_path(name, path, f"{section}.{name}.{key}")
+
+
+def _check_path(name: str, path: str, place: str) -> None:
+    where = f"{place} is '{path}'; expected a path"
+    if "{" in path or "}" in path:
+        raise ConfigError(
+            f"{where} without braces, which Snakemake takes for the name of a wildcard. Link it under another "
+            f"name: ln -s '{path}' data/raw/{name}"
+        )
+    if path.startswith("~"):
+        raise ConfigError(f"{where} as it is on the disk: `~` is for shells. Write {Path(path).expanduser()}")
+    if path.startswith("-"):
+        raise ConfigError(f"{where} that does not look like an option: write './{path}'")
+    if any(ord(letter) < 32 for letter in path):
+        raise ConfigError(f"{where} without tabs and line ends; link it under another name")
 
 
 def _check_studies(config: Mapping[str, Any]) -> None:

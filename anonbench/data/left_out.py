@@ -1,13 +1,16 @@
-"""A list of pictures that are not to be used: a path a line, or a CSV with a column `path`.
+"""Pictures that are not to be used: a file of them, a path of one, or a list of both.
 
-Of a CSV with a column `leave_out`, as an audit writes, those rows count that have an x (or 1, yes, true) there.
+A file has a path a line, or is a CSV with a column `path`. Of a CSV with a column `leave_out`, as an audit writes, those rows count that have an x (or 1, yes, true) there.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from anonbench.core.errors import DataError
+from anonbench.data.images import IMAGE_SUFFIXES
 from anonbench.data.pictures import DROPPED_COLUMNS
 from anonbench.data.tables import raise_all, read_csv, read_user_csv
 from anonbench.data.text import read_user_text
@@ -18,6 +21,46 @@ NO_MARKS = ("", "0", "no", "false")
 REASON = "left out by"
 """How the reason of such a picture begins in the list of dropped ones."""
 WHAT = "Expected a path a line, or a CSV with a column path."
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Why a picture is not to be used.
+
+    where: file and line where it is listed, for messages.
+    reason: for the list of dropped pictures.
+    """
+
+    where: str
+    reason: str
+
+
+def files_of(leave_out: str | Sequence[str] | None) -> list[str]:
+    """The files that a dataset's `leave_out` names: what has no picture's suffix.
+
+    >>> files_of(["cam1/7.jpg", "results/audit/mine/centerface/review.csv"])
+    ['results/audit/mine/centerface/review.csv']
+    """
+    return [item for item in _items(leave_out) if not item.lower().endswith(IMAGE_SUFFIXES)]
+
+
+def left_out_by(leave_out: str | Sequence[str] | None, files: Sequence[Path]) -> dict[str, LeftOut]:
+    """The pictures that a dataset's `leave_out` names, and those that its files list.
+
+    files: where those of `files_of` are to be read.
+    """
+    named, found = files_of(leave_out), {}
+    for item in _items(leave_out):
+        if item not in named:
+            found[PurePosixPath(item).as_posix()] = LeftOut("leave_out", f"{REASON} the configuration")
+    for name, file in zip(named, files, strict=True):
+        for path, where in read_left_out(file).items():
+            found.setdefault(path, LeftOut(where, f"{REASON} {name}"))
+    return found
+
+
+def _items(leave_out: str | Sequence[str] | None) -> list[str]:
+    return [leave_out] if isinstance(leave_out, str) else list(leave_out or ())
 
 
 def read_left_out(file: Path) -> dict[str, str]:

@@ -14,6 +14,7 @@ from typing import Any
 from anonbench.core.errors import ConfigError, DataError
 from anonbench.core.fields import refuse_unknown
 from anonbench.data.images import IMAGE_SUFFIXES
+from anonbench.data.left_out import LeftOut
 from anonbench.data.pictures import DroppedImage
 from anonbench.data.tables import MOST, raise_all
 from anonbench.datasets import DISTRACTOR_PID, JUNK_PID, SPLITS, PersonImage
@@ -212,10 +213,8 @@ def complete(
     return DatasetListing(ordered, dropped, sidecars, tuple(splits), dict(columns or {}))
 
 
-def leave_out(root: Path, listing: DatasetListing, listed: Mapping[str, str], reason: str) -> DatasetListing:
-    """The listing without some of its images, which are dropped for `reason`.
-
-    listed: the path of each -> where it is written, for messages. One that is dropped already stays so.
+def leave_out(root: Path, listing: DatasetListing, listed: Mapping[str, LeftOut]) -> DatasetListing:
+    """The listing without some of its images, which are dropped for the reason given. What is dropped already stays so.
 
     Raises `DataError` for paths that are no images of the dataset, the first ten of them, and where the images that are
     left fail the checks of `complete`.
@@ -223,16 +222,16 @@ def leave_out(root: Path, listing: DatasetListing, listed: Mapping[str, str], re
     known, dropped = {image.path for image in listing.images}, {image.path for image in listing.dropped}
     raise_all(
         [
-            f"{where}: {path} is no picture of the dataset. Paths are relative to {root}, with forward slashes, and "
+            f"{why.where}: {path} is no picture of the dataset. Paths are relative to {root}, with forward slashes, and "
             f"distinguish upper from lower case."
-            for path, where in listed.items()
+            for path, why in listed.items()
             if path not in known | dropped
         ]
     )
     images = tuple(image for image in listing.images if image.path not in listed)
-    gone = [DroppedImage(image.path, reason) for image in listing.images if image.path in listed]
+    gone = [DroppedImage(path, why.reason) for path, why in listed.items() if path in known]
     splits = tuple({path: role for path, role in split.items() if path not in listed} for split in listing.splits)
-    for where, divided in _divisions(f"{root} without {len(gone)} images ({reason})", images, splits):
+    for where, divided in _divisions(f"{root} without the {len(gone)} images that are left out", images, splits):
         empty = [split for split in SPLITS if not any(image.split == split for image in divided)]
         if empty:
             raise DataError(f"{where}no image is left for {' and '.join(empty)}. Leave out fewer.")

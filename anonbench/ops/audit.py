@@ -399,7 +399,10 @@ def _what_to_do(audited: Audited, filled: Path, missed: int) -> str:
     if not boxes and not out:
         return ""
     lines = ["", "## What to do about them", ""]
-    lines += [f"{missed} missed faces; {boxes} boxes by hand, {out} pictures marked to be left out. In your config:", ""]
+    lines += [
+        f"{missed} missed faces; {boxes} boxes by hand, {out} pictures marked to be left out. In your config:",
+        "",
+    ]
     lines += ["```yaml"]
     if out:
         lines += ["datasets:", f"  {audited.dataset}: {{leave_out: {json.dumps(str(filled), ensure_ascii=False)}}}"]

@@ -16,6 +16,7 @@ from typing import Any
 from anonbench.core.errors import AnonbenchError
 from anonbench.core.hashing import file_sha256
 from anonbench.data import paths
+from anonbench.data.left_out import files_of
 from anonbench.data.pictures import DROPPED_COLUMNS, Picture, read_manifest, read_sidecars, read_split
 from anonbench.data.tables import read_csv
 from anonbench.datasets._listing import DatasetListing
@@ -36,8 +37,7 @@ def is_as_indexed(name: str, entry: Mapping[str, Any], root: Path = Path()) -> b
     if indexed is None or max(_date(folder) or 0, folder.lstat().st_mtime_ns) <= indexed:
         return False
     try:
-        file = entry.get("leave_out")
-        listing = list_images(folder, entry, root / file if isinstance(file, str) else None)
+        listing = list_images(folder, entry, [root / file for file in files_of(entry.get("leave_out"))])
         before = {picture.path: picture for picture in read_manifest(manifest)}
         same = _same_images(listing, before) and _same_splits(listing, root / paths.splits(name))
         sidecars = set(read_sidecars(root / paths.sidecars(name)))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from anonbench.core.command import Input, Output, Spec, command
 from anonbench.core.parallel import parallel_map
 from anonbench.core.registry import load_plugins
 from anonbench.data.extras import say_extras
-from anonbench.data.left_out import REASON, read_left_out
+from anonbench.data.left_out import REASON, files_of, left_out_by
 from anonbench.data.pictures import describe_images, write_dropped, write_manifest, write_sidecars, write_splits
 from anonbench.datasets import DATASETS
 from anonbench.datasets._listing import DatasetListing
@@ -28,7 +28,7 @@ def index(
     dropped: Output,
     sidecars: Output,
     splits: Output,
-    leave_out: Input | None = None,
+    leave_out: list[Input] | None = None,
     threads: int = 1,
     plugins: Sequence[str] = (),
 ) -> None:
@@ -44,10 +44,12 @@ def index(
     dropped: list of the image files that are not in the manifest, with reasons (CSV).
     sidecars: list of the text and protocol files that a copy of the dataset needs too (CSV).
     splits: roles of the images in the further splits of the dataset (CSV).
-    leave_out: file of pictures that are not to be used: a path a line, or a CSV with a column path, such as an audit's.
+    leave_out: the files that the entry's `leave_out` names: a path a line, or a CSV with a column path, such as an
+        audit's. Without the key: files of pictures that are not to be used.
     """
     load_plugins(plugins)
-    listing = list_images(root, spec, leave_out)
+    named = {"leave_out": list(map(str, leave_out or ()))}
+    listing = list_images(root, {**named, **spec}, leave_out or None)
     described = parallel_map(describe_images, (root,), listing.images, threads, "index")
     write_manifest(output, [picture for picture, _ in described])
     write_dropped(dropped, listing.dropped)
@@ -60,19 +62,15 @@ def index(
         print(f"index: {line}")
 
 
-def list_images(root: Path, entry: Mapping[str, Any], leave_out: Path | None = None) -> DatasetListing:
+def list_images(root: Path, entry: Mapping[str, Any], files: Sequence[Path] | None = None) -> DatasetListing:
     """What a dataset's adapter lists, without the pictures that are to be left out.
 
-    entry: of the config; its key `leave_out` is a list of paths, or the name of a file.
-    leave_out: that file, where it is to be read from another place.
+    entry: of the config; what its key `leave_out` names.
+    files: the files among that, where they are to be read from another place.
     Raises `DataError` for a picture that is not there, and where what is left is no dataset.
     """
     options = {key: value for key, value in entry.items() if key not in ENTRY_KEYS}
     listing: DatasetListing = DATASETS.get(entry["format"])(root, **options)
-    wanted = entry.get("leave_out", leave_out)
-    if not wanted:
-        return listing
-    if isinstance(wanted, str | Path):
-        return without(root, listing, read_left_out(leave_out or Path(wanted)), f"{REASON} {wanted}")
-    listed = {PurePosixPath(path).as_posix(): "leave_out" for path in wanted}
-    return without(root, listing, listed, f"{REASON} the configuration")
+    named = entry.get("leave_out")
+    listed = left_out_by(named, list(map(Path, files_of(named))) if files is None else files)
+    return without(root, listing, listed) if listed else listing

@@ -17,6 +17,7 @@ from anonbench.ops.dag import LISTING, NAMES_ONLY
 from anonbench.core.errors import AnonbenchError
 from anonbench.data import entries, paths
 from anonbench.data.annotations import FILE as FACE_TRUTH
+from anonbench.data.left_out import files_of
 from anonbench.ops.provenance import code_digest
 from anonbench.ops.unchanged import is_as_indexed, is_older
 from anonbench.anonymizers import ANONYMIZERS
@@ -127,15 +128,16 @@ def root_to_index(wildcards):
     return dated(raw_folder(dataset), lambda: as_indexed(dataset))
 
 
-def left_out_file(wildcards):
-    """The user's list of pictures that are not to be used. Without it they would all come back."""
-    file = DATASET_ENTRIES[wildcards.dataset].get("leave_out")
-    if isinstance(file, str) and not Path(file).is_file():
-        raise WorkflowError(
-            f"datasets.{wildcards.dataset}.leave_out: there is no file {file}. Put the list of pictures that are not to "
-            f"be used there, or take the key out to use them all."
-        )
-    return file if isinstance(file, str) else []
+def left_out_files(wildcards):
+    """The user's lists of pictures that are not to be used. Without them they would come back."""
+    files = files_of(DATASET_ENTRIES[wildcards.dataset].get("leave_out"))
+    for file in files:
+        if not Path(file).is_file():
+            raise WorkflowError(
+                f"datasets.{wildcards.dataset}.leave_out: there is no file {file}. Put the list of pictures that are not "
+                f"to be used there, or take it out of the config to use them all."
+            )
+    return files
 
 
 def dropped_list(wildcards):

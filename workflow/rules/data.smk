@@ -58,7 +58,7 @@ rule unpack:
 rule index:
     input:
         root=root_to_index,
-        leave_out=left_out_file,
+        leave_out=left_out_files,
     output:
         output=paths.manifest("{dataset}"),
         dropped=paths.dropped("{dataset}"),

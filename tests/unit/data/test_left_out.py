@@ -32,7 +32,10 @@ def test_what_is_listed_and_where(text: str, listed: dict[str, int], tmp_path: P
     ("text", "message"),
     [
         ("path,verdict\na.jpg,m\n", r"out\.csv:1: an audit's file without the column leave_out: all its pictures"),
-        ("path,leave_out\na.jpg,maybe\nb.jpg,?\n", r":2: column leave_out is 'maybe'; .*\n.*:3: column leave_out is '\?'"),
+        (
+            "path,leave_out\na.jpg,maybe\nb.jpg,?\n",
+            r":2: column leave_out is 'maybe'; .*\n.*:3: column leave_out is '\?'",
+        ),
     ],
 )
 def test_what_could_mean_anything_is_refused(text: str, message: str, tmp_path: Path) -> None:
@@ -42,10 +45,14 @@ def test_what_could_mean_anything_is_refused(text: str, message: str, tmp_path: 
 
 
 def test_no_file_says_what_belongs_there(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"out\.csv: cannot be read .* Expected a path a line, or a CSV with a column path"):
+    with pytest.raises(
+        DataError, match=r"out\.csv: cannot be read .* Expected a path a line, or a CSV with a column path"
+    ):
         read_left_out(tmp_path / "out.csv")
 
 
 def test_those_left_out_on_request_are_told_from_other_dropped_ones(tmp_path: Path) -> None:
-    write_dropped(tmp_path / "d.csv", [DroppedImage("a.jpg", "left out by out.csv"), DroppedImage("b.jpg", "hidden file")])
+    write_dropped(
+        tmp_path / "d.csv", [DroppedImage("a.jpg", "left out by out.csv"), DroppedImage("b.jpg", "hidden file")]
+    )
     assert left_out_of(tmp_path / "d.csv") == ["a.jpg"]

@@ -269,7 +269,7 @@ def test_what_an_audit_found_is_hidden_or_left_out(audited: Audited, tmp_path: P
 
     files = {name: results / f"{name}.csv" for name in ("original", "dropped", "sidecars", "splits", "hand", "finder")}
     entry = {"format": "folder", **config["datasets"]["mine"]}
-    index(audited.root, entry, files["original"], files["dropped"], files["sidecars"], files["splits"], filled)
+    index(audited.root, entry, files["original"], files["dropped"], files["sidecars"], files["splits"], [filled])
     detect(files["original"], audited.root, config["detectors"]["mine_finder_missed"], files["hand"], boxes=filled)
     write_regions(files["finder"], {path: boxes for path, boxes in found.items() if path != out})
     unite(files["original"], [files["finder"], files["hand"]], results / "all.csv")

@@ -96,7 +96,7 @@ def test_a_list_of_pictures_to_leave_out_counts(place: Callable[..., Any], tmp_p
     entry["leave_out"] = "out.txt"
     assert not is_as_indexed("d", entry, tmp_path)
     files = [tmp_path / file for file in (paths.manifest("d"), paths.dropped("d"), paths.sidecars("d"))]
-    index(root, entry, *files, tmp_path / paths.splits("d"), leave_out=tmp_path / "out.txt")
+    index(root, entry, *files, tmp_path / paths.splits("d"), leave_out=[tmp_path / "out.txt"])
     _date(files[0])
     (root / "more.txt").touch()
     assert is_as_indexed("d", entry, tmp_path)

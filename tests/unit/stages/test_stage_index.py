@@ -118,7 +118,9 @@ def _can_go(root: Path, tmp_path: Path, entry: dict[str, Any], path: str) -> boo
 def test_all_that_is_no_picture_of_the_dataset_is_named(make_dataset: Callable[..., Any], tmp_path: Path) -> None:
     dataset = make_dataset()
     listed = tmp_path / "out.csv"
-    listed.write_text("path\n" + "".join(f"{name}\n" for name in (dataset.paths[0], *(f"gone{n}.png" for n in range(12)))))
+    listed.write_text(
+        "path\n" + "".join(f"{name}\n" for name in (dataset.paths[0], *(f"gone{n}.png" for n in range(12))))
+    )
     with pytest.raises(DataError, match=r"out\.csv:3: gone0\.png is no picture of (.*\n){10}and 2 more") as caught:
         run(dataset.root, tmp_path / "r", format="folder", leave_out=str(listed))
     assert dataset.paths[0] not in str(caught.value)
@@ -137,10 +139,26 @@ def test_what_is_dropped_anyway_may_be_listed_and_keeps_its_reason(
     assert "index: 1 pictures left out, 8 used\n" in capsys.readouterr().out
 
 
+def test_several_files_and_single_pictures_together(make_dataset: Callable[..., Any], tmp_path: Path) -> None:
+    """As the workflow calls it, with the files as inputs; the first that lists a picture is its reason."""
+    dataset = make_dataset()
+    a, b = tmp_path / "a.txt", tmp_path / "b.csv"
+    a.write_text(f"{dataset.paths[-1]}\n")
+    b.write_text(f"path,leave_out\n{dataset.paths[-1]},x\n{dataset.paths[1]},x\n{dataset.paths[2]},\n")
+    entry = {"format": "folder", "leave_out": [str(a), dataset.paths[4], str(b)]}
+    files = [tmp_path / f"{name}.csv" for name in ("m", "dropped", "sidecars", "splits")]
+    index(dataset.root, entry, *files, leave_out=[a, b])
+    expected = {dataset.paths[-1]: f"left out by {a}", dataset.paths[1]: f"left out by {b}"}
+    expected[dataset.paths[4]] = "left out by the configuration"
+    assert {path: why for path, why in dropped_of(tmp_path).items() if path in dataset.paths} == expected
+    index(dataset.root, {"format": "folder"}, *files, leave_out=[a])
+    assert len(read_manifest(files[0])) == 8
+
+
 @pytest.mark.parametrize(
     ("splits", "message"),
     [
-        (("query",), r"without 3 images \(left out by the configuration\): no image is left for query\. Leave out fewer"),
+        (("query",), r"without the 3 images that are left out: no image is left for query\. Leave out fewer"),
         (("gallery_00", "gallery_01"), r"without .*: no query has a gallery image of the same identity under another"),
     ],
 )

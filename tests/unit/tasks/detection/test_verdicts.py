@@ -107,7 +107,9 @@ def test_a_file_goes_out_and_comes_back(tmp_path: Path) -> None:
     write_annotations(file, SAMPLE.values())
     assert file.read_text().splitlines()[0] == "number,sheet,camera,boxes,verdict,note,x0,y0,x1,y1,leave_out,path"
     assert read_verdicts(file, SAMPLE) == dict.fromkeys(SAMPLE)
-    file.write_text(file.read_text().replace("1,1,,,,,,,,a", "1,1,f,,,,,,,a").replace("1,2,,,,,,,,c", "1,2,m w,dark,,,,,,c"))
+    file.write_text(
+        file.read_text().replace("1,1,,,,,,,,a", "1,1,f,,,,,,,a").replace("1,2,,,,,,,,c", "1,2,m w,dark,,,,,,c")
+    )
     assert read_verdicts(file, SAMPLE) == {"a.jpg": Verdict(), "b, b.jpg": None, "c.jpg": Verdict(1, 1)}
 
 
