@@ -222,8 +222,8 @@ def leave_out(root: Path, listing: DatasetListing, listed: Mapping[str, LeftOut]
     known, dropped = {image.path for image in listing.images}, {image.path for image in listing.dropped}
     raise_all(
         [
-            f"{why.where}: {path} is no picture of the dataset. Paths are relative to {root}, with forward slashes, and "
-            f"distinguish upper from lower case."
+            f"{why.where}: {path} is no picture of the dataset. Paths are relative to {root}, with forward slashes, "
+            f"and distinguish upper from lower case."
             for path, why in listed.items()
             if path not in known | dropped
         ]

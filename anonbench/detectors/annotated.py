@@ -60,8 +60,8 @@ class Annotated:
     def _read(self, file: Path) -> dict[str, list[Region]]:
         if self.boxes and not file.is_file():
             raise DataError(
-                f"{file}: no such file. It is the `boxes:` of a detector 'annotated', a path from the folder in which the "
-                f"workflow runs (columns {', '.join(ANNOTATION_COLUMNS)})."
+                f"{file}: no such file. It is the `boxes:` of a detector 'annotated', a path from the folder in which "
+                f"the workflow runs (columns {', '.join(ANNOTATION_COLUMNS)})."
             )
         if not file.is_file():
             raise DataError(
@@ -77,8 +77,8 @@ def _refuse_strangers(file: Path, boxes: dict[str, list[Region]], root: Path) ->
     """Where images may be missing, a misspelt path would hide nothing without a word."""
     raise_all(
         [
-            f"{file}: {path} is no file of {root}. Paths are relative to the dataset's folder, with forward slashes, and "
-            f"distinguish upper from lower case."
+            f"{file}: {path} is no file of {root}. Paths are relative to the dataset's folder, with forward slashes, "
+            f"and distinguish upper from lower case."
             for path in boxes
             if not (root / path).is_file()
         ]
