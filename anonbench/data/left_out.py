@@ -1,7 +1,7 @@
 """Pictures that are not to be used: a file of them, a path of one, or a list of both.
 
-A file has a path a line, or is a CSV with a column `path`. Of a CSV with a column `leave_out`, as an audit writes, those
-rows count that have an x (or 1, yes, true) there.
+A file has a path a line, or is a CSV with a column `path`. Of a CSV with a column `leave_out`, as an audit writes,
+those rows count that have an x (or 1, yes, true) there.
 """
 
 from __future__ import annotations

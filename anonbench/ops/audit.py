@@ -280,8 +280,8 @@ def _refuse_to_lose(file: Path, by_hand: Mapping[str, ByHand], listed: Collectio
     lost = [path for path, written in by_hand.items() if written and path not in listed]
     if lost:
         raise DataError(
-            f"{file}: has a box by hand, or a mark to leave it out, for {lost[0]} ({len(lost)} pictures), which would no "
-            f"longer be listed. Draw into another folder (--output), so that what is written there stays in force."
+            f"{file}: has a box by hand, or a mark to leave it out, for {lost[0]} ({len(lost)} pictures), which would "
+            f"no longer be listed. Draw into another folder (--output), so that what is written there stays in force."
         )
 
 
@@ -399,11 +399,8 @@ def _what_to_do(audited: Audited, filled: Path, missed: int) -> str:
     if not boxes and not out:
         return ""
     lines = ["", "## What to do about them", ""]
-    lines += [
-        f"{missed} missed faces; {boxes} boxes by hand, {out} pictures marked to be left out. In your config:",
-        "",
-    ]
-    lines += ["```yaml"]
+    what = f"{missed} missed faces; {boxes} boxes by hand, {out} pictures marked to be left out"
+    lines += [f"{what}. In your config:", "", "```yaml"]
     if out:
         lines += ["datasets:", f"  {audited.dataset}: {{leave_out: {json.dumps(str(filled), ensure_ascii=False)}}}"]
     if boxes:
@@ -491,8 +488,8 @@ Then: {_report_command(audited, folder)}
 
 To have a missed face hidden, write its box into x0, y0, x1, y1 of its row: pixels of the picture, whose size is above
 it on the sheet, from its left and upper edge. Rather too large than too small. For a second face copy the row, with the
-verdict in one of them. To have a picture left out altogether write x into {LEAVE_OUT}. The report says how both come into
-force.
+verdict in one of them. To have a picture left out altogether write x into {LEAVE_OUT}. The report says how both take
+effect.
 
 review_01.png and {REVIEW} are no random sample: they show where a missed face is most likely, to look at first when you
 want to find misses rather than count them. They have no verdicts, but boxes and x can be written there too.

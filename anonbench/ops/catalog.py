@@ -65,7 +65,8 @@ def shell_command(name: str, without: Collection[str] = ()) -> str:
     """What the rule of a command runs: the rule's named inputs, outputs and parameters are the command's options.
 
     without: options that the rule leaves at their defaults. The rule also has `output.stamp`, `params.code`, `log` and,
-    for a command that takes them, `threads`. An optional input that is an empty list, and a parameter that is an empty text, count as not given.
+    for a command that takes them, `threads`. An optional input that is an empty list, and a parameter that is an empty
+    text, count as not given.
     """
     declared = declaration(name)
     words = [f"anonbench {shown(name)}"]

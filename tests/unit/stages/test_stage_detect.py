@@ -268,4 +268,5 @@ def test_a_file_of_boxes_counts_as_an_input(make_dataset: Callable[..., Any], tm
     entry = {"method": "annotated", "boxes": "elsewhere.csv", "partial": True}
     detect(dataset.manifest, dataset.root, entry, tmp_path / "d.csv", boxes=tmp_path / "hand.csv")
     found = read_regions(tmp_path / "d.csv")
-    assert found == dict.fromkeys(dataset.paths, []) | {dataset.paths[2]: [Region((1, 2, 9, 9), source="annotated")]}
+    nothing: dict[str, list[Region]] = {path: [] for path in dataset.paths}
+    assert found == nothing | {dataset.paths[2]: [Region((1, 2, 9, 9), source="annotated")]}

@@ -4,8 +4,8 @@ A verdict is `f` (fine), or what is not: `m` (a face was missed), `m2` (two), `w
 `s` (skipped: the reviewer cannot tell). Words do as well: `fine`, `missed=2`, `wrong=1`, `skip`. An empty field is an
 image that nobody has looked at.
 
-Beside it a reviewer may write what is to be done: in x0, y0, x1, y1 the box of a missed face, a further row for a further
-one, and an x in `leave_out`. The file then is what the detector `annotated` and a dataset's `leave_out` read.
+Beside it a reviewer may write what is to be done: the box of a missed face in x0, y0, x1, y1 (that of a further face in
+a further row), and an x in `leave_out`. The detector `annotated` and a dataset's `leave_out` read the file then.
 """
 
 from __future__ import annotations
