@@ -160,7 +160,7 @@ def report_audit(audited: Audited, folder: Path, filled: Path, confidence: float
         "cameras": {name: _numbers(t, confidence) for name, t in tallies.items()},
         "sample_sizes": sample_sizes(tallies["all"], confidence),
     }
-    text = _page(report, audited, tallies, confidence) + _what_to_do(audited, filled, tallies["all"].missed)
+    text = _page(report, audited, tallies, confidence) + _what_to_do(audited, filled, folder, tallies["all"].missed)
     write_text(folder / f"{REPORT}.json", json.dumps(report, indent=1) + "\n")
     write_csv(folder / f"{REPORT}.csv", _columns(), [_row(name, t, confidence) for name, t in tallies.items()])
     write_text(folder / f"{REPORT}.md", text)
@@ -392,25 +392,29 @@ def _page(report: Mapping[str, Any], audited: Audited, tallies: Mapping[str, Tal
     return "\n".join([*lines, ""])
 
 
-def _what_to_do(audited: Audited, filled: Path, missed: int) -> str:
-    """How what was written beside the verdicts comes into force; "" where nothing was."""
-    by_hand = [row.by_hand for row in read_listed(filled).values()]
-    boxes, out = sum(len(written.boxes) for written in by_hand), sum(bool(w.leave_out) for w in by_hand)
-    if not boxes and not out:
+def _what_to_do(audited: Audited, filled: Path, folder: Path, missed: int) -> str:
+    """How what was written by hand, here or beside the suspects, takes effect; "" where nothing was."""
+    written_in = {filled: {path: row.by_hand for path, row in read_listed(filled).items()}}
+    written_in[folder / REVIEW] = _marks_so_far(folder)
+    boxes = {file: sum(len(w.boxes) for w in written.values()) for file, written in written_in.items()}
+    out = {file: sum(bool(w.leave_out) for w in written.values()) for file, written in written_in.items()}
+    with_boxes, with_marks = ([file for file, count in counts.items() if count] for counts in (boxes, out))
+    if not with_boxes and not with_marks:
         return ""
-    lines = ["", "## What to do about them", ""]
-    what = f"{missed} missed faces; {boxes} boxes by hand, {out} pictures marked to be left out"
-    lines += [f"{what}. In your config:", "", "```yaml"]
-    if out:
-        lines += ["datasets:", f"  {audited.dataset}: {{leave_out: {json.dumps(str(filled), ensure_ascii=False)}}}"]
-    if boxes:
-        read_boxes(filled)  # says what is wrong with a box
+    what = f"{missed} missed faces; boxes by hand: {sum(boxes.values())}; marks to leave out: {sum(out.values())}"
+    lines = ["", "## What to do about them", "", f"{what}. In your config:", "", "```yaml"]
+    if with_marks:
+        lines += ["datasets:", f"  {audited.dataset}: {{leave_out: {json.dumps(list(map(str, with_marks)), ensure_ascii=False)}}}"]
+    if with_boxes:
         name = f"{audited.dataset}_{audited.detector.removeprefix(f'{audited.dataset}_')}"
-        file = json.dumps(str(filled), ensure_ascii=False)
-        lines += ["detectors:", f"  {name}_missed: {{method: annotated, boxes: {file}, partial: true}}"]
-        lines += [f"  {name}_all: {{method: union, of: [{audited.detector}, {name}_missed]}}"]
+        members = [f"{name}_missed{number or ''}" for number in range(len(with_boxes))]
+        lines += ["detectors:"]
+        for member, file in zip(members, with_boxes, strict=True):
+            read_boxes(file)  # says what is wrong with a box
+            lines += [f"  {member}: {{method: annotated, boxes: {json.dumps(str(file), ensure_ascii=False)}, partial: true}}"]
+        lines += [f"  {name}_all: {{method: union, of: [{', '.join([audited.detector, *members])}]}}"]
     lines += ["```"]
-    if boxes:
+    if with_boxes:
         lines += ["", f"and `detector: {name}_all` in your variants."]
     return "\n".join([*lines, ""])
 

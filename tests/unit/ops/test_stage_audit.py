@@ -262,9 +262,9 @@ def test_what_an_audit_found_is_hidden_or_left_out(audited: Audited, tmp_path: P
     capsys.readouterr()
     report_audit(audited, folder, filled)
     page = capsys.readouterr().out
-    assert "2 missed faces; 1 boxes by hand, 1 pictures marked to be left out" in page
+    assert "2 missed faces; boxes by hand: 1; marks to leave out: 1. In your config" in page
     config = yaml.safe_load(page.partition("```yaml\n")[2].partition("```")[0])
-    assert config["datasets"] == {"mine": {"leave_out": str(filled)}}
+    assert config["datasets"] == {"mine": {"leave_out": [str(filled)]}}
     assert config["detectors"]["mine_finder_all"] == {"method": "union", "of": ["finder", "mine_finder_missed"]}
 
     files = {name: results / f"{name}.csv" for name in ("original", "dropped", "sidecars", "splits", "hand", "finder")}
@@ -297,6 +297,13 @@ def test_boxes_by_hand_stay_when_a_sample_grows_and_are_never_lost(audited: Audi
     for name, path, marks in (("annotations", before, "3,4,11,15,,"), ("review", suspect, "3,4,11,15,x,")):
         assert f"{marks}{path}\n" in (tmp_path / f"{name}.csv").read_text()
     assert len(read_boxes(tmp_path / "review.csv").regions[suspect]) == 1
+
+    filled = fill(tmp_path, lambda row: "m" if row["x0"] else "f")
+    report_audit(audited, tmp_path, filled)
+    config = yaml.safe_load((tmp_path / "report.md").read_text().partition("```yaml\n")[2].partition("```")[0])
+    files = [str(filled), str(tmp_path / "review.csv")]
+    assert [entry.get("boxes") for entry in config["detectors"].values()] == [*files, None]
+    assert config["datasets"]["mine"]["leave_out"] == files[1:]
 
     _, found = audited.read()
     write_regions(audited.detections, {**found, suspect: [Region((3, 4, 11, 15), score=1.0)]})
