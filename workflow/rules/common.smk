@@ -256,8 +256,14 @@ def detector_weights(wildcards):
 
 
 def detector_boxes(wildcards):
-    """The user's file of boxes of a detector, where it names one that is there; else its own message says so."""
-    boxes = config["detectors"][wildcards.detector].get("boxes")
+    """The user's file of boxes that a detector reads, where it is there: its own, or that of a real dataset.
+
+    One that is missing is no input: the detector's own message says so.
+    """
+    entry, dataset = config["detectors"][wildcards.detector], DATASET_ENTRIES.get(wildcards.dataset)
+    boxes = entry.get("boxes")
+    if not boxes and entry["method"] == "annotated" and dataset and wildcards.dataset not in RENDERED + UNPACKED:
+        boxes = str(Path(dataset["root"], entry.get("file", FACE_TRUTH)))
     return boxes if isinstance(boxes, str) and Path(boxes).is_file() else []
 
 
