@@ -404,19 +404,24 @@ def _what_to_do(audited: Audited, filled: Path, folder: Path, missed: int) -> st
     what = f"{missed} missed faces; boxes by hand: {sum(boxes.values())}; marks to leave out: {sum(out.values())}"
     lines = ["", "## What to do about them", "", f"{what}. In your config:", "", "```yaml"]
     if with_marks:
-        lines += ["datasets:", f"  {audited.dataset}: {{leave_out: {json.dumps(list(map(str, with_marks)), ensure_ascii=False)}}}"]
+        lines += ["datasets:", f"  {audited.dataset}: {{leave_out: {_quoted(list(map(str, with_marks)))}}}"]
     if with_boxes:
         name = f"{audited.dataset}_{audited.detector.removeprefix(f'{audited.dataset}_')}"
         members = [f"{name}_missed{number or ''}" for number in range(len(with_boxes))]
         lines += ["detectors:"]
         for member, file in zip(members, with_boxes, strict=True):
             read_boxes(file)  # says what is wrong with a box
-            lines += [f"  {member}: {{method: annotated, boxes: {json.dumps(str(file), ensure_ascii=False)}, partial: true}}"]
+            lines += [f"  {member}: {{method: annotated, boxes: {_quoted(str(file))}, partial: true}}"]
         lines += [f"  {name}_all: {{method: union, of: [{', '.join([audited.detector, *members])}]}}"]
     lines += ["```"]
     if with_boxes:
         lines += ["", f"and `detector: {name}_all` in your variants."]
     return "\n".join([*lines, ""])
+
+
+def _quoted(value: object) -> str:
+    """As YAML reads it, whatever letters a path has."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _camera_rows(tallies: Mapping[str, Tally], confidence: float) -> list[str]:
