@@ -12,28 +12,29 @@ something to report, with 130 when it was interrupted.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import errno
 import importlib
-import json
 import logging
 import os
+import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from anonbench import __version__
 from anonbench.core.command import (
     GROUPS,
-    REQUIRED,
     Declaration,
-    Option,
     footprint,
 )
-from anonbench.core.errors import AnonbenchError, nearest
+from anonbench.core.errors import AnonbenchError
 from anonbench.core.parallel import THREAD_SETTINGS
 from anonbench.ops.catalog import command_names, declaration, plugin_registry, shown
+from anonbench.ops.given import demand_keys
+from anonbench.ops.options import NOT_GIVEN, build_parser, option_values
 
 TITLES = {
     "data": "datasets",
@@ -46,126 +47,6 @@ TITLES = {
     "dvc": "versions",
     "help": "help for users",
 }
-
-
-# --- options ---
-
-_NOT_GIVEN = object()
-
-
-class _Parser(argparse.ArgumentParser):
-    """Names the nearest option where one is unknown."""
-
-    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
-        options = [flag for action in self._actions for flag in action.option_strings if flag.startswith("--")]
-        for word in args or ():
-            name = word.partition("=")[0]
-            if name.startswith("--") and name not in options:  # before what is missing, which may follow from it
-                self.error(f"unknown option '{name}': {nearest(name, options)}")
-        return super().parse_args(args, namespace)
-
-
-def _build_parser(name: str, declared: Declaration) -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog=f"anonbench {shown(name)}", description=declared.description, allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    of_a_rule = any(option.role == "output" for option in declared.options)
-    for option in declared.options:
-        _add_option(parser, option, of_a_rule)
-    if of_a_rule:
-        parser.add_argument("--stamp", type=Path, help="file for the provenance of what is written (JSON)")
-        if declared.option("code") is None:
-            parser.add_argument("--code", default="", help="digest of the code, for the stamp; the workflow gives it")
-    if declared.option("plugins") is None and declared.module.startswith("anonbench.stages"):
-        parser.add_argument("--plugins", type=_json, default=[], help="modules to import first, a JSON list")
-    return parser
-
-
-def _add_option(parser: argparse.ArgumentParser, option: Option, of_a_rule: bool) -> None:
-    text = option.help
-    if option.default not in (REQUIRED, None, "", (), [], False):
-        shown = " ".join(map(str, option.default)) if isinstance(option.default, tuple) else option.default
-        text += f" (default: {shown})"
-    if option.kind == "flag":
-        parser.add_argument(option.flag, action="store_true", help=_escaped(text))
-        return
-    common = {"type": _reader(option, of_a_rule), "help": _escaped(text), "metavar": _metavar(option)}
-    default = [] if option.many and option.default in ((), None) else option.default
-    if option.place:
-        count = {"nargs": "*" if option.many else "?", "default": default} if not option.required else {}
-        parser.add_argument(option.name, **{"nargs": "+" if option.many else None, **common, **count})  # type: ignore[arg-type]
-    elif option.required:
-        parser.add_argument(option.flag, required=True, nargs="+" if option.many else None, **common)  # type: ignore[arg-type]
-    elif option.many:
-        parser.add_argument(option.flag, nargs="*", action="extend", default=None, **common)  # type: ignore[arg-type]
-    else:
-        parser.add_argument(option.flag, nargs="?", const=_NOT_GIVEN, default=_NOT_GIVEN, **common)  # type: ignore[arg-type]
-
-
-def _metavar(option: Option) -> str:
-    if option.place:
-        return option.name.upper()
-    names = {"path": "PATH", "json": "JSON", "int": "N", "count": "N", "float": "X", "str": "TEXT"}
-    return "|".join(option.choices) if option.choices else names[option.kind]
-
-
-def _escaped(text: str) -> str:
-    return text.replace("%", "%%")
-
-
-def _reader(option: Option, of_a_rule: bool) -> Callable[[str], Any]:
-    """What turns the text of an option into its value. An empty text from a rule is an option that is not given."""
-    readers: dict[str, Callable[[str], Any]] = {
-        "path": Path, "json": _json, "int": int, "count": _at_least_one, "float": float, "str": str,
-    }  # fmt: skip
-    read = readers[option.kind]
-
-    def value(text: str) -> Any:
-        if of_a_rule and not text and not option.required:
-            return _NOT_GIVEN
-        if option.choices and text not in option.choices:
-            raise argparse.ArgumentTypeError(f"invalid choice: '{text}': {nearest(text, option.choices)}")
-        try:
-            return read(text)
-        except ValueError:
-            what = {"int": "a whole number", "float": "a number"}.get(option.kind, option.kind)
-            raise argparse.ArgumentTypeError(f"'{text}' is not {what}") from None
-
-    return value
-
-
-def _json(text: str) -> Any:
-    """JSON text, or the content of a file that holds it."""
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        problem = f"{error.msg}, character {error.pos + 1}"
-    if text[:1] not in "[{" and Path(text).is_file():
-        try:
-            return json.loads(Path(text).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            problem = str(error)
-    raise argparse.ArgumentTypeError(f"'{text}' is neither JSON nor a file that holds JSON ({problem})")
-
-
-def _at_least_one(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
-    return int(text)
-
-
-def _values(declared: Declaration, found: argparse.Namespace) -> dict[str, Any]:
-    """What the function is called with: the options that were given, and the defaults of the others."""
-    values = {}
-    for option in declared.options:
-        value = getattr(found, option.name)
-        if option.many and isinstance(value, list):
-            value = [item for item in value if item is not _NOT_GIVEN]
-        if value is _NOT_GIVEN or (value is None and option.many):
-            value = option.default
-        values[option.name] = list(value) if isinstance(value, tuple) else value
-    return values
 
 
 def _overview() -> str:
@@ -185,7 +66,38 @@ def _overview() -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status."""
+    """Run one command; returns the exit status. Ends like any Unix tool where nobody reads the output any more."""
+    try:
+        status = _main(arguments)
+        sys.stdout.flush()  # here, where it can be caught
+        return status
+    except OSError as error:
+        if error.errno == errno.EPIPE and _nobody_reads():
+            _write_nowhere()
+            return 128 + signal.SIGPIPE  # what a shell shows for `cat file | head`
+        if error.filename is None and error.errno == errno.ENOSPC:  # /dev/full, or a full disk behind `> file`
+            _write_nowhere()
+            print(f"anonbench: the output cannot be written ({error.strerror}).", file=sys.stderr)
+            return 1
+        raise
+
+
+def _nobody_reads() -> bool:
+    """Whether stdout or stderr is a pipe whose reader has gone. A pipe between processes of ours is another matter."""
+    poll = select.poll()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            poll.register(stream.fileno(), 0)  # POLLERR is always reported
+    return any(event & select.POLLERR for _, event in poll.poll(0))
+
+
+def _write_nowhere() -> None:
+    """Let Python's own flush at exit succeed."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in ("-h", "--help", "help"):
         print(_overview(), file=sys.stdout if words else sys.stderr)
@@ -206,10 +118,10 @@ class Command:
 
     def __init__(self, name: str, declared: Declaration, options: argparse.Namespace) -> None:
         self.name, self.declared = name, declared
-        self.values = _values(declared, options)
+        self.values = option_values(declared, options)
         self.stamp: Path | None = getattr(options, "stamp", None)
         code = self.values.get("code", getattr(options, "code", ""))
-        self.code = "" if code is _NOT_GIVEN else str(code)
+        self.code = "" if code is NOT_GIVEN else str(code)
         extra = [] if self.declared.option("plugins") else getattr(options, "plugins", [])
         self.plugins: Sequence[str] = self.values.get("plugins") or extra
         self.started = time.monotonic()
@@ -222,7 +134,7 @@ class Command:
         """
         name = words[0].replace("-", "_")
         declared = declaration(name)
-        return cls(name, declared, _build_parser(name, declared).parse_args(words[1:]))
+        return cls(name, declared, build_parser(name, declared).parse_args(words[1:]))
 
     @property
     def threads(self) -> int:
@@ -236,6 +148,8 @@ class Command:
         if self.declared.option("threads"):
             _limit_threads(self.threads)
         try:
+            for name, keys in self.declared.needs.items():
+                demand_keys(self.values[name], keys, f"--{name}")
             return self._call() if self.stamp is None else self._make(self.stamp)
         except AnonbenchError as error:
             return self._say(str(error), 2)

@@ -6,6 +6,7 @@ what a study's sections may hold of the study.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 import math
@@ -17,7 +18,7 @@ import yaml
 
 from anonbench.anonymizers import ANONYMIZERS
 from anonbench.core.errors import ConfigError
-from anonbench.core.fields import refuse_unknown
+from anonbench.core.fields import check_types, refuse_unknown
 from anonbench.core.registry import load_plugins
 from anonbench.core.structure import check_at, check_known, check_structure
 from anonbench.data.entries import DETECTION, UNION, built_tables, members, tried_detectors, unions
@@ -147,7 +148,9 @@ def _check_detector(entry: Mapping[str, Any]) -> None:
 def _check_dataset(entry: Mapping[str, Any]) -> None:
     adapter = DATASETS.get(entry["format"])
     options = [p.name for p in inspect.signature(adapter).parameters.values() if p.kind is p.KEYWORD_ONLY]
-    refuse_unknown(entry, [*DATASET_KEYS, *options], f"dataset format '{entry['format']}'", "option")
+    where = f"dataset format '{entry['format']}'"
+    refuse_unknown(entry, [*DATASET_KEYS, *options], where, "option")
+    check_types(adapter, {key: entry[key] for key in options if key in entry}, where)
     if "render" in entry:
         from anonbench.stages.render import read_spec
 
@@ -300,6 +303,10 @@ def read_config(configfiles: Iterable[Path] = (), root: Path | None = None) -> d
     """
     folder = root or Path()
     defaults = [folder / file for file in DEFAULTS]
+    if not defaults[0].is_file():
+        raise ConfigError(
+            f"{defaults[0]}: not there. Run this in the folder of the workflow, a copy of the repository."
+        )
     files = [file for file in defaults if file.is_file() or file == defaults[0]]
     return merge(map(read_layer, [*files, *configfiles]))
 
@@ -307,7 +314,21 @@ def read_config(configfiles: Iterable[Path] = (), root: Path | None = None) -> d
 def check_files(files: Sequence[Path]) -> None:
     """Check config files over the defaults, each over the one before (`anonbench check-config my.yaml`)."""
     overlays = [file for file in files if file not in map(Path, DEFAULTS)]
-    check_config(read_config(overlays), " + ".join(map(str, files)))
+    try:
+        check_config(read_config(overlays), " + ".join(map(str, files)))
+    except ConfigError as error:
+        raise ConfigError(f"{error}{_what_to_add(overlays)}") from error
+
+
+def _what_to_add(overlays: Sequence[Path]) -> str:
+    """The overlay of ours over which others can be used, in words; "" for none."""
+    for shipped in sorted(Path(DEFAULT_CONFIG).parent.glob("*.yaml")):
+        if shipped in overlays or shipped == Path(DEFAULT_CONFIG):
+            continue
+        with contextlib.suppress(ConfigError):
+            check_config(read_config([shipped, *overlays]))
+            return f". Over {shipped} it can be used: anonbench check-config {' '.join(map(str, [shipped, *overlays]))}"
+    return ""
 
 
 def merge(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

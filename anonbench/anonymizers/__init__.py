@@ -7,6 +7,8 @@ An anonymizer is a frozen dataclass whose fields are its parameters. It has one 
 
 `_apply` pastes what they make into a copy of the picture, inside the regions alone.
 
+One whose parameter does not fit every region says where with `cuts(region) -> bool`: `anonymize` counts such regions.
+
 One that fills regions from their surroundings also has `fill(image, boxes)`, which gets all boxes of a picture: what
 surrounds one of them may be hidden by another. One with `depends_on_hidden: ClassVar[bool] = False` promises that no
 pixel of any box changes its result, and `anonbench check anonymizer` tries it.

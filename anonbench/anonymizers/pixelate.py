@@ -41,6 +41,11 @@ class Pixelate:
         small = cv2.resize(image[y0:y1, x0:x1], (columns, rows), interpolation=cv2.INTER_AREA)
         return np.asarray(small, dtype=np.uint8)[_nearest(height, rows)][:, _nearest(width, columns)]
 
+    def cuts(self, region: Region) -> bool:
+        """Whether a box has a side too small for n cells."""
+        x0, y0, x1, y1 = region.pixels
+        return self._cells(min(x1 - x0, y1 - y0)) < self.n
+
     def _cells(self, side_px: int) -> int:
         return max(1, min(self.n, side_px // 2))
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 
+from anonbench.core.fields import found_in_words
+
 
 def number(name: str, value: object, low: float, high: float = math.inf, *, above: bool = False) -> None:
     """Demand a finite number with low <= value <= high (low < value with `above`)."""
-    if isinstance(value, str):
-        raise ValueError(f"{name} is the text '{value}'; expected a number (YAML reads 3e-4 as text: write 3.0e-4)")
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{name} is {value!r}; expected a number")
+        raise ValueError(f"{name} is {found_in_words(value, float)}; expected a number")
     if not math.isfinite(value) or value < low or value > high or (above and value == low):
         least = f"{'>' if above else '>='} {low:g}"
         raise ValueError(f"{name} is {value!r}; expected {least}{'' if high == math.inf else f' and <= {high:g}'}")
@@ -20,7 +20,7 @@ def number(name: str, value: object, low: float, high: float = math.inf, *, abov
 def integer(name: str, value: object, low: int) -> None:
     """Demand an integer >= low."""
     if isinstance(value, bool) or not isinstance(value, int) or value < low:
-        raise ValueError(f"{name} is {value!r}; expected an integer >= {low}")
+        raise ValueError(f"{name} is {found_in_words(value, int)}; expected an integer >= {low}")
 
 
 def choice(name: str, value: object, known: Collection[object]) -> None:

@@ -32,8 +32,10 @@ Input = Annotated[Path, "input"]
 """A file or folder that the command reads."""
 Output = Annotated[Path, "output"]
 """A file or folder that it writes."""
-Spec = Annotated[Any, "json"]
-"""A setting with a structure: JSON text, or a file that holds it."""
+Spec = Annotated[Any, "mapping"]
+"""A setting of keys with values: JSON text, or a file with JSON or YAML."""
+Rows = Annotated[Any, "rows"]
+"""A setting that is a list of such."""
 Count = Annotated[int, "count"]
 """A whole number from 1 on."""
 Argument = Annotated[str, "argument"]
@@ -70,7 +72,7 @@ class Option:
 
     name: of the parameter; the option is `--name`, with hyphens.
     role: input, output, setting or run.
-    kind: path, json, int, count, float, str, flag.
+    kind: path, mapping, rows, names, int, count, float, str, flag. The three after path are JSON or a file of it.
     many: takes a list.
     default: `REQUIRED` where there is none.
     choices: the only values allowed; empty for any.
@@ -103,6 +105,7 @@ class Declaration:
     beside: option -> suffixes of the files beside its path that belong to it (`table.csv` -> `table.md`).
     gpu: it computes on a GPU where it is given one.
     plugin: "module:REGISTRY" of the plug-in that its `spec` names, "" for none.
+    needs: option with a structure -> keys that it must have, each of its rows if it is a list.
     """
 
     name: str
@@ -115,13 +118,19 @@ class Declaration:
     beside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     gpu: bool = False
     plugin: str = ""
+    needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def option(self, name: str) -> Option | None:
         return next((option for option in self.options if option.name == name), None)
 
 
 def command(
-    group: str, *, beside: Mapping[str, tuple[str, ...]] | None = None, gpu: bool = False, plugin: str = ""
+    group: str,
+    *,
+    beside: Mapping[str, tuple[str, ...]] | None = None,
+    gpu: bool = False,
+    plugin: str = "",
+    needs: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Callable[[F], F]:
     """Declare a function as a command (see `Declaration`). It stays the function that it is.
 
@@ -187,10 +196,12 @@ def _declaration(node: ast.FunctionDef, module: str) -> Declaration:
     )
 
 
+STRUCTURED = ("mapping", "rows", "names")
 KINDS = {
     "Input": ("input", "path"),
     "Output": ("output", "path"),
-    "Spec": ("setting", "json"),
+    "Spec": ("setting", "mapping"),
+    "Rows": ("setting", "rows"),
     "Count": ("setting", "count"),
     "Argument": ("setting", "str"),
     "ArgumentPath": ("setting", "path"),
@@ -216,7 +227,7 @@ def _option(name: str, annotation: str, default: Any, texts: Mapping[str, str]) 
     if name in RUN_OPTIONS:
         role = "run"
     if name == "plugins":
-        kind, many = "json", None
+        kind, many = "names", None
     elif name in ("threads", "gpus"):
         kind = "count"
     elif name == "device":
@@ -294,7 +305,7 @@ def asked_settings(declared: Declaration, params: Mapping[str, Any]) -> dict[str
         value = params.get(option.name, "")
         if isinstance(value, str) and not value:
             value = None if option.required else option.default
-        elif option.kind == "json" and isinstance(value, str):
+        elif option.kind in STRUCTURED and isinstance(value, str):
             value = json.loads(value)
         if value is not None:
             found[option.name] = list(value) if isinstance(value, tuple) else value

@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime
+import math
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
@@ -40,20 +42,29 @@ def build(cls: Callable[..., T], entry: object, where: str, what: str = "key", a
     names = [field.name for field in dataclasses.fields(cls)] if dataclasses.is_dataclass(cls) else []
     refuse_unknown(entry, names, where, what, also)
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+    check_types(cls, values, where)
     try:
-        built, refused = cls(**values), None
-    except ValueError as error:  # what the class checks itself it says best
+        return cls(**values)
+    except (ValueError, TypeError) as error:
         raise ConfigError(f"{where}: {error}") from error
-    except TypeError as error:
-        built, refused = None, error
+
+
+def check_types(taker: Callable[..., Any], values: Mapping[str, Any], where: str) -> None:
+    """Raise `ConfigError` for the first value that is not of the type that a class or a function declares for its key.
+
+    Types that are not plain ones are left to the class. So `true` is no number, and a text no number either.
+    """
+    types_ = _types(taker)
     for key, value in values.items():
-        if (expected := _types(cls).get(key, Any)) is not Any and not _fits(value, expected):
-            raise ConfigError(
-                f"{where}: {key} is {_found(value, expected)}; expected {in_words(expected)}"
-            ) from refused
-    if refused is not None:
-        raise ConfigError(f"{where}: {refused}") from refused
-    return typing.cast(T, built)
+        if (expected := types_.get(key, Any)) is not Any and not fits(value, expected):
+            raise ConfigError(f"{where}: {key} is {found_in_words(value, expected)}; expected {in_words(expected)}")
+
+
+class Given(dict[str, Any]):
+    """Settings whose missing keys are the user's mistake: `[]` raises `ConfigError` for one."""
+
+    def __missing__(self, key: str) -> Any:
+        raise ConfigError(f"key '{key}' is missing; given: {', '.join(self) or 'nothing'}")
 
 
 def refuse_unknown(
@@ -74,7 +85,8 @@ def in_words(expected: Any) -> str:
     if typing.get_origin(expected) is Literal:
         return f"one of {', '.join(map(str, parts))}"
     if typing.get_origin(expected) is tuple:
-        return f"a list, each {in_words(parts[0])}" if parts[1:] == (...,) else f"a list of {len(parts)}"
+        alike = f", each {in_words(parts[0])}" if len(set(parts) - {...}) == 1 else ""
+        return f"a list{alike}" if parts[1:] == (...,) else f"a list of {len(parts)}{alike}"
     return IN_WORDS.get(expected, getattr(expected, "__name__", str(expected)))
 
 
@@ -84,23 +96,55 @@ def _types(cls: Any) -> dict[str, Any]:
     return {}
 
 
-def _fits(value: object, expected: Any) -> bool:
-    """Whether a value is of a type; types that are not plain ones are left to the class."""
+def fits(value: object, expected: Any) -> bool:
+    """Whether a value is of a type: `true` is no number, nor is what is not finite. Types of classes fit everything."""
     parts, origin = typing.get_args(expected), typing.get_origin(expected)
     if origin in (typing.Union, types.UnionType):
-        return any(_fits(value, part) for part in parts)
+        return any(fits(value, part) for part in parts)
     if origin is Literal:
         return any(type(part) is type(value) and part == value for part in parts)
     if origin is tuple:
         wanted = [parts[0]] * len(value) if isinstance(value, tuple | list) and parts[1:] == (...,) else parts
-        return isinstance(value, tuple | list) and len(value) == len(wanted) and all(map(_fits, value, wanted))
+        return isinstance(value, tuple | list) and len(value) == len(wanted) and all(map(fits, value, wanted))
     if expected in (int, float):
-        return isinstance(value, int | expected) and not isinstance(value, bool)
+        return isinstance(value, int | expected) and not isinstance(value, bool) and math.isfinite(value)
     return isinstance(value, expected) if expected in IN_WORDS else True
 
 
-def _found(value: object, expected: Any) -> str:
-    if isinstance(value, str) and expected in (int, float):
-        with contextlib.suppress(ValueError):
-            return f"the text '{value}' (YAML reads 3e-4 as text: write {float(value)!r})"
+def found_in_words(value: object, *expected: Any) -> str:
+    """A value that is of none of some types, for people, with what to write in its place where that can be known.
+
+    >>> found_in_words("3e-4", float)
+    "the text '3e-4' (YAML reads 3e-4 as text: write 0.0003)"
+    """
+    wanted = {part for kind in expected for part in typing.get_args(kind) or (kind,)}
+    if isinstance(value, str) and wanted & {int, float} and (number := _number(value)):
+        why = f"YAML reads {value} as text" if "e" in value.lower() else "what is in quotes is a text"
+        return f"the text '{value}' ({why}: write {number})"
+    if isinstance(value, str) and bool in wanted and value.lower() in ("true", "false"):
+        return f"the text '{value}' (what is in quotes is a text: write {value.lower()})"
+    if isinstance(value, bool) and str in wanted:
+        return f"{_yaml(value)} (YAML reads yes, no, on, off as true and false: put the text in quotes)"
+    if isinstance(value, int | float | datetime.date) and str in wanted and not isinstance(value, bool):
+        return f"{value} (no text: put it in quotes, as it is to be read)"
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"{value}, not finite"
+    return _yaml(value)
+
+
+def _number(text: str) -> str | None:
+    """How YAML 1.1 wants the number written that a text means; None where it means none."""
+    with contextlib.suppress(ValueError):
+        value = float(text)
+        if math.isfinite(value):
+            mantissa, mark, exponent = repr(value).partition("e")  # 1e-07 is a text again, 1.0e-07 a number
+            dotted = f"{mantissa}{'' if '.' in mantissa else '.0'}{mark}{exponent}"
+            return str(int(value)) if value.is_integer() and not mark else dotted
+    return None
+
+
+def _yaml(value: object) -> str:
+    """A value as it is written in a config."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
     return repr(list(value) if isinstance(value, tuple) else value)

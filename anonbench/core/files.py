@@ -21,6 +21,7 @@ UNWRITABLE = {
     errno.EDQUOT: "Make room within your quota",
     errno.ENOTDIR: "There is a file where a folder is needed: move it away",
     errno.EEXIST: "There is a file where a folder is needed: move it away",
+    errno.ENAMETOOLONG: "Choose a shorter name",
     errno.EISDIR: "There is a folder where a file is needed: move it away",
 }
 
@@ -45,13 +46,20 @@ def atomic_file(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with described(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _make_parent(path)
             yield temporary
             _to_disk(temporary)
             temporary.replace(path)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _make_parent(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError as error:  # below /proc, or a dangling link
+        raise DataError(f"{path}: cannot be written: its folder cannot be made. Choose another.") from error
 
 
 def _to_disk(file: Path) -> None:
@@ -92,9 +100,10 @@ def atomic_folder(path: Path, kept: Path | None = None) -> Iterator[Path]:
     temporary = kept or path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with described(path):
-            temporary.mkdir(parents=True, exist_ok=kept is not None)
+            _make_parent(temporary)
+            temporary.mkdir(exist_ok=kept is not None)
             yield temporary
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _make_parent(path)
             _all_to_disk(temporary)
             _move(temporary, path)
     finally:

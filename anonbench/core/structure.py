@@ -8,6 +8,19 @@ from typing import Any
 import jsonschema
 
 from anonbench.core.errors import ConfigError, nearest
+from anonbench.core.fields import IN_WORDS, fits, found_in_words
+
+TYPES = {"integer": int, "number": float, "boolean": bool, "string": str, "null": type(None)}
+WORDS: dict[str, str] = {name: IN_WORDS[kind] for name, kind in TYPES.items()}
+WORDS |= {"array": "a list", "object": "keys with values below it"}
+
+# To a JSON schema 1.0 is an integer and .nan a number above any minimum.
+_Validator = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {"integer": lambda _, value: fits(value, int), "number": lambda _, value: fits(value, float)}
+    ),
+)
 
 
 def check_structure(
@@ -18,7 +31,7 @@ def check_structure(
     where: dotted name of the value in the configuration, "" for the whole of it.
     explained: the file that shows and explains its keys.
     """
-    validator = jsonschema.Draft202012Validator(schema)
+    validator = _Validator(schema)
     errors = sorted(validator.iter_errors(value), key=lambda e: (len(e.absolute_path), list(map(str, e.absolute_path))))
     if errors:
         raise ConfigError(_explain(errors[0], where, explained))
@@ -36,15 +49,11 @@ def _explain(error: jsonschema.ValidationError, above: str, explained: str) -> s
         return f"key '{absent}' is missing at {where}; {explained} shows and explains every key"
     if "propertyNames" in list(error.absolute_schema_path)[-2:]:
         return f"the name {error.instance!r} at {where} may hold letters, digits, '.', '_' and '-' only"
-    quotes = ". Where a name is meant, write it in quotes" if _is_misread_name(error) else ""
-    return f"{where} is {error.instance!r}: {error.message}{quotes}"
-
-
-def _is_misread_name(error: jsonschema.ValidationError) -> bool:
-    """Whether text is expected, and YAML has made something else of a word such as 6, no or a date."""
-    return (
-        error.validator == "type" and error.validator_value == "string" and not isinstance(error.instance, list | dict)
-    )
+    if error.validator == "type":
+        names = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
+        found = found_in_words(error.instance, *(TYPES.get(name, object) for name in names))
+        return f"{where} is {found}; expected {' or '.join(WORDS[name] for name in names)}"
+    return f"{where} is {error.instance!r}: {error.message}"
 
 
 def check_known(where: str, names: Iterable[str], known: Iterable[str]) -> None:

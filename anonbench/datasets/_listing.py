@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from anonbench.core.errors import ConfigError, DataError
-from anonbench.core.fields import refuse_unknown
+from anonbench.core.fields import check_types, refuse_unknown
 from anonbench.data.images import IMAGE_SUFFIXES
 from anonbench.data.left_out import LeftOut
 from anonbench.data.pictures import DroppedImage
@@ -73,14 +73,16 @@ class SplitCounts:
 
 
 def adapter(info: DatasetInfo) -> Callable[[Callable[..., DatasetListing]], Callable[..., DatasetListing]]:
-    """Decorator of every adapter: attaches `info` and answers an unknown option with `ConfigError`."""
+    """Decorator of every adapter: attaches `info`; `ConfigError` for an unknown option or a wrong type."""
 
     def decorate(read: Callable[..., DatasetListing]) -> Callable[..., DatasetListing]:
         known = [p.name for p in inspect.signature(read).parameters.values() if p.kind is p.KEYWORD_ONLY]
 
         @functools.wraps(read)
         def checked(root: Path, **options: Any) -> DatasetListing:
-            refuse_unknown(options, known, f"dataset format '{info.format}'", "option")
+            where = f"dataset format '{info.format}'"
+            refuse_unknown(options, known, where, "option")
+            check_types(read, options, where)
             return read(Path(root), **options)
 
         checked.info = info  # type: ignore[attr-defined]

@@ -2,7 +2,8 @@
 
 A detector is a frozen dataclass whose fields are its parameters. `open(root)` makes it ready for the images of one
 dataset folder (loads a network, reads annotations) and returns the function that finds faces. One that gains from
-several images at once also has `detect_batch(images)` and says with a field `batch` how many it wants.
+several images at once also has `detect_batch(images)` and says with a field `batch` how many it wants. One that looks
+at images enlarged or reduced says so in `scales_in_words`: what it finds depends on it, so tables name it.
 """
 
 from __future__ import annotations

@@ -71,6 +71,10 @@ class CenterFace:
             for (x0, y0, x1, y1), score in zip(boxes[kept].tolist(), scores[kept].tolist(), strict=True)
         ]
 
+    @property
+    def scales_in_words(self) -> str:
+        return f"×{self.upscale:g}, and halved until the longer side is at most {FACE_LIMIT} px"
+
     def _scales(self, side: int) -> list[float]:
         """The scales at which an image with this longest side is looked through, the largest first."""
         scales = [self.upscale]

@@ -53,6 +53,10 @@ class Haar:
         if type(self.min_neighbors) is not int or self.min_neighbors < 1:
             raise ValueError(f"min_neighbors must be a whole number from 1 on, got {self.min_neighbors!r}")
 
+    @property
+    def scales_in_words(self) -> str:
+        return f"×{self.upscale:g}"
+
     def open(self, root: Path) -> Detect:
         """Load the cascade. `root` is not used: the cascade looks at pixels only.
 

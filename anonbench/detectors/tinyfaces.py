@@ -73,6 +73,10 @@ class TinyFaces:
         if isinstance(self.batch, bool) or not isinstance(self.batch, int) or self.batch < 1:
             raise ValueError(f"batch must be an integer >= 1, got {self.batch!r}")
 
+    @property
+    def scales_in_words(self) -> str:
+        return ", ".join(f"×{scale:g}" for scale in self.scales)
+
     def open(self, root: Path) -> Detect:
         """Load the network. `root` is not used: TinyFaces looks at pixels only.
 

@@ -116,6 +116,7 @@ def _checked_name(name: str) -> str:
 def _open_project() -> Repo:
     from dvc.exceptions import NotDvcRepoError
     from dvc.repo import Repo
+    from dvc.scm import SCMError
 
     try:
         return Repo()
@@ -123,6 +124,10 @@ def _open_project() -> Repo:
         raise DataError(
             f"{Path.cwd()}: no DVC project here or above, so nothing can be recorded. Go to the project's folder and "
             f"run `dvc init` there once, then this command again."
+        ) from error
+    except SCMError as error:
+        raise DataError(
+            f"{error}, but its DVC project was made in one. Run `git init` there, or work in a clone of the repository."
         ) from error
 
 

@@ -38,6 +38,39 @@ def add_data(
     module.add_data(format, folder, spec or {}, name, copy=copy, cache=cache, plugins=list(plugins))
 
 
+@command("data")
+def make_csv(
+    folder: ArgumentPath,
+    pattern: str,
+    output: Path | None = None,
+    camid: str | None = None,
+    split: str | None = None,
+    test: float = 0.5,
+    seed: int = 0,
+    queries: Count = 1,
+) -> None:
+    r"""Write the CSV of the format `folder` from the names of the files.
+
+    anonbench make-csv /data/mine --pattern '(?P<pid>\d{4})_c(?P<camid>\d)_\d+[.]jpg'
+
+    Pictures are neither opened nor changed, and a CSV that is there is not overwritten. Names that do not match are
+    counted, and the first is named.
+
+    folder: with the images, anywhere below it.
+    pattern: regular expression (Python's) for the whole name; with a slash in it, for the whole path below the folder.
+        Its named groups are the columns: pid, and camid and split where the names say them.
+    output: the CSV; images.csv in the folder when left out.
+    camid: camera of all images where the names do not say it; `each`: each image of a person has another.
+    split: train, query or gallery for all images. Left out, and not in the names: people are drawn for train and test.
+    test: share of the people to test on, 0..1, where they are drawn.
+    seed: of the draw.
+    queries: images of each person and camera that become queries, where they are drawn.
+    """
+    from anonbench.ops.make_csv import make_csv as write
+
+    print("\n".join(write(folder, pattern, output, camid, split, test, seed, queries)))
+
+
 # --- detect ---
 
 
@@ -93,14 +126,36 @@ def audit(
 
 
 @command("help")
-def list_(kind: Argument, plugins: Sequence[str] = ()) -> None:
-    """List the known plug-ins of a kind.
+def list_(kind: Argument | None = None, plugins: Sequence[str] = ()) -> None:
+    """List the known plug-ins, with a line on each and what those need that is not here.
 
-    kind: anonymizers, datasets, detectors or models.
+    kind: anonymizers, datasets, detectors or models; all of them when left out.
     """
-    from anonbench.ops.plugins import registry_of
+    from anonbench.ops.plugins import REGISTRIES, describe_plugins
 
-    print("\n".join(registry_of(kind).names()))
+    for number, group in enumerate([kind] if kind else REGISTRIES):
+        found = describe_plugins(group)
+        width = max(len(line.name) for line in found)
+        if not kind:
+            print("\n" * bool(number) + f"{group}:")
+        for line in found:
+            print(f"{line.name:<{width}}  {line.text}".rstrip())
+            for lacking in line.lacks:
+                print(f"{'':<{width}}  needs, and is not here: {lacking}")
+
+
+@command("help")
+def completion(shell: Argument) -> None:
+    """Print a script with which a shell completes commands, options and files.
+
+    anonbench completion bash > ~/.local/share/bash-completion/completions/anonbench
+    anonbench completion zsh > ~/.zfunc/_anonbench        (a folder of fpath)
+
+    shell: bash or zsh.
+    """
+    from anonbench.ops.completion import completion_script
+
+    print(completion_script(shell))
 
 
 @command("help")

@@ -14,6 +14,7 @@ from typing import Any
 from anonbench.config import read_config
 from anonbench.core.errors import ConfigError, DataError, nearest
 from anonbench.data import paths
+from anonbench.data.paths import DEFAULT_CONFIG
 from anonbench.data.pictures import read_manifest
 from anonbench.data.regions import clip_region, read_regions
 from anonbench.data.tables import read_csv
@@ -131,7 +132,12 @@ def explain(
     folder = root or Path.cwd()
     if not (folder / SNAKEFILE).is_file():
         raise ConfigError(f"{folder}: there is no {SNAKEFILE} here. Run this in the folder of the workflow.")
-    address = find_cell(read_config(configfiles, folder), table, row, column)
+    config = read_config(configfiles, folder)
+    try:
+        address = find_cell(config, table, row, column)
+    except ConfigError as unknown:
+        used = " + ".join(map(str, configfiles)) or DEFAULT_CONFIG
+        raise ConfigError(f"{unknown}. (Configuration: {used}; another is named with --configfile.)") from unknown
     target = paths.table(address.table)
     verifier = Verifier(workflow_jobs(configfiles, [target], folder), folder)
     top = verifier.producers[target]

@@ -12,6 +12,7 @@ from typing import Any
 from anonbench.anonymizers import ANONYMIZERS
 from anonbench.anonymizers._apply import covered, hide, is_learned
 from anonbench.anonymizers._control import CONTROLS, beside
+from anonbench.core import checks
 from anonbench.core.command import Input, Output, Spec, command
 from anonbench.core.errors import ConfigError, DataError, nearest
 from anonbench.core.files import atomic_folder
@@ -34,7 +35,12 @@ Job = tuple[Picture, list[Region]]
 """A picture and the regions to hide, in whole pixels inside it."""
 
 
-@command("anonymize", gpu=True, plugin="anonbench.anonymizers:ANONYMIZERS")
+@command(
+    "anonymize",
+    gpu=True,
+    plugin="anonbench.anonymizers:ANONYMIZERS",
+    needs={"spec": ("method", "box_scale", "jpeg_quality")},
+)
 def anonymize(
     manifest: Input,
     detections: Input,
@@ -113,6 +119,11 @@ def anonymize(
         write_manifest(output_manifest, [dataclasses.replace(image, sha256=written[image.path]) for image in images])
     _say(jobs, written, extra, entry)
     _say_named(root, extra, gone)
+    if not entry.get("control") and (cuts := getattr(plugin, "cuts", None)):
+        cut = [cuts(region) for _, found in jobs for region in found]
+        if any(cut):
+            print(f"anonymize: {sum(cut)} of {len(cut)} boxes are too small for the parameters of '{entry['method']}', "
+                  f"which are less there")  # fmt: skip
     if unmoved := sum(len(regions[image.path]) - len(found) for image, found in jobs):
         print(f"anonymize: {unmoved} boxes left out, since no place beside the regions is large enough")
 
@@ -151,6 +162,10 @@ def _demand_values(entry: Mapping[str, Any]) -> None:
     quality, control = entry["jpeg_quality"], entry.get("control")
     if quality != KEEP and not (type(quality) is int and 1 <= quality <= 100):
         raise ConfigError(f"jpeg_quality is {quality!r}; expected {KEEP}, or a whole number from 1 to 100")
+    try:
+        checks.number("box_scale", entry["box_scale"], 0, above=True)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
     if control is not None and control not in CONTROLS:
         raise ConfigError(f"unknown control '{control}': {nearest(str(control), CONTROLS)}")
 

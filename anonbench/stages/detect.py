@@ -21,7 +21,7 @@ from anonbench.detectors import DETECTORS
 ENTRY_KEYS = ("default_box", "gpu")
 
 
-@command("detect", gpu=True, plugin="anonbench.detectors:DETECTORS")
+@command("detect", gpu=True, plugin="anonbench.detectors:DETECTORS", needs={"spec": ("method",)})
 def detect(
     manifest: Input,
     root: Input,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from anonbench.core.command import Input, Output, Spec, command
+from anonbench.core.command import Input, Output, Rows, command
 from anonbench.core.errors import ConfigError, DataError
 from anonbench.core.files import write_text
 from anonbench.core.hashing import file_sha256
@@ -21,6 +21,7 @@ NOTES = (
     "those on a face; Wilson intervals, 95 %, in brackets. truth: annotated, or an audit by eye of a random sample "
     "(`anonbench audit`), for which truth n counts the sample's faces. setting: WIDER FACE's easy, medium and hard, a "
     "row each.",
+    "scales: the detector looked at the pictures enlarged or reduced so; more scales find more, and take longer.",
     "Faces of one image are not counted as independent: the intervals are wider where one image loses several.",
     "Average precision is over the given boxes alone: it is at most the recall, and comparable only between detectors "
     "of the same low threshold.",
@@ -28,10 +29,10 @@ NOTES = (
 )
 
 
-@command("report", beside={"output": (".md",)})
+@command("report", beside={"output": (".md",)}, needs={"rows": ("dataset", "detector", "truth")})
 def detection(
     detections: list[Input],
-    rows: Spec,
+    rows: Rows,
     label: str,
     output: Output,
     metrics: list[Input] | None = None,
@@ -41,7 +42,8 @@ def detection(
     """Collect what detectors found into one table.
 
     detections: faces (CSV of `detect`), one for each row.
-    rows: `[{dataset, detector, truth}]` in the same order. truth: "annotated" where each face is known, "audit" where
+    rows: `[{dataset, detector, truth}]` in the same order, with `scales` those at which the detector looked at the
+        pictures, in words. truth: "annotated" where each face is known, "audit" where
         a person has looked at a random sample, "" where nothing is known.
     label: which data the numbers depend on, in words.
     output: the table (CSV); the same for readers goes beside it.
@@ -73,7 +75,8 @@ def _rows(row: Mapping[str, Any], detections: Path, truth: Path | None) -> list[
     boxes = read_regions(detections)
     settings = _truth(row, detections, truth)
     return [
-        DetectionRow(row["dataset"], row["detector"], boxes, row["truth"], s, found) for s, found in settings.items()
+        DetectionRow(row["dataset"], row["detector"], boxes, row["truth"], setting, found, row.get("scales", ""))
+        for setting, found in settings.items()
     ]
 
 

@@ -81,7 +81,7 @@ class Evaluation:
         return self.limits[0] if any(len(m.scores) for m in self.marks.values()) else None
 
 
-@command("evaluate")
+@command("evaluate", needs={"labels": ("dataset", "detector", "data")})
 def evaluate_detector(
     detections: Input,
     truth: Input,
@@ -106,7 +106,8 @@ def evaluate_detector(
     output: metrics, 0..1 (JSON).
     groups: recall by group of faces (CSV).
     curve: precision and recall by score (CSV).
-    labels: {dataset, detector, data}; data: what the images are, in words.
+    labels: {dataset, detector, data}; data: what the images are, in words. With `scales`: those at which the detector
+        looked at them, in words.
     heights: bounds of the classes of face height, pixels.
     iou: least overlap of a found face, 0..1.
     confidence: of the intervals, 0..1.
@@ -137,7 +138,8 @@ def evaluate_detector(
         last, evaluation = list(settings.items())[-1]
         shown = [(g.kind, g.name, g.found) for g in evaluation.groups]
         setting = last if len(settings) > 1 else ""
-        page = draw_detection(title, labels["data"], curves, points, shown, setting, iou, confidence)
+        scales = f". Scales: {labels['scales']}" if labels.get("scales") else ""
+        page = draw_detection(title, f"{labels['data']}{scales}", curves, points, shown, setting, iou, confidence)
         write_figure(page, figure, png)
     for name, e in settings.items():
         recall, precision = found[name]["recall"], found[name]["precision"]

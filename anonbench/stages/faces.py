@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from anonbench.core.command import Count, Input, Output, Spec, command
+from anonbench.core.command import Count, Input, Output, Rows, command
 from anonbench.core.errors import ConfigError
 from anonbench.data.regions import read_regions
 from anonbench.data.results import write_frame
@@ -13,11 +13,11 @@ from anonbench.studies.reid_faces.face_groups import face_height
 from anonbench.tasks.reid.scores import read_scores
 
 
-@command("study", beside={"metrics": (".queries.csv",)})
+@command("study", beside={"metrics": (".queries.csv",)}, needs={"cases": ("dataset", "variant")})
 def faces(
     metrics: list[Input],
     detections: list[Input],
-    cases: Spec,
+    cases: Rows,
     output: Output,
     bins: list[float],
     alpha: float = 0.05,

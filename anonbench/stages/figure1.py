@@ -6,7 +6,7 @@ from anonbench.core.command import Count, Input, Output, command
 from anonbench.core.errors import ConfigError
 from anonbench.data.images import read_image
 from anonbench.report.style import write_figure
-from anonbench.studies.reid_faces.samples import choose_faces, draw_before_after, folders
+from anonbench.studies.reid_faces.samples import BEFORE_AFTER, choose_faces, draw_before_after, draw_no_face, folders
 
 
 @command("study")
@@ -38,6 +38,9 @@ def figure1(
         raise ConfigError(f"figure1 shows two variants, one over the other; got {', '.join(variants) or 'none'}.")
     faces = choose_faces(manifest, detections, people)
     shown = folders(variants, roots)
+    if not faces:
+        write_figure(draw_no_face(BEFORE_AFTER, detections), output, png)
+        return
     before, after = ([read_image(root / face.path) for face in faces] for root in shown.values())
     write_figure(
         draw_before_after(before, after, [face.box for face in faces], variants[1], label, warning), output, png

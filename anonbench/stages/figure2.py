@@ -5,7 +5,7 @@ from __future__ import annotations
 from anonbench.core.command import Input, Output, Spec, command
 from anonbench.data.images import read_image
 from anonbench.report.style import write_figure
-from anonbench.studies.reid_faces.samples import choose_faces, draw_techniques, folders
+from anonbench.studies.reid_faces.samples import TECHNIQUES, choose_faces, draw_no_face, draw_techniques, folders
 
 
 @command("study")
@@ -33,6 +33,10 @@ def figure2(
     output: the figure (SVG).
     png: the same (PNG).
     """
-    (face,) = choose_faces(manifest, detections, 1)
+    faces = choose_faces(manifest, detections, 1)
+    if not faces:
+        write_figure(draw_no_face(TECHNIQUES, detections), output, png)
+        return
+    (face,) = faces
     images = {name: read_image(root / face.path) for name, root in folders(variants, roots).items()}
     write_figure(draw_techniques(images, face.box, label, details, warning), output, png)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from anonbench.core.command import Count, Input, Output, Spec, command
+from anonbench.core.command import Count, Input, Output, Rows, command
 from anonbench.data.results import read_metrics
 from anonbench.report.style import write_figure
 from anonbench.studies.reid_faces.cases import read_cases
@@ -11,7 +11,7 @@ from anonbench.studies.reid_faces.figures_cmc import draw_cmc
 
 @command("study")
 def figure_cmc(
-    metrics: list[Input], cases: Spec, ranks: Count, label: str, output: Output, png: Output, threads: int = 1
+    metrics: list[Input], cases: Rows, ranks: Count, label: str, output: Output, png: Output, threads: int = 1
 ) -> None:
     """Draw CMC curves, a panel a case, the three settings as lines.
 

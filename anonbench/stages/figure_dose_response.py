@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from anonbench.core.command import Input, Output, Spec, command
+from anonbench.core.command import Input, Output, Rows, command
 from anonbench.data.results import read_metrics
 from anonbench.report.style import write_figure
 from anonbench.studies.reid_faces.figures_dose import draw_dose_response, read_families
@@ -13,7 +13,7 @@ def figure_dose_response(
     metrics: list[Input],
     dataset: str,
     model: str,
-    families: Spec,
+    families: Rows,
     label: str,
     output: Output,
     png: Output,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from anonbench.core.command import Input, Output, Spec, command
+from anonbench.core.command import Input, Output, Rows, command
 from anonbench.data.results import read_metrics
 from anonbench.report.style import write_figure
 from anonbench.studies.reid_faces.cases import read_cases
@@ -11,7 +11,7 @@ from anonbench.studies.reid_faces.figures_settings import draw_settings
 
 @command("study")
 def figure_settings(
-    metrics: list[Input], cases: Spec, label: str, output: Output, png: Output, threads: int = 1
+    metrics: list[Input], cases: Rows, label: str, output: Output, png: Output, threads: int = 1
 ) -> None:
     """Draw mAP and rank-1 of every model in the three settings.
 

@@ -20,7 +20,7 @@ from anonbench.datasets._listing import leave_out as without
 ENTRY_KEYS = ("format", "root", "render", "unpack", "splits", "published_as", "leave_out")
 
 
-@command("data", plugin="anonbench.datasets:DATASETS")
+@command("data", plugin="anonbench.datasets:DATASETS", needs={"spec": ("format",)})
 def index(
     root: Input,
     spec: Spec,

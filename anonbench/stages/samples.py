@@ -6,7 +6,7 @@ from anonbench.core.command import Count, Input, Output, command
 from anonbench.core.files import write_bytes
 from anonbench.data.images import read_image
 from anonbench.report.style import render
-from anonbench.studies.reid_faces.samples import choose_faces, draw_variants, folders, upper_half
+from anonbench.studies.reid_faces.samples import choose_faces, draw_no_face, draw_variants, folders, upper_half
 
 
 @command("study")
@@ -34,6 +34,9 @@ def samples(
     warning: a line in red on the picture; "" where the people are drawn.
     """
     paths = [face.path for face in choose_faces(manifest, detections, people)]
+    if not paths:
+        write_bytes(output, render(draw_no_face("Faces under every variant", detections), output.suffix.lstrip(".")))
+        return
     shown = folders(variants, roots)
     rows = {name: [upper_half(read_image(root / path)) for path in paths] for name, root in shown.items()}
     write_bytes(output, render(draw_variants(rows, warning), output.suffix.lstrip(".")))

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from anonbench.core.command import Input, Output, Spec, command
+from anonbench.core.fields import Given
 from anonbench.core.registry import load_plugins
 from anonbench.report.tables import write_table
 from anonbench.studies.kinds import by_role, kind_of
 
 
-@command("report", beside={"output": (".md", ".tex", ".json", ".runs.csv", ".compare.csv")})
+@command("report", beside={"output": (".md", ".tex", ".json", ".runs.csv", ".compare.csv")}, needs={"spec": ("rows",)})
 def table(
     files: list[Input],
     roles: list[str],
@@ -31,5 +32,5 @@ def table(
     output: the table (CSV). Beside it: the same for readers and for DVC, run by run, and with the published numbers.
     """
     load_plugins(plugins)
-    built = kind_of(spec).build(name, by_role(files, roles), spec, label)
+    built = kind_of(spec).build(name, by_role(files, roles), Given(spec), label)
     print(write_table(built, output))

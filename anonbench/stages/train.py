@@ -23,6 +23,7 @@ from anonbench.tasks.reid.checkpoint import save_network
 from anonbench.tasks.reid.models._network import create_model, read_input_size
 from anonbench.tasks.reid.people import read_people
 from anonbench.tasks.reid.recipe import Recipe
+from anonbench.tasks.reid.samplers import Shuffle
 from anonbench.tasks.reid.training import ReidTask, check_ranks, train_network
 from anonbench.training.checkpoint import Resume
 from anonbench.training.device import select_device
@@ -130,6 +131,11 @@ def _train(task: _Task, device: torch.device, threads: int, ranks: Ranks = ALONE
     rows: list[EpochSummary] = []
     resume = Resume(task.resume_dir, key=_key(task.model, task.seed, images, task.code))
     if recipe.epochs:
+        if len(images) < recipe.batch_size and isinstance(recipe.sampler, Shuffle) and ranks.main:
+            logger.warning(
+                "batch_size is %d, but there are %d training images: every batch is all of them",
+                recipe.batch_size, len(images),
+            )  # fmt: skip
         size = read_input_size(task.model, plugin)
         pixels = load_images(task.root, [i.path for i in images], size, threads, task.resume_dir, ranks)
         rows = train_network(network, pixels, labels, recipe, task.seed, device, resume, ranks)

@@ -63,10 +63,10 @@ def tost_paired(before: ArrayLike, after: ArrayLike, margin: float, alpha: float
 
 
 def tost_t(difference: float, standard_error: float, df: float, margin: float, alpha: float = 0.05) -> Equivalence:
-    """TOST from an estimate, its standard error (> 0) and degrees of freedom."""
+    """TOST from an estimate, its standard error (>= 0) and degrees of freedom."""
     _check(margin, alpha)
-    p_loss = float(stats.t.sf((difference + margin) / standard_error, df))
-    p_gain = float(stats.t.cdf((difference - margin) / standard_error, df))
+    p_loss = float(stats.t.sf(_in_errors(difference + margin, standard_error), df))
+    p_gain = float(stats.t.cdf(_in_errors(difference - margin, standard_error), df))
     reach = float(stats.t.ppf(1 - alpha, df)) * standard_error
     p = max(p_loss, p_gain)
     return Equivalence(margin, difference - reach, difference + reach, p, p < alpha)
@@ -99,10 +99,17 @@ def beyond_margin_bootstrap(bootstrap: ClusterBootstrap, margin: float) -> float
 
 
 def beyond_margin_t(difference: float, standard_error: float, df: float, margin: float) -> float:
-    """The same from an estimate, its standard error (> 0) and degrees of freedom."""
-    lower = float(stats.t.cdf((difference + margin) / standard_error, df))
-    higher = float(stats.t.sf((difference - margin) / standard_error, df))
+    """The same from an estimate, its standard error (>= 0) and degrees of freedom."""
+    lower = float(stats.t.cdf(_in_errors(difference + margin, standard_error), df))
+    higher = float(stats.t.sf(_in_errors(difference - margin, standard_error), df))
     return min(1.0, 2 * min(lower, higher))
+
+
+def _in_errors(distance: float, standard_error: float) -> float:
+    """A distance in standard errors; without any error infinitely many, and none where it is 0 itself."""
+    if standard_error:
+        return distance / standard_error
+    return math.copysign(math.inf, distance) if distance else 0.0
 
 
 def _check(margin: float, alpha: float) -> None:

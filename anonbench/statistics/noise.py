@@ -87,14 +87,16 @@ def training_test(
     Variance: query_error^2 (bootstrap over identities) + 2 sd^2 / n_runs (two independent sets of trainings), with
     Welch and Satterthwaite's degrees of freedom. The bootstrap already holds the part of the training's luck that
     differs from query to query. That part counts twice, so the test is on the cautious side.
-    NaN where the noise is unknown.
+    NaN where the noise or the query error is unknown. Where both are 0, every seed and every resample gave the same
+    difference: the interval is that difference alone.
     """
     check_level(level)
     queries, training = query_error**2, 2 * noise.sd**2 / n_runs
     error = math.sqrt(queries + training) if noise.df else math.nan
-    if not error > 0:
-        nan = math.nan
-        return TrainingTest(error, nan, nan, nan, nan)
+    if math.isnan(error):
+        return TrainingTest(error, error, error, error, error)
+    if error == 0:
+        return TrainingTest(error, noise.df, float(difference == 0), difference, difference)
     df = (queries + training) ** 2 / (queries**2 / max(1, n_clusters - 1) + training**2 / noise.df)
     reach = float(stats.t.ppf((1 + level) / 2, df)) * error
     p = 2 * float(stats.t.sf(abs(difference) / error, df))

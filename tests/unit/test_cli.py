@@ -26,6 +26,8 @@ from anonbench.data.pictures import Picture, read_manifest, write_manifest
 from anonbench.data.regions import Region, write_regions
 from anonbench.datasets import DATASETS
 from anonbench.detectors import DETECTORS
+from anonbench.ops import plugins
+from anonbench.ops.catalog import command_names
 from anonbench.stages import ttest as ttest_stage
 from anonbench.tasks.reid.models import MODELS
 
@@ -69,7 +71,44 @@ def test_the_installed_command_works() -> None:
 def test_list(kind: str, registry: Any, run_command: Run) -> None:
     outcome = run_command("list", kind)
     assert outcome.status == 0
-    assert outcome.output.split() == registry.names()
+    lines = [line for line in outcome.output.splitlines() if not line.startswith(" ")]
+    assert [line.split()[0] for line in lines] == registry.names()
+    assert all(len(line.split()) > 2 for line in lines), "a line of description each"
+
+
+def test_list_of_all_kinds(run_command: Run) -> None:
+    lines = run_command("list").output.splitlines()
+    assert [line for line in lines if line.endswith(":") and " " not in line] == [
+        "anonymizers:", "datasets:", "detectors:", "models:",
+    ]  # fmt: skip
+    assert "zero             Black boxes." in lines
+
+
+def test_what_a_plugin_needs_and_is_not_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(plugins, "PACKAGES", {"mlfn": ("no_such_package",), "pcb": ("anonbench/none.onnx", "numpy")})
+    found = {line.name: line.lacks for line in plugins.describe_plugins("models")}
+    file = tmp_path / "hub/checkpoints/mlfn_imagenet.pth"
+    pretrained = f"for `pretrained: true` mlfn_imagenet.pth in {file.parent}"
+    assert found["mlfn"] == ("package no_such_package, see requirements.txt", pretrained)
+    assert found["pcb"][0] == "none.onnx in package anonbench"
+    assert found["hacnn"] == ()
+    file.parent.mkdir(parents=True)
+    file.touch()
+    assert {line.name: line.lacks for line in plugins.describe_plugins("models")}["mlfn"][1:] == ()
+
+
+def test_what_plugins_are_said_to_need_is_what_they_look_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from anonbench.tasks.reid.models import _imagenet
+
+    known = {name for kind in plugins.REGISTRIES for name in plugins.registry_of(kind).names()}
+    assert {*plugins.PACKAGES, *plugins.PRETRAINED, *plugins.WEIGHTS} <= known
+    assert set(plugins.PRETRAINED.values()) == {Path(_imagenet.RESNET50_URL).name, _imagenet.MLFN_FILE}
+    monkeypatch.setattr(torch.hub, "_hub_dir", None)
+    for variable in ("TORCH_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv("TORCH_HOME", raising=False)
+        monkeypatch.setenv(variable, str(tmp_path))
+        assert plugins.weights_folder() == _imagenet.cache_folder()
 
 
 PLUGIN = """
@@ -117,6 +156,42 @@ def test_check_config(run_command: Run, tmp_path: Path) -> None:
     outcome = run_command("check-config", tmp_path / "gone.yaml")
     assert outcome.status == 2
     assert "gone.yaml: cannot be read" in outcome.errors
+
+
+def test_check_config_says_what_an_overlay_can_be_used_over(run_command: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("models: {pcb: {recipe: torchreid}}\n")
+    outcome = run_command("check-config", tmp_path / "mine.yaml")
+    assert "models.pcb.recipe names 'torchreid'" in outcome.errors
+    add = f"Over config/paper.yaml it can be used: anonbench check-config config/paper.yaml {tmp_path / 'mine.yaml'}\n"
+    assert outcome.errors.endswith(add)
+    assert run_command("check-config", "config/paper.yaml", tmp_path / "mine.yaml").status == 0
+
+
+# --- completion ---
+
+
+def test_bash_completes_commands_options_kinds_and_files(run_command: Run, tmp_path: Path) -> None:
+    (tmp_path / "complete.bash").write_text(run_command("completion", "bash").output)
+    (tmp_path / "my.yaml").touch()
+    asked = {
+        "ver": "verify", "list mo": "models", "check det": "detector", "add-data mar": "market1501",
+        "verify --js": "--json", "detect --dev": "--device", "detect --device cu": "cuda",
+        "check-config m": "my.yaml", "completion z": "zsh",
+    }  # fmt: skip
+    lines = ["source complete.bash"]
+    for words in asked:
+        lines.append(f"COMP_WORDS=(anonbench {words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); COMPREPLY=()")
+        lines.append('_shtab_anonbench; echo "${COMPREPLY[*]}"')
+    done = subprocess.run(["bash", "-c", "\n".join(lines)], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == list(asked.values())
+
+
+def test_zsh_and_shells_that_are_not_known(run_command: Run) -> None:
+    script = run_command("completion", "zsh").output
+    assert script.startswith("#compdef anonbench")
+    for name in command_names():
+        assert f"{name.replace('_', '-')}:'" in script
+    refused(run_command("completion", "fish"), "unknown shell 'fish'", "Known: bash, zsh")
 
 
 # --- what goes wrong ---
@@ -210,7 +285,7 @@ def test_a_feature_file_that_was_cut_off(run_command: Run, tmp_path: Path) -> No
     [
         (
             ["index", "--root", "x", "--spec", "{broken"],
-            "argument --spec: '{broken' is neither JSON nor a file",
+            "argument --spec: '{broken' is neither JSON (Expecting",
         ),
         (["index", "--rot", "x"], "unknown option '--rot': did you mean '--root'?"),
         (["idnex"], "unknown command 'idnex': did you mean 'index'?"),

@@ -20,9 +20,16 @@ from anonbench.studies.reid_faces.check import SECTIONS
 from anonbench.tasks.reid.models import MODELS
 
 ROOT = Path(__file__).parents[2]
-LAYERS = {name: read_layer(ROOT / f"config/{name}.yaml") for name in ("demo", "quick", "test", "paper")}
+LAYERS = {name: read_layer(ROOT / f"config/{name}.yaml") for name in ("demo", "quick", "test", "cpu", "paper")}
 LAYERS["default"] = read_config(root=ROOT)
-SHIPPED = [("default",), ("default", "demo"), ("default", "demo", "quick"), ("default", "test"), ("default", "paper")]
+SHIPPED = [
+    ("default",),
+    ("default", "demo"),
+    ("default", "demo", "quick"),
+    ("default", "test"),
+    ("default", "cpu"),
+    ("default", "paper"),
+]
 
 
 @pytest.fixture
@@ -219,8 +226,8 @@ MISTAKES: dict[str, tuple[Change, str]] = {
     "plug-in": (lambda c: c.update(plugins=["no_such_module"]), r"plugins: cannot import 'no_such_module'"),
     "missing key": (lambda c: c.pop("seeds"), r"key 'seeds' is missing at the top level; config/default\.yaml shows"),
     "missing nested key": (lambda c: c["variants"]["zero"].pop("detector"), r"'detector' is missing at variants\.zero"),
-    "type": (lambda c: c["figures"].update(people="six"), r"figures\.people is 'six': 'six' is not of type 'integer'"),
-    "method that YAML makes null": (lambda c: c["models"]["bot"].update(method=None), r"models\.bot\.method is None"),
+    "type": (lambda c: c["figures"].update(people="six"), r"figures\.people is 'six'; expected an integer"),
+    "method that YAML makes null": (lambda c: c["models"]["bot"].update(method=None), r"models\.bot\.method is null"),
     "choice": (lambda c: c.update(device="gpu"), r"device is 'gpu': .*cuda"),
     "range": (lambda c: c["variants"]["zero"].update(jpeg_quality=101), r"variants\.zero\.jpeg_quality is 101"),
     "name": (lambda c: c["variants"].update({"a b": {}}), r"the name 'a b' at variants may hold letters"),
@@ -302,7 +309,7 @@ MISTAKES: dict[str, tuple[Change, str]] = {
     "a number that is none": (
         lambda c: c["variants"].update(mine={"box_scale": float("nan")}), r"variants\.mine\.box_scale is nan; .*finite"
     ),
-    "a name that YAML misreads": (lambda c: c.update(build=[6]), r"build\.0 is 6: .*write it in quotes"),
+    "a name that YAML misreads": (lambda c: c.update(build=[6]), r"build\.0 is 6 \(no text: put it in quotes"),
     "input size": (lambda c: c["models"]["hacnn"].update(input=[128, 64]), r"models\.hacnn: .*160"),
 }  # fmt: skip
 

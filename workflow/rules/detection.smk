@@ -31,7 +31,13 @@ rule evaluate_detector:
         runtime=minutes("evaluate_detector"),
     params:
         labels=lambda w: json.dumps(
-            {"dataset": w.dataset, "detector": w.detector, "data": data_label([w.dataset])}, ensure_ascii=False
+            {
+                "dataset": w.dataset,
+                "detector": w.detector,
+                "data": data_label([w.dataset]),
+                "scales": scales_in_words(w.detector),
+            },
+            ensure_ascii=False,
         ),
         heights=config["statistics"]["face_heights_px"],
         confidence=config["statistics"]["confidence"],

@@ -1,4 +1,5 @@
 # Helpers of detection.smk and report.smk: which detections are evaluated. No rule here.
+from anonbench.stages.detect import ENTRY_KEYS as DETECTOR_KEYS
 from anonbench.studies.reid_faces.plan import Plan as ReidFaces
 from anonbench.tasks.detection.table import ANNOTATED, AUDITED, NONE
 
@@ -19,9 +20,19 @@ def detection_rows():
     """
     used = [(pair["dataset"], config["variants"][pair["variant"]]["detector"]) for pair in ReidFaces(config).pairs]
     return [
-        {"dataset": dataset, "detector": detector, "truth": truth_of(dataset, detector)}
+        {
+            "dataset": dataset,
+            "detector": detector,
+            "truth": truth_of(dataset, detector),
+            "scales": scales_in_words(detector),
+        }
         for dataset, detector in dict.fromkeys(used + entries.tried_detectors(config))
     ]
+
+
+def scales_in_words(detector):
+    plugin = DETECTORS.create(config["detectors"][detector], ignore=DETECTOR_KEYS)
+    return getattr(plugin, "scales_in_words", "")
 
 
 def truth_of(dataset, detector):

@@ -162,8 +162,8 @@ def _cell(
     retrained = training_test(
         bootstrap.estimate, bootstrap.standard_error, bootstrap.n_clusters, noise, pairs.n_runs, 1 - alpha
     )
-    use_training = different_trainings and not math.isnan(retrained.p)
-    if use_training:
+    use_training = different_trainings and noise.df > 0
+    if use_training and not math.isnan(retrained.p):
         with_training = tost_t(bootstrap.estimate, retrained.standard_error, retrained.df, margin, alpha)
         # The luck of training comes on top: a sparse set of changes stays as uncertain as it was.
         equivalence = max(equivalence, with_training, key=lambda e: e.p)

@@ -32,6 +32,7 @@ from anonbench.report.style import (
 )
 from anonbench.tasks.reid.people import read_people
 
+BEFORE_AFTER, TECHNIQUES = "People before and after", "Ways of hiding a face"
 HEAD_SIZE = 2.3  # side of the enlarged square over the longer side of the face box
 GAP = 0.06  # inches between pictures
 NARROWEST = 5.5  # inches; a page for a single person still holds its title
@@ -67,13 +68,23 @@ def best_faces(images: Iterable[Picture], faces: Mapping[str, Sequence[Region]],
 
 
 def choose_faces(manifest: Path, detections: Path, count: int) -> list[SampleFace]:
-    """The images of a dataset to show (see `best_faces`); raises `DataError` when no face was found."""
+    """The images of a dataset to show (see `best_faces`); none where no face was found (`draw_no_face`)."""
     faces = best_faces(read_people(manifest), read_regions(detections), count)
-    if not faces:
-        raise DataError(
-            f"{detections}: no identity has a detected face; there is nothing to show. Lower the threshold."
-        )
+    if len(faces) < count:
+        print(f"{detections}: {count} people were to be shown; {len(faces)} have a detected face")
     return faces
+
+
+@house_style()
+def draw_no_face(title: str, detections: Path) -> Figure:
+    """The page in place of pictures where no face was found: it says so, and where to look."""
+    notes = (
+        f"Nothing to show: no identity has a detected face in {detections}. Is the detector's threshold too high, are "
+        f"its weights for such images, are the faces very small? `anonbench audit` draws a sample of the images to "
+        f"look at."
+    )
+    page, _ = open_page(title, notes, NARROWEST, MARGIN)
+    return page.figure
 
 
 def folders(variants: Sequence[str], roots: Sequence[Path]) -> dict[str, Path]:
@@ -147,9 +158,7 @@ def draw_before_after(
         f"enlarged.\nData: {label}."
     )
     page_width = max(NARROWEST, left + len(originals) * (width + GAP) - GAP + MARGIN)
-    page, top = open_page(
-        "People before and after", notes, page_width, 2 * (CROP_HEIGHT + width) + 3 * GAP + 0.1 + MARGIN, warning
-    )
+    page, top = open_page(BEFORE_AFTER, notes, page_width, 2 * (CROP_HEIGHT + width) + 3 * GAP + 0.1 + MARGIN, warning)
     for enlarged in (False, True):
         height = width if enlarged else CROP_HEIGHT
         for name, images in zip(names, (originals, anonymized), strict=True):
@@ -190,7 +199,7 @@ def draw_techniques(
     )
     page_width = 2 * MARGIN + columns * cell - 0.3
     page, body = open_page(
-        "Ways of hiding a face",
+        TECHNIQUES,
         notes,
         page_width,
         math.ceil(len(images) / columns) * row_height + MARGIN - 0.16,

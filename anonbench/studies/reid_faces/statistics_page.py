@@ -235,6 +235,14 @@ def _noise(cells: pd.DataFrame, noise: pd.DataFrame, alpha: float) -> list[str]:
         if not row.df > 0:
             lines.append(f"- {row.dataset}, {name}: unknown, one seed only.")
             continue
+        if row.max_abs == 0:
+            lines.append(
+                f"- {row.dataset}, {name}: {count(row.n_pairs, 'pair', 'pairs')} of trainings that differ in the seed "
+                f"alone scored exactly the same, so the floor is 0. Scores at their limit (0 or 100 %), networks that "
+                f"learnt nothing or a seed without effect look like this too. "
+                f"{above_floor_sentence(cells, row.dataset, row.metric, row.floor)}"
+            )
+            continue
         lines.append(
             f"- {row.dataset}, {name}: two trainings that differ in the seed alone differ by {row.mean_abs:.2f} points "
             f"on average, at most by {row.max_abs:.2f} ({count(row.n_pairs, 'pair', 'pairs')}, {row.df} degrees of "

@@ -22,6 +22,7 @@ class DetectionRow:
 
     boxes: image -> the faces that were found in it.
     truth: annotated (each face is known), audit (a person has looked at a random sample) or "".
+    scales: at which the detector looked at the pictures, in words; "" where it does not say.
     setting: of WIDER FACE, easy, medium or hard, for which images and boxes are the same; "" where there is one alone.
     found: {recall, precision: {value, hits, n, wilson: [low, high]}} and, for annotated faces, average_precision and
         false_positives_per_image, in 0..1; {} without truth.
@@ -33,6 +34,7 @@ class DetectionRow:
     truth: str = NONE
     setting: str = ""
     found: Mapping[str, Any] | None = None
+    scales: str = ""
 
 
 def detection_table(rows: Iterable[DetectionRow]) -> pd.DataFrame:
@@ -52,6 +54,7 @@ def _row(row: DetectionRow) -> dict[str, Any]:
     values: dict[str, Any] = {
         "data": row.dataset,
         "detector": row.detector,
+        "scales": row.scales,
         "images": len(faces),
         "faces": sum(faces),
         "images_without_face": faces.count(0),
@@ -76,7 +79,7 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
         shown[name] = [DASH if math.isnan(v) else f"{v:.1f} ({low:.1f} to {high:.1f})" for v, low, high in ends]
     rate = table["false_positives_per_image"]
     shown["false_positives_per_image"] = [DASH if math.isnan(v) else f"{v:.3f}" for v in rate]
-    for column in ("truth", "setting"):
+    for column in ("scales", "truth", "setting"):
         shown[column] = [text or DASH for text in table[column]]
     return shown
 

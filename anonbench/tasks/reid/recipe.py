@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from anonbench.core import checks as _checks
 from anonbench.core.errors import ConfigError, nearest
@@ -52,7 +52,7 @@ class Recipe:
     sampler: Sampler = field(default_factory=Shuffle)
     augmentation: Augmentation = field(default_factory=Augmentation)
     precision: str = "auto"
-    channels_last: bool | str = "auto"
+    channels_last: Literal["auto"] | bool = "auto"
 
     def __post_init__(self) -> None:
         _checks.integer("epochs", self.epochs, 0)

@@ -5,14 +5,14 @@ equations named below are the paper's.
 
 With N = n_query + n_gallery images, the published implementations hold several dense N x N matrices (1.5 GB each at
 Market-1501's size). But an image has only a few hundred neighbours of interest. Here the neighbour lists are
-(N, k1 + 1), everything made of them is a sparse matrix, and the final distances come in blocks of queries.
+(N, max(k1 + 1, k2)), everything made of them is a sparse matrix, and the final distances come in blocks of queries.
 
 Readings of the paper, all shared with the authors' own code:
 
 - The distance is the squared Euclidean distance d, divided by the largest distance of the image concerned, so that it
   lies in 0..1: of the row's image for the weights, of the query for the final distance. (torchreid's `re_ranking`
   squares its input, and its engine passes squared distances: there the weights are computed from d^2.)
-- N(p, k) holds p itself and k more images.
+- N(p, k) holds p itself and k more images; all images where there are fewer.
 - k1 / 2 is rounded half to even, as NumPy does: k1 = 5 gives 2, k1 = 7 gives 4.
 
 Our own rules, where the published code leaves the outcome to chance or divides by zero:
@@ -32,7 +32,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from anonbench.core.errors import ConfigError
+from anonbench.core import checks as _checks
 from anonbench.tasks.reid.distance import BLOCK_BYTES, BlockedDistance, Float32, blocked_distance, check_feature_pair
 
 Indices = NDArray[np.int64]
@@ -43,7 +43,7 @@ class Reranking:
     """The parameters of k-reciprocal re-ranking. The defaults are the paper's.
 
     k1: neighbours that are checked for being mutual, >= 1.
-    k2: neighbours (the image included) whose encodings are averaged, >= 1. 1 averages nothing.
+    k2: neighbours (the image included) whose encodings are averaged, >= 1. 1 averages nothing. May be larger than k1.
     lambda_value: weight of the original distance in the final one, in 0..1. The Jaccard distance's is 1 - lambda_value.
     """
 
@@ -52,11 +52,9 @@ class Reranking:
     lambda_value: float = 0.3
 
     def __post_init__(self) -> None:
-        for name, value in (("k1", self.k1), ("k2", self.k2)):
-            if not isinstance(value, int) or value < 1:
-                raise ConfigError(f"re-ranking: {name} is {value}; expected a whole number >= 1.")
-        if not 0 <= self.lambda_value <= 1:
-            raise ConfigError(f"re-ranking: lambda_value is {self.lambda_value}; expected a number from 0 to 1.")
+        _checks.integer("k1", self.k1, 1)
+        _checks.integer("k2", self.k2, 1)
+        _checks.number("lambda_value", self.lambda_value, 0, 1)
 
 
 def reranked_distance_blocks(
@@ -85,8 +83,8 @@ def reranked_distance_blocks(
 
 def _reranked_blocks(features: Float32, n_query: int, rerank: Reranking, block_rows: int | None) -> Iterator[Float32]:
     everything = BlockedDistance(features, features)
-    neighbours, largest = nearest_neighbours(everything, rerank.k1 + 1)  # (N, k1 + 1), (N,)
-    expanded = expanded_reciprocal_sets(neighbours, rerank.k1)  # (N, N) sparse
+    neighbours, largest = nearest_neighbours(everything, max(rerank.k1 + 1, rerank.k2))  # (N, that many), (N,)
+    expanded = expanded_reciprocal_sets(neighbours[:, : rerank.k1 + 1], rerank.k1)  # (N, N) sparse
     encoding = encode(expanded, features, largest)  # (N, N) sparse
     if rerank.k2 > 1:
         encoding = average_over_neighbours(encoding, neighbours[:, : rerank.k2])

@@ -73,7 +73,7 @@ def test_the_declaration_is_read_without_importing(declared: Declaration) -> Non
     found = {o.name: (o.role, o.kind, o.many, o.default) for o in declared.options}
     assert found == {
         "metrics": ("input", "path", True, REQUIRED),
-        "spec": ("setting", "json", False, REQUIRED),
+        "spec": ("setting", "mapping", False, REQUIRED),
         "label": ("setting", "str", False, REQUIRED),
         "output": ("output", "path", False, REQUIRED),
         "published": ("input", "path", False, None),
@@ -82,7 +82,7 @@ def test_the_declaration_is_read_without_importing(declared: Declaration) -> Non
         "rows": ("setting", "str", False, "models"),
         "wide": ("setting", "flag", False, False),
         "threads": ("run", "count", False, 1),
-        "plugins": ("run", "json", False, ()),
+        "plugins": ("run", "names", False, ()),
         "resume_dir": ("run", "path", False, None),
     }
     rows = declared.option("rows")

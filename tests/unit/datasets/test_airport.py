@@ -286,7 +286,7 @@ def test_no_such_split(root: Path, rows: list[tuple[str, int, int]]) -> None:
 @pytest.mark.parametrize("option", ["seed", "split_id"])
 @pytest.mark.parametrize("value", [-1, True, 0.5])
 def test_bad_numbers(root: Path, option: str, value: Any) -> None:
-    with pytest.raises(ConfigError, match=f"option '{option}' is {value!r}; expected a whole number >= 0"):
+    with pytest.raises(ConfigError, match=f"{option}.* is .*; expected (a whole number >= 0|an integer)"):
         read(root, **{option: value})
 
 

@@ -122,7 +122,7 @@ def test_missing_table(root: Path) -> None:
 
 @pytest.mark.parametrize("csv", ["../images.csv", "/tmp/images.csv", 3])
 def test_table_outside(root: Path, csv: str) -> None:
-    with pytest.raises(ConfigError, match=r"option 'csv' is .*; expected a path below the folder"):
+    with pytest.raises(ConfigError, match=r"csv.* is .*; expected (a path below the folder|a text)"):
         read(root, csv=csv)
 
 

@@ -188,3 +188,15 @@ def test_a_face_between_two_parts_is_found_once(rendered_crops: list[RGB]) -> No
     assert len(found) == len(wanted)
     matches = overlaps(np.array(wanted), np.array([region.box for region in found])) > 0.5
     assert matches.sum(axis=1).tolist() == [1] * len(wanted)
+
+
+def test_the_scales_in_words_are_those_at_which_it_looks() -> None:
+    detector = CenterFace(upscale=2.0)
+    assert detector.scales_in_words == "×2, and halved until the longer side is at most 832 px"
+    for side in (64, 416, 417, 1024, 4000):
+        scales = detector._scales(side)
+        assert scales == [2.0 / 2**n for n in range(len(scales))]
+        assert side * scales[-1] <= 832
+        assert len(scales) == 1 or side * scales[-2] > 832
+    assert DETECTORS.create({"method": "haar", "upscale": 2.5}).scales_in_words == "×2.5"
+    assert DETECTORS.create({"method": "tinyfaces", "scales": [0.5, 2]}).scales_in_words == "×0.5, ×2"

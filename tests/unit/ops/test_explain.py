@@ -320,7 +320,10 @@ def test_the_command(tree: Path, run_command: Run) -> None:
     assert json.loads(as_json(explain("table3", "bot", "map_anon_anon")))["queries"] == []
     outcome = run_command("explain", "table3", "--row", "pcb", "--column", "map", "--configfile", "my.yaml")
     assert (outcome.status, outcome.output) == (2, "")
-    assert outcome.errors == "anonbench explain: table3 has no row 'pcb': Known: bot\n"
+    assert outcome.errors == (
+        "anonbench explain: table3 has no row 'pcb': Known: bot. (Configuration: my.yaml; another is "
+        "named with --configfile.)\n"
+    )
 
 
 def test_outside_the_workflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_command: Run) -> None:

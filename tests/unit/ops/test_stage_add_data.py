@@ -396,6 +396,11 @@ def test_outside_a_project(market: Path, add: Add, tmp_path: Path, monkeypatch: 
     assert outcome.status == 2
     assert f"{tmp_path}: no DVC project here or above" in outcome.errors
     assert "run `dvc init` there once" in outcome.errors
+    (tmp_path / ".dvc").mkdir()  # an archive of the repository, without .git
+    (tmp_path / ".dvc/config").write_text("[core]\n    analytics = false\n")
+    outcome = add(market)
+    assert outcome.status == 2
+    assert "is not a git repository, but its DVC project was made in one. Run `git init` there" in outcome.errors
     assert not (tmp_path / "data").exists()
 
 

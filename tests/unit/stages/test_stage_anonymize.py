@@ -374,6 +374,23 @@ def test_what_comes_out_as_it_was_is_counted(tmp_path: Path, capsys: pytest.Capt
     assert "1 images came out as they were, though they have something to hide" in capsys.readouterr().out
 
 
+def test_boxes_too_small_for_a_parameter_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Six cells a side need twelve pixels."""
+    image = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    Image.fromarray(image).save(tmp_path / "a.bmp")
+    digest = sha256((tmp_path / "a.bmp").read_bytes())
+    write_manifest(tmp_path / "m.csv", [Picture("a.bmp", "query", 40, 40, digest, {"pid": 1, "camid": 1})])
+    write_regions(tmp_path / "d.csv", {"a.bmp": [Region((0, 0, 12, 12)), Region((20, 20, 32, 31))]})
+    write_sidecars(tmp_path / "s.csv", [])
+    for n, words in ((6, "1 of 2 boxes are too small for the parameters of 'pixelate', which are less there"), (5, "")):
+        entry = {**ENTRY, "method": "pixelate", "n": n}
+        anonymize(tmp_path / "m.csv", tmp_path / "d.csv", tmp_path, entry, tmp_path / "s.csv", tmp_path / f"copy{n}",
+                  tmp_path / f"{n}.csv")  # fmt: skip
+        said = capsys.readouterr().out
+        assert words in said
+        assert ("too small" in said) == bool(words)
+
+
 # --- what a copy holds, and controls ---
 
 

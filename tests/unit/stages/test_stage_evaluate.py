@@ -91,6 +91,14 @@ def test_re_ranking_and_cosine_are_used_when_asked_for(tmp_path: Path) -> None:
     assert reranked["reranking"]["without"] == {name: cosine[name] for name in scores}, "the same features, plain order"
 
 
+def test_more_neighbours_than_images_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    features = write_features(tmp_path / "f.npz")
+    run(features, features, {"rerank": {"k1": 2, "k2": 500, "lambda_value": 0.3}})
+    assert "asks for more neighbours (k1 2, k2 500) than images (7)" in capsys.readouterr().out
+    run(features, features, {"rerank": {"k1": 2, "k2": 2, "lambda_value": 0.3}})
+    assert "more neighbours" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.7, 0.99])
 def test_a_feature_file_that_was_cut_off(share: float, tmp_path: Path) -> None:
     whole = write_features(tmp_path / "f.npz")
@@ -126,8 +134,10 @@ def test_an_empty_split(split: str, tmp_path: Path) -> None:
         ({"metric": "cosin"}, r"evaluation\.metric is 'cosin': did you mean 'cosine'\? Known: cosine, euclidean"),
         ({"rerank": True}, r"evaluation\.rerank is True; expected null or"),
         ({"rerank": {"k3": 1}}, r"evaluation\.rerank has no key 'k3': did you mean 'k"),
-        ({"rerank": {"k1": 0}}, r"re-ranking: k1 is 0; expected a whole number >= 1"),
-        ({"rerank": {"lambda_value": 2}}, r"re-ranking: lambda_value is 2"),
+        ({"rerank": {"k1": 0}}, r"evaluation\.rerank: k1 is 0; expected an integer >= 1"),
+        ({"rerank": {"k1": True}}, r"evaluation\.rerank: k1 is true; expected an integer"),
+        ({"rerank": {"lambda_value": 2}}, r"evaluation\.rerank: lambda_value is 2; expected >= 0 and <= 1"),
+        ({"rerank": {"lambda_value": "3e-1"}}, r"evaluation\.rerank: lambda_value is the text '3e-1' .*: write 0\.3\)"),
     ],
 )
 def test_settings_that_cannot_be_used(entry: dict[str, Any], message: str) -> None:

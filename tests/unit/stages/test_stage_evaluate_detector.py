@@ -148,6 +148,12 @@ def test_default_boxes_are_no_finds(folder: Path) -> None:
     assert found["lowest_score"] is None
 
 
+def test_figure_and_metrics_name_the_scales(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(LABELS, "scales", "×2")
+    assert run(folder, figure=folder / "f.svg", png=folder / "f.png")["scales"] == "×2"
+    assert "Scales: ×2" in (folder / "f.svg").read_text()
+
+
 def test_the_figure_names_detector_data_and_groups(folder: Path) -> None:
     run(folder, figure=folder / "f.svg", png=folder / "f.png")
     text = (folder / "f.svg").read_text()
@@ -155,6 +161,7 @@ def test_the_figure_names_detector_data_and_groups(folder: Path) -> None:
         assert words in text
     assert text.count('id="group') >= 10
     assert "setting:" not in text
+    assert "Scales" not in text
     assert (folder / "f.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -241,7 +248,7 @@ def test_settings_of_wider_face_in_figure_and_table(settings: Path) -> None:
     assert "(setting: hard)" in (settings / "f.svg").read_text()
     table(settings, [{"truth": "annotated"}, {}], metrics=[settings / "m.json"])
     rows = read(settings / "t.csv")
-    assert list(rows[0])[5:8] == ["truth", "setting", "truth_n"]
+    assert list(rows[0])[6:9] == ["truth", "setting", "truth_n"]
     assert [(row["setting"], row["truth_n"], row["recall"]) for row in rows] == [
         ("easy", "1", "100.0"), ("medium", "1", "100.0"), ("hard", "2", "50.0"), ("", "", ""),
     ]  # fmt: skip
@@ -273,7 +280,7 @@ def test_the_table_by_hand(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     (folder / "audit.json").write_text(json.dumps(audit))
     rows = [
         {"truth": "annotated"},
-        {"detector": "audited", "truth": "audit"},
+        {"detector": "audited", "truth": "audit", "scales": "×2"},
         {"detector": "unknown"},
     ]
     table(folder, rows, "drawn by hand", metrics=[folder / "m.json"], audits=[folder / "audit.json"])
@@ -281,6 +288,8 @@ def test_the_table_by_hand(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert (evaluated["images"], evaluated["faces"], evaluated["images_without_face"]) == ("6", "8", "0")
     assert (evaluated["truth"], evaluated["truth_n"]) == ("annotated", "4")
     assert [row["setting"] for row in (evaluated, audited, unknown)] == ["", "", ""]
+    assert [row["scales"] for row in (evaluated, audited, unknown)] == ["", "×2", ""]
+    assert "| made-up | audited | ×2 |" in (folder / "t.md").read_text()
     low, high = proportion_confint(18 / 7, 24 / 7, 0.05, "wilson")
     numbers = [float(evaluated[f"recall{end}"]) for end in ("", "_low", "_high")]
     assert numbers == pytest.approx([75, 100 * low, 100 * high], abs=1e-3)

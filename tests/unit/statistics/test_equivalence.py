@@ -134,3 +134,10 @@ def test_error_rate_at_the_margin_where_few_lose_much():
     wrong = sum(tost_bootstrap(b, margin=-mean).equivalent for b in bootstraps(d, ids))
     print(f"TOST errors at the margin, 150 identities, 10 % of them lose: {wrong / 1000:.3f}")
     assert wrong / 1000 < 0.1
+
+
+@pytest.mark.parametrize(("difference", "same", "other"), [(0.0, 0, 1), (0.5, 0, 1), (1.0, 0.5, 1), (-3.0, 1, 0)])
+def test_without_any_error_the_difference_itself_decides(difference: float, same: float, other: float):
+    result = tost_t(difference, 0.0, 3, 1.0)
+    assert (result.p, result.low, result.high) == (same, difference, difference)
+    assert beyond_margin_t(difference, 0.0, 3, 1.0) == other

@@ -77,3 +77,14 @@ def test_training_test_keeps_its_level_where_the_bootstrap_alone_does_not():
     print(f"false alarms with training {with_training / 2000:.3f}, without {alone / 2000:.3f}")
     assert within_binomial(with_training, 2000, 0.05)
     assert alone / 2000 > 0.15
+
+
+def test_zero_spread_is_known_to_be_zero():
+    floor = noise_floor([[50.0, 50.0], [70.0, 70.0, 70.0]])
+    assert (floor.n_cells, floor.df, floor.sd, floor.floor, floor.max_abs) == (2, 3, 0, 0, 0)
+    same, other = training_test(0.0, 0.0, 100, floor, 2), training_test(-1.0, 0.0, 100, floor, 2)
+    assert (same.p, same.low, same.high, same.standard_error) == (1, 0, 0, 0)
+    assert (other.p, other.low, other.high) == (0, -1, -1)
+    queries_alone = training_test(-1.0, 0.5, 100, floor, 2)  # no luck of training: a test on the queries' error
+    assert (queries_alone.df, queries_alone.standard_error) == (pytest.approx(99), 0.5)
+    assert math.isnan(training_test(0.0, math.nan, 1, floor, 2).p)  # one identity: no error of the queries

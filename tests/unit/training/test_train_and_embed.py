@@ -82,6 +82,16 @@ def test_outputs_of_train(root: Path) -> None:
     assert network.architecture.classifier_global.out_features == 3
 
 
+def test_a_batch_larger_than_the_training_set_is_said(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    run_train(root, {**MODEL, "training": {**MODEL["training"], "batch_size": 7}}, "cut")
+    assert "batch_size is 7, but there are 6 training images: every batch is all of them" in caplog.text
+
+
+def test_pretrained_is_true_or_false(root: Path) -> None:
+    with pytest.raises(ConfigError, match=r"model 'hacnn': pretrained is 'no'; expected true or false"):
+        run_train(root, {**MODEL, "pretrained": "no"}, "wrong")
+
+
 def test_outputs_of_embed(root: Path) -> None:
     embed(root / "out" / "checkpoint.pt", root / "manifest.csv", root, root / "features.npz", "cpu", 1, batch_size=3)
     content = np.load(root / "features.npz")

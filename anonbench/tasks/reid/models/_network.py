@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from torch import Tensor, nn
 
 from anonbench.core.errors import ConfigError
+from anonbench.core.fields import fits, found_in_words
 from anonbench.tasks.reid.models import MODELS
 
 # Keys of a model's config entry that are not parameters of the architecture.
@@ -68,6 +69,10 @@ class Model(Protocol):
 def create_model(entry: Mapping[str, Any]) -> Model:
     """The plug-in that a model's config entry names. Raises `ConfigError` for anything unknown in it."""
     model: Model = MODELS.create(entry, ignore=ENTRY_KEYS)
+    if not fits(pretrained := entry.get("pretrained", False), bool):
+        raise ConfigError(
+            f"model '{entry['method']}': pretrained is {found_in_words(pretrained, bool)}; expected true or false"
+        )
     read_input_size(entry, model)
     return model
 

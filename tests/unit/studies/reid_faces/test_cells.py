@@ -180,6 +180,22 @@ def test_with_one_seed_the_luck_of_training_stays_unknown():
     assert math.isnan(cell.training_p)
 
 
+def test_two_seeds_with_equal_scores_are_two_seeds():
+    """Networks that find everybody, or nobody: no spread is a spread of 0, not an unknown one."""
+    cell = row(cell_table(scores(0.0, 0.0, seeds=2), margin=5.0, resamples=200), "anon_anon")
+    assert (cell.basis, cell.training_sd, cell.sd_runs) == (TRAINING, 0, 0)
+    assert (cell.training_p, cell.training_low, cell.training_high, cell.verdict) == (1, 0, 0, "within the margin")
+    moved = row(cell_table(scores(0.0, 0.0, seeds=2, retrained_shift=-9), margin=5.0, resamples=200), "anon_anon")
+    assert (moved.basis, moved.verdict) == (TRAINING, "lower, beyond the margin")
+
+
+def test_one_identity_and_two_seeds_are_two_seeds():
+    made = scores(0.0, 0.5, n=3, seeds=2, luck=1.0)
+    cell = row(cell_table(made, margin=1.0, resamples=200), "anon_anon")
+    assert (cell.n_identities, cell.basis, cell.verdict) == (1, TRAINING, "undecided")
+    assert math.isnan(cell.training_p)
+
+
 def test_training_scores_count_every_training_once():
     made = scores(1.0, 1.0, seeds=2)
     groups = training_scores(made, "map")

@@ -174,6 +174,17 @@ def test_a_dataset_with_one_seed_beside_one_with_several():
     assert "- lone, mAP: unknown, one seed only." in whole(cells(cell()), pd.concat([lone, table]))
 
 
+def test_two_seeds_with_equal_scores_have_a_floor_of_zero():
+    retrained = cell("within the margin", contrast="anon_anon", basis=TRAINING, difference=0.0, training_low=0.0)
+    text = whole(cells(retrained), noise(sd=0.0, df=2, floor=0.0, tests=2))
+    assert (
+        "- toy, mAP: 2 pairs of trainings that differ in the seed alone scored exactly the same, so the floor is 0"
+        in text
+    )
+    assert "unknown" not in text
+    assert "One seed" not in text
+
+
 def test_aa_sentences():
     assert "no A/A test" in aa_sentence("mAP", 0, 0, 0.05)
     assert "takes the luck of training for an effect" in aa_sentence("mAP", 6, 5, 0.05)

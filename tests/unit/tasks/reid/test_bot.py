@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from anonbench.core.errors import MissingDependencyError
 from anonbench.tasks.reid.models import _imagenet
@@ -103,7 +104,7 @@ def test_weights_in_the_cache_are_used(cache: Path) -> None:
 
 def test_weights_of_another_network_are_refused(cache: Path) -> None:
     torch.save({"conv1.weight": torch.zeros(64, 3, 3, 3)}, cache / "resnet50-0676ba61.pth")
-    with pytest.raises(MissingDependencyError, match=r"1 of 1 tensors do not fit, first: conv1\.weight"):
+    with pytest.raises(MissingDependencyError, match=r"1 of 1 tensors of another shape: conv1\.weight"):
         BoT().build(2, pretrained=True)
 
 
@@ -113,3 +114,54 @@ def test_mlfn_names_the_file_it_looks_for(cache: Path) -> None:
     with pytest.raises(MissingDependencyError) as caught:
         MLFN().build(2, pretrained=True)
     assert str(cache / "mlfn_imagenet.pth") in str(caught.value)
+
+
+@pytest.fixture
+def mlfn() -> nn.Module:
+    """A network that `load_mlfn` takes for MLFN: what counts is which of its tensors a file must hold."""
+    network = nn.Module()
+    network.conv1, network.bn1, network.fc_x = nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Linear(4, 2)
+    network.classifier = nn.Linear(2, 5)
+    return network
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda w: {k: v for k, v in w.items() if "fc_x" not in k},
+            r"2 of 8 tensors missing: fc_x\.weight, fc_x\.bias",
+        ),
+        (lambda w: {}, r"8 of 8 tensors missing: conv1\.weight, conv1\.bias, bn1\.weight and 5 more"),
+        (lambda w: {"state_dict": w}, r"8 of 8 tensors missing.*1 of 1 tensors unknown: state_dict"),
+        (lambda w: w | {"fc_x.bias": torch.zeros(3)}, r"1 of 8 tensors of another shape: fc_x\.bias"),
+        (lambda w: w | {"fc_x.bias": [0, 0]}, r"1 of 8 tensors of another shape: fc_x\.bias"),
+        (lambda w: w | {"fc_x.bias": torch.tensor([0, torch.nan])}, r"1 of 8 tensors not finite: fc_x\.bias"),
+        (lambda w: [], r"it holds list, not tensors by name"),
+        (lambda w: None, r"cannot be loaded \(EOFError"),
+    ],
+)
+def test_every_tensor_but_the_classifiers_must_be_there(cache: Path, mlfn: nn.Module, change, message: str) -> None:
+    """As old files are: without counters of batches, with a classifier of other classes."""
+    weights = {k: torch.ones_like(v) for k, v in mlfn.state_dict().items() if "tracked" not in k}
+    weights = {k: v for k, v in weights.items() if "classifier" not in k}
+    file = cache / "mlfn_imagenet.pth"
+    torch.save(weights | {"classifier.weight": torch.zeros(1000, 2)}, file)
+    _imagenet.load_mlfn(mlfn)
+    assert mlfn.fc_x.weight.min() == 1
+    changed = change(weights)
+    file.write_bytes(b"") if changed is None else torch.save(changed, file)
+    with pytest.raises(MissingDependencyError, match=message) as caught:
+        _imagenet.load_mlfn(mlfn)
+    assert "pretrained: false" in str(caught.value)
+
+
+def test_layers_beyond_resnet50_need_no_weights(cache: Path) -> None:
+    backbone = nn.Module()
+    backbone.conv1, backbone.conv5 = nn.Conv2d(3, 4, 1, bias=False), nn.Linear(2, 2)
+    torch.save({"conv1.weight": torch.ones(4, 3, 1, 1)}, cache / "resnet50-0676ba61.pth")
+    _imagenet.load_resnet50(backbone)
+    assert backbone.conv1.weight.min() == 1
+    (cache / "resnet50-0676ba61.pth").write_bytes(b"")
+    with pytest.raises(MissingDependencyError, match="ImageNet weights of ResNet-50 cannot be loaded"):
+        _imagenet.load_resnet50(backbone)

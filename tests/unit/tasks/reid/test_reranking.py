@@ -83,7 +83,9 @@ PARAMETERS = [
     {"k1": 5, "k2": 3, "lambda_value": 0.5},  # k1 / 2 = 2.5 -> 2
     {"k1": 7, "k2": 2, "lambda_value": 0.0},  # 3.5 -> 4
     {"k1": 1, "k2": 1, "lambda_value": 1.0},
+    {"k1": 3, "k2": 6, "lambda_value": 0.3},  # more neighbours are averaged than are checked for being mutual
     {"k1": 90, "k2": 70, "lambda_value": 0.3},  # more than there are images
+    {"k1": 2, "k2": 500, "lambda_value": 0.3},  # all there are
 ]
 
 
@@ -185,14 +187,16 @@ def test_inputs_are_checked_at_the_call():
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"k1": 0}, "k1 is 0; expected a whole number >= 1"),
-        ({"k2": 2.5}, r"k2 is 2\.5; expected a whole number"),
-        ({"lambda_value": 1.2}, r"lambda_value is 1\.2; expected a number from 0 to 1"),
+        ({"k1": 0}, "k1 is 0; expected an integer >= 1"),
+        ({"k1": True}, "k1 is true; expected an integer >= 1"),
+        ({"k2": 2.5}, r"k2 is 2\.5; expected an integer >= 1"),
+        ({"lambda_value": 1.2}, r"lambda_value is 1\.2; expected >= 0 and <= 1"),
         ({"lambda_value": math.nan}, "lambda_value is nan"),
+        ({"lambda_value": "3e-1"}, r"lambda_value is the text '3e-1' \(YAML reads 3e-1 as text: write 0\.3\)"),
     ],
 )
 def test_bad_parameters(parameters, message):
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(ValueError, match=message):
         Reranking(**parameters)
 
 
