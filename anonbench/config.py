@@ -21,7 +21,8 @@ from anonbench.core.errors import ConfigError
 from anonbench.core.fields import check_types, refuse_unknown
 from anonbench.core.registry import load_plugins
 from anonbench.core.structure import check_at, check_known, check_structure
-from anonbench.data.entries import DETECTION, built_tables, tried_detectors
+from anonbench.data.entries import DETECTION, UNION, built_tables, members, tried_detectors, unions
+from anonbench.data.left_out import files_of
 from anonbench.data.paths import DEFAULT_CONFIG, rendered, study_config
 from anonbench.data.variants import RESERVED
 from anonbench.datasets import DATASETS
@@ -138,6 +139,8 @@ def _check_face_training(entry: Mapping[str, Any]) -> None:
 
 
 def _check_detector(entry: Mapping[str, Any]) -> None:
+    if entry["method"] == UNION:  # neither a GPU nor a default box: its members have theirs
+        refuse_unknown(entry, ("method", "of"), "detector 'union'", "key")
     DETECTORS.create(entry, ignore=DETECTOR_KEYS)
     read_default_box(entry)
 
@@ -196,34 +199,55 @@ def _check_references(config: Mapping[str, Any]) -> None:
     for name in RESERVED:
         if name in config["variants"]:
             raise ConfigError(f"variants.{name}: the name is reserved; choose another")
+    for name in unions(config):
+        check_known(f"detectors.{name}.of", members(config, name), config["detectors"])
+    for name in unions(config):
+        _refuse_circle(config, (name,))
     for name, variant in config["variants"].items():
         check_known(f"variants.{name}.detector", [variant["detector"]], config["detectors"])
 
 
+def _refuse_circle(config: Mapping[str, Any], way: tuple[str, ...]) -> None:
+    """way: unions, each a member of the one before."""
+    for member in members(config, way[-1]):
+        if member in way:
+            circle = " -> ".join([*way[way.index(member) :], member])
+            raise ConfigError(f"detectors.{member}.of: a union must not contain itself: {circle}")
+        if config["detectors"][member]["method"] == UNION:
+            _refuse_circle(config, (*way, member))
+
+
 def _check_paths(config: Mapping[str, Any]) -> None:
     """Paths of the user that Snakemake or a shell would read as something else."""
+    for name, entry in config["datasets"].items():
+        for file in files_of(entry.get("leave_out")):
+            _check_path(name, file, f"datasets.{name}.leave_out")
     for section, key in (
         ("datasets", "root"),
         ("face_images", "root"),
         ("detectors", "weights"),
+        ("detectors", "boxes"),
         ("variants", "weights"),
     ):
         for name, entry in config[section].items():
             path = entry.get(key)
-            if not isinstance(path, str):
-                continue
-            where = f"{section}.{name}.{key} is '{path}'; expected a path"
-            if "{" in path or "}" in path:
-                raise ConfigError(
-                    f"{where} without braces, which Snakemake takes for the name of a wildcard. Link it under another "
-                    f"name: ln -s '{path}' data/raw/{name}"
-                )
-            if path.startswith("~"):
-                raise ConfigError(f"{where} as it is on the disk: `~` is for shells. Write {Path(path).expanduser()}")
-            if path.startswith("-"):
-                raise ConfigError(f"{where} that does not look like an option: write './{path}'")
-            if any(ord(letter) < 32 for letter in path):
-                raise ConfigError(f"{where} without tabs and line ends; link it under another name")
+            if isinstance(path, str):
+                _check_path(name, path, f"{section}.{name}.{key}")
+
+
+def _check_path(name: str, path: str, place: str) -> None:
+    where = f"{place} is '{path}'; expected a path"
+    if "{" in path or "}" in path:
+        raise ConfigError(
+            f"{where} without braces, which Snakemake takes for the name of a wildcard. Link it under another "
+            f"name: ln -s '{path}' data/raw/{name}"
+        )
+    if path.startswith("~"):
+        raise ConfigError(f"{where} as it is on the disk: `~` is for shells. Write {Path(path).expanduser()}")
+    if path.startswith("-"):
+        raise ConfigError(f"{where} that does not look like an option: write './{path}'")
+    if any(ord(letter) < 32 for letter in path):
+        raise ConfigError(f"{where} without tabs and line ends; link it under another name")
 
 
 def _check_studies(config: Mapping[str, Any]) -> None:

@@ -70,7 +70,11 @@ def read_annotations(file: Path) -> Annotations:
     faults = []
     for line, row in read_user_csv(file, ANNOTATION_COLUMNS, f"Ground truth is a CSV with the columns {columns}."):
         where = f"{file}:{line}"
+        if not any(row.values()):  # as spreadsheets leave below a table
+            continue
         try:
+            if not row["path"]:
+                raise DataError(f"{where}: column path is empty; expected the picture that shows the box.")
             found = regions.setdefault(row["path"], [])
             if any(row[c] for c in CORNERS):
                 found.append(_annotation(row, where))

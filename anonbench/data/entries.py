@@ -11,6 +11,8 @@ from anonbench.data.variants import ORIGINAL
 Config = Mapping[str, Any]
 DETECTION = "detection"
 """The table of detectors: named under `build:` it also shows those tried on pictures of faces (`face_images`)."""
+UNION = "union"
+"""The method of a detector that joins what others found."""
 REAL_PEOPLE = "REAL PEOPLE: not to be published, sent around or committed"
 """What every picture says on which people who are not drawn can be seen."""
 NO_EVIDENCE = " (rendered people: a check of the pipeline, not evidence about real ones)"
@@ -38,6 +40,16 @@ def tried_detectors(config: Config) -> list[tuple[str, str]]:
     return [
         (name, detector) for name, entry in config["face_images"].items() for detector in entry.get("detectors", ())
     ]
+
+
+def unions(config: Config) -> list[str]:
+    """The detectors that join what others found."""
+    return [name for name, entry in config["detectors"].items() if entry["method"] == UNION]
+
+
+def members(config: Config, detector: str) -> list[str]:
+    """The detectors that a union joins, sorted: their order changes nothing."""
+    return sorted(config["detectors"][detector]["of"])
 
 
 def is_rendered(config: Config, name: str) -> bool:

@@ -14,8 +14,9 @@ from typing import Any
 from anonbench.core.errors import ConfigError, DataError
 from anonbench.core.fields import check_types, refuse_unknown
 from anonbench.data.images import IMAGE_SUFFIXES
+from anonbench.data.left_out import LeftOut
 from anonbench.data.pictures import DroppedImage
-from anonbench.data.tables import MOST
+from anonbench.data.tables import MOST, raise_all
 from anonbench.datasets import DISTRACTOR_PID, JUNK_PID, SPLITS, PersonImage
 
 SIDECAR_SUFFIXES = (".txt", ".md", ".csv", ".json", ".yaml", ".yml")  # text cannot show a face
@@ -212,6 +213,33 @@ def complete(
     left_out = [DroppedImage(path, _why_dropped(path, reason)) for path in others if path not in kept]
     dropped = tuple(sorted(left_out + unusable_files(root), key=lambda image: image.path))
     return DatasetListing(ordered, dropped, sidecars, tuple(splits), dict(columns or {}))
+
+
+def leave_out(root: Path, listing: DatasetListing, listed: Mapping[str, LeftOut]) -> DatasetListing:
+    """The listing without some of its images, which are dropped for the reason given. What is dropped already stays so.
+
+    Raises `DataError` for paths that are no images of the dataset, the first ten of them, and where the images that are
+    left fail the checks of `complete`.
+    """
+    known, dropped = {image.path for image in listing.images}, {image.path for image in listing.dropped}
+    raise_all(
+        [
+            f"{why.where}: {path} is no picture of the dataset. Paths are relative to {root}, with forward slashes, "
+            f"and distinguish upper from lower case."
+            for path, why in listed.items()
+            if path not in known | dropped
+        ]
+    )
+    images = tuple(image for image in listing.images if image.path not in listed)
+    gone = [DroppedImage(path, why.reason) for path, why in listed.items() if path in known]
+    splits = tuple({path: role for path, role in split.items() if path not in listed} for split in listing.splits)
+    for where, divided in _divisions(f"{root} without the {len(gone)} images that are left out", images, splits):
+        empty = [split for split in SPLITS if not any(image.split == split for image in divided)]
+        if empty:
+            raise DataError(f"{where}no image is left for {' and '.join(empty)}. Leave out fewer.")
+        _check_identities(where, divided)
+    dropped_now = tuple(sorted((*listing.dropped, *gone), key=lambda image: image.path))
+    return replace(listing, images=images, dropped=dropped_now, splits=splits)
 
 
 def check_published(

@@ -7,7 +7,7 @@ import math
 import shlex
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,10 @@ from anonbench.core.errors import AnonbenchError, ConfigError, DataError, neares
 from anonbench.core.files import write_bytes, write_text
 from anonbench.core.hashing import file_sha256
 from anonbench.data import paths
+from anonbench.data.annotations import read_annotations as read_boxes
 from anonbench.data.entries import REAL_PEOPLE, images_root
 from anonbench.data.images import read_image
+from anonbench.data.left_out import COLUMN as LEAVE_OUT
 from anonbench.data.pictures import Picture, read_manifest
 from anonbench.data.regions import Region, read_regions
 from anonbench.data.tables import write_csv
@@ -31,9 +33,13 @@ from anonbench.tasks.detection.audit.sample import camera_of, draw_sample
 from anonbench.tasks.detection.audit.sheet import Cell, are_crops, draw_sheet, encode_sheet, per_sheet
 from anonbench.tasks.detection.audit.suspects import Suspect, rank_suspects
 from anonbench.tasks.detection.audit.verdicts import (
+    BY_HAND,
+    ByHand,
     Listed,
     Tally,
+    by_hand_of,
     read_annotations,
+    read_listed,
     read_verdicts,
     tally,
     write_annotations,
@@ -43,7 +49,7 @@ RESULTS = "results"
 ANNOTATIONS, SETTINGS, INSTRUCTIONS = "annotations.csv", "audit.json", "README.txt"
 BEFORE, REVIEW = "annotations.before.csv", "review.csv"
 REPORT = "report"
-REVIEW_COLUMNS = ("number", "sheet", "camera", "boxes", "reason", "evidence", "path")
+REVIEW_COLUMNS = ("number", "sheet", "camera", "boxes", "reason", "evidence", *BY_HAND, "path")
 SHARES = ("recall", "precision", "image_recall", "leaks")
 HALF_WIDTHS = (0.1, 0.05, 0.03, 0.02, 0.01)
 
@@ -80,20 +86,27 @@ def draw_audit(
     """Write contact sheets of a random sample and the file to fill in; and the list and sheets of suspects.
 
     folder: where to, made when it is not there. Verdicts that are already in its annotation file are kept, if the boxes
-        are those that they were given for.
+        are those that they were given for; boxes by hand and pictures to leave out, there and in the list of suspects,
+        are kept too.
     review: number of pictures on the sheets of suspects.
     others: detections of other detectors, or of this one at a lower threshold, which point at what it missed.
+
+    Raises `DataError` where a picture with such marks would no longer be listed: these files may be in use.
     """
     refuse_public_folder(folder, audited.rendered)
     images, found = audited.read()
     sample = draw_sample(images, size, seed)
-    before = _verdicts_so_far(folder, audited)
+    suspects = rank_suspects(images, found, [read_regions(path) for path in others])
+    before, marked = _verdicts_so_far(folder, audited), _marks_so_far(folder)
+    by_hand = {path: row.by_hand for path, row in before.items()}
+    _refuse_to_lose(folder / ANNOTATIONS, by_hand, {image.path for image in sample})
+    _refuse_to_lose(folder / REVIEW, marked, {suspect.path for suspect in suspects})
     sheets = _draw_sheets(audited, sample, found, folder, "sheet", f"sample of {len(sample)}, seed {seed}")
     rows = [
-        Listed(n, sheets[i.path], camera_of(i), _count(found[i.path]), i.path, *before.pop(i.path, ("", "")))
+        Listed(n, sheets[i.path], camera_of(i), _count(found[i.path]), i.path, *_written(before.pop(i.path, None)))
         for n, i in enumerate(sample, 1)
     ]
-    lost = sum(bool(verdict) for verdict, _ in before.values())
+    lost = sum(bool(row.verdict) for row in before.values())
     if lost:
         shutil.copyfile(folder / ANNOTATIONS, folder / BEFORE)
     write_annotations(folder / ANNOTATIONS, rows)
@@ -107,8 +120,7 @@ def draw_audit(
     }
     write_text(folder / SETTINGS, json.dumps(settings, indent=1) + "\n")
     write_text(folder / INSTRUCTIONS, _instructions(audited, folder))
-    suspects = rank_suspects(images, found, [read_regions(path) for path in others])
-    _write_review(audited, images, found, suspects, folder, review)
+    _write_review(audited, images, found, suspects, folder, review, marked)
     kept = sum(bool(row.verdict) for row in rows)
     print(
         f"audit: {len(sample)} of {len(images)} images on {len(set(sheets.values()))} sheets in {folder}"
@@ -148,7 +160,7 @@ def report_audit(audited: Audited, folder: Path, filled: Path, confidence: float
         "cameras": {name: _numbers(t, confidence) for name, t in tallies.items()},
         "sample_sizes": sample_sizes(tallies["all"], confidence),
     }
-    text = _page(report, audited, tallies, confidence)
+    text = _page(report, audited, tallies, confidence) + _what_to_do(audited, filled, folder, tallies["all"].missed)
     write_text(folder / f"{REPORT}.json", json.dumps(report, indent=1) + "\n")
     write_csv(folder / f"{REPORT}.csv", _columns(), [_row(name, t, confidence) for name, t in tallies.items()])
     write_text(folder / f"{REPORT}.md", text)
@@ -181,7 +193,7 @@ def _draw_sheets(
     for start in range(0, len(images), held):
         part = images[start : start + held]
         cells = [
-            Cell(f"{n} · camera {camera_of(image)}", read_image(audited.root / image.path), found[image.path])
+            Cell(_caption(n, image), read_image(audited.root / image.path), found[image.path])
             for n, image in enumerate(part, start + 1)
         ]
         file = f"{name}_{start // held + 1:02d}.png"
@@ -192,6 +204,11 @@ def _draw_sheets(
     return shown
 
 
+def _caption(number: int, image: Picture) -> str:
+    """With the picture's size: boxes by hand are in its pixels."""
+    return f"{number} · camera {camera_of(image)} · {image.width} x {image.height}"
+
+
 def _write_review(
     audited: Audited,
     images: Sequence[Picture],
@@ -199,11 +216,16 @@ def _write_review(
     suspects: Sequence[Suspect],
     folder: Path,
     shown: int,
+    marked: Mapping[str, ByHand],
 ) -> None:
     by_path = {image.path: image for image in images}
     first = [by_path[suspect.path] for suspect in suspects[:shown]]
     sheets = _draw_sheets(audited, first, found, folder, "review", "where a face was most likely missed")
-    rows = [[n, sheets.get(s.path), s.camera, s.boxes, s.reason, s.evidence, s.path] for n, s in enumerate(suspects, 1)]
+    rows = [
+        [n, sheets.get(s.path), s.camera, s.boxes, s.reason, s.evidence, *by_hand, s.path]
+        for n, s in enumerate(suspects, 1)
+        for by_hand in marked.get(s.path, ByHand()).lines
+    ]
     write_csv(folder / REVIEW, REVIEW_COLUMNS, rows)
 
 
@@ -227,18 +249,40 @@ def refuse_public_folder(folder: Path, rendered: bool) -> None:
         )
 
 
-def _verdicts_so_far(folder: Path, audited: Audited) -> dict[str, tuple[str, str]]:
-    """Path -> (verdict, note) of an annotation file that is there already.
+def _verdicts_so_far(folder: Path, audited: Audited) -> dict[str, Listed]:
+    """Path -> what has been written into an annotation file that is there already.
 
     Raises `DataError` when its verdicts were given for other boxes.
     """
     file = folder / ANNOTATIONS
     if not file.is_file():
         return {}
-    rows = {row["path"]: (row["verdict"], row.get("note", "")) for _, row in read_annotations(file)}
-    if any(verdict for verdict, _ in rows.values()):
+    rows = read_listed(file)
+    if any(row.verdict for row in rows.values()):
         _read_settings(folder, audited)
     return rows
+
+
+def _written(row: Listed | None) -> tuple[str, str, ByHand]:
+    return (row.verdict, row.note, row.by_hand) if row else ("", "", ByHand())
+
+
+def _marks_so_far(folder: Path) -> dict[str, ByHand]:
+    """Path -> what has been written into a list of suspects that is there already."""
+    found: dict[str, ByHand] = {}
+    if (folder / REVIEW).is_file():
+        for _, row in read_annotations(folder / REVIEW, ("path",)):
+            found[row["path"]] = found.get(row["path"], ByHand()) + by_hand_of(row)
+    return found
+
+
+def _refuse_to_lose(file: Path, by_hand: Mapping[str, ByHand], listed: Collection[str]) -> None:
+    lost = [path for path, written in by_hand.items() if written and path not in listed]
+    if lost:
+        raise DataError(
+            f"{file}: has a box by hand, or a mark to leave it out, for {lost[0]} ({len(lost)} pictures), which would "
+            f"no longer be listed. Draw into another folder (--output), so that what is written there stays in force."
+        )
 
 
 def _read_settings(folder: Path, audited: Audited) -> dict[str, Any]:
@@ -348,6 +392,38 @@ def _page(report: Mapping[str, Any], audited: Audited, tallies: Mapping[str, Tal
     return "\n".join([*lines, ""])
 
 
+def _what_to_do(audited: Audited, filled: Path, folder: Path, missed: int) -> str:
+    """How what was written by hand, here or beside the suspects, takes effect; "" where nothing was."""
+    written_in = {filled: {path: row.by_hand for path, row in read_listed(filled).items()}}
+    written_in[folder / REVIEW] = _marks_so_far(folder)
+    boxes = {file: sum(len(w.boxes) for w in written.values()) for file, written in written_in.items()}
+    out = {file: sum(bool(w.leave_out) for w in written.values()) for file, written in written_in.items()}
+    with_boxes, with_marks = ([file for file, count in counts.items() if count] for counts in (boxes, out))
+    if not with_boxes and not with_marks:
+        return ""
+    what = f"{missed} missed faces; boxes by hand: {sum(boxes.values())}; marks to leave out: {sum(out.values())}"
+    lines = ["", "## What to do about them", "", f"{what}. In your config:", "", "```yaml"]
+    if with_marks:
+        lines += ["datasets:", f"  {audited.dataset}: {{leave_out: {_quoted(list(map(str, with_marks)))}}}"]
+    if with_boxes:
+        name = f"{audited.dataset}_{audited.detector.removeprefix(f'{audited.dataset}_')}"
+        members = [f"{name}_missed{number or ''}" for number in range(len(with_boxes))]
+        lines += ["detectors:"]
+        for member, file in zip(members, with_boxes, strict=True):
+            read_boxes(file)  # says what is wrong with a box
+            lines += [f"  {member}: {{method: annotated, boxes: {_quoted(str(file))}, partial: true}}"]
+        lines += [f"  {name}_all: {{method: union, of: [{', '.join([audited.detector, *members])}]}}"]
+    lines += ["```"]
+    if with_boxes:
+        lines += ["", f"and `detector: {name}_all` in your variants."]
+    return "\n".join([*lines, ""])
+
+
+def _quoted(value: object) -> str:
+    """As YAML reads it, whatever letters a path has."""
+    return json.dumps(value, ensure_ascii=False)
+
+
 def _camera_rows(tallies: Mapping[str, Tally], confidence: float) -> list[str]:
     rows = [
         [name, f"{t.images:,}", f"{t.recall.n:,}", f"{t.missed:,}", _short(t.recall, confidence), f"{t.wrong:,}",
@@ -419,8 +495,13 @@ them.
 
 Then: {_report_command(audited, folder)}
 
+To have a missed face hidden, write its box into x0, y0, x1, y1 of its row: pixels of the picture, whose size is above
+it on the sheet, from its left and upper edge. Rather too large than too small. For a second face copy the row, with the
+verdict in one of them. To have a picture left out altogether write x into {LEAVE_OUT}. The report says how both take
+effect.
+
 review_01.png and {REVIEW} are no random sample: they show where a missed face is most likely, to look at first when you
-want to find misses rather than count them. Nothing about them is to be filled in.
+want to find misses rather than count them. They have no verdicts, but boxes and x can be written there too.
 """
 
 

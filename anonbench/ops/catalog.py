@@ -64,8 +64,9 @@ def plugin_registry(declared: Declaration) -> Any:
 def shell_command(name: str, without: Collection[str] = ()) -> str:
     """What the rule of a command runs: the rule's named inputs, outputs and parameters are the command's options.
 
-    without: options that the rule leaves at their defaults. The rule also has `output.stamp`, `params.code`, `threads`
-    and `log`. An optional input that is an empty list, and a parameter that is an empty text, count as not given.
+    without: options that the rule leaves at their defaults. The rule also has `output.stamp`, `params.code`, `log` and,
+    for a command that takes them, `threads`. An optional input that is an empty list, and a parameter that is an empty
+    text, count as not given.
     """
     declared = declaration(name)
     words = [f"anonbench {shown(name)}"]
@@ -74,7 +75,8 @@ def shell_command(name: str, without: Collection[str] = ()) -> str:
             continue
         place = {"input": "input", "output": "output"}.get(option.role, "params")
         words.append(f"{option.flag} {{{place}.{option.name}:q}}")
-    return " ".join([*words, "--stamp {output.stamp:q} --code {params.code} --threads {threads} > {log:q} 2>&1"])
+    threads = " --threads {threads}" if declared.option("threads") else ""
+    return " ".join([*words, f"--stamp {{output.stamp:q}} --code {{params.code}}{threads} > {{log:q}} 2>&1"])
 
 
 def job_prefix(programs: Path, repository: Path) -> str:

@@ -16,11 +16,11 @@ from typing import Any
 from anonbench.core.errors import AnonbenchError
 from anonbench.core.hashing import file_sha256
 from anonbench.data import paths
+from anonbench.data.left_out import files_of
 from anonbench.data.pictures import DROPPED_COLUMNS, Picture, read_manifest, read_sidecars, read_split
 from anonbench.data.tables import read_csv
-from anonbench.datasets import DATASETS
 from anonbench.datasets._listing import DatasetListing
-from anonbench.stages.index import ENTRY_KEYS
+from anonbench.stages.index import list_images
 
 
 def is_as_indexed(name: str, entry: Mapping[str, Any], root: Path = Path()) -> bool:
@@ -37,7 +37,7 @@ def is_as_indexed(name: str, entry: Mapping[str, Any], root: Path = Path()) -> b
     if indexed is None or max(_date(folder) or 0, folder.lstat().st_mtime_ns) <= indexed:
         return False
     try:
-        listing = DATASETS.get(entry["format"])(folder, **{k: v for k, v in entry.items() if k not in ENTRY_KEYS})
+        listing = list_images(folder, entry, [root / file for file in files_of(entry.get("leave_out"))])
         before = {picture.path: picture for picture in read_manifest(manifest)}
         same = _same_images(listing, before) and _same_splits(listing, root / paths.splits(name))
         sidecars = set(read_sidecars(root / paths.sidecars(name)))

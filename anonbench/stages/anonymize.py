@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from anonbench.anonymizers import ANONYMIZERS
@@ -22,6 +22,7 @@ from anonbench.core.shards import open_shards, shard_key
 from anonbench.data.copies import KEEP, encode_copy
 from anonbench.data.extras import UNSEEN, extras
 from anonbench.data.images import decode_image, read_bytes, sha256
+from anonbench.data.left_out import left_out_of
 from anonbench.data.pictures import Picture, read_manifest, read_sidecars, write_manifest
 from anonbench.data.regions import Region, clip_region, fault_of, read_regions, region_as_json
 from anonbench.data.seeding import image_generator
@@ -49,6 +50,7 @@ def anonymize(
     output: Output,
     output_manifest: Output,
     weights: Input | None = None,
+    dropped: Input | None = None,
     device: str | None = None,
     threads: int = 1,
     plugins: Sequence[str] = (),
@@ -72,6 +74,8 @@ def anonymize(
     output: new folder for the copy.
     output_manifest: its manifest (CSV).
     weights: file of weights, for a learned anonymizer.
+    dropped: list of the images that are left out (CSV of `index`), where some are on request: rows about them are left
+        out of such tables too.
     device: cuda, or auto where there is a GPU: takes a free one for this job. cpu hides all. Left out: the anonymizer's
         own choice.
     resume_dir: where the images written so far are kept, so that a killed run goes on. Removed on success, and used for
@@ -80,6 +84,7 @@ def anonymize(
     images = read_manifest(manifest)
     regions = read_regions(detections)
     extra = read_sidecars(sidecars)
+    gone = left_out_of(dropped) if dropped else []
     missing = [image.path for image in images if image.path not in regions]
     if missing or len(regions) != len(images):
         what = f"{missing[0]} is not in it" if missing else "it lists images that the manifest does not"
@@ -95,7 +100,7 @@ def anonymize(
         for parent in sorted({Path(path).parent for path in (*(i.path for i in images), *extra)}):
             (folder / parent).mkdir(parents=True, exist_ok=True)
         for name, columns in extra.items():
-            kept = keep_columns(root / name, columns).encode() if columns else read_bytes(root / name)
+            kept = keep_columns(root / name, columns, gone).encode() if columns else read_bytes(root / name)
             (folder / name).write_bytes(kept)
         written = {path: digest for path, digest in shards.finished.items() if _is_intact(folder / path, digest)}
 
@@ -113,6 +118,7 @@ def anonymize(
         # Before the folder appears: were it the last step, a full disk would leave a variant without a manifest.
         write_manifest(output_manifest, [dataclasses.replace(image, sha256=written[image.path]) for image in images])
     _say(jobs, written, extra, entry)
+    _say_named(root, extra, gone)
     if not entry.get("control") and (cuts := getattr(plugin, "cuts", None)):
         cut = [cuts(region) for _, found in jobs for region in found]
         if any(cut):
@@ -140,6 +146,15 @@ def _say(jobs: Sequence[Job], written: Mapping[str, str], sidecars: Mapping[str,
         print(f"anonymize: a control ({control}): every face is as visible as in the original. Never release it.")
     names = [f"{name} ({', '.join(columns)})" if columns else name for name, columns in sidecars.items()]
     print(f"anonymize: beside the images: {', '.join(names[:5]) or 'nothing'}{', …' if names[5:] else ''}")
+
+
+def _say_named(root: Path, sidecars: Mapping[str, Sequence[str]], gone: Sequence[str]) -> None:
+    """Files that are copied as they are may name images that are left out: no reader finds them then."""
+    for name in (name for name, columns in sidecars.items() if gone and not columns):
+        text = read_bytes(root / name)
+        named = [path for path in gone if PurePosixPath(path).name.encode() in text]
+        if named:
+            print(f"anonymize: {name} still names {len(named)} images that are left out, the first: {named[0]}")
 
 
 def _demand_values(entry: Mapping[str, Any]) -> None:
@@ -227,13 +242,15 @@ def open_anonymizer(
     return write
 
 
-def keep_columns(table: Path, columns: Sequence[str]) -> str:
+def keep_columns(table: Path, columns: Sequence[str], gone: Collection[str] = ()) -> str:
     """A user's CSV with these of its columns alone, in the order of `columns`: names or places beside them would undo
-    what is hidden. Raises `DataError` where one is missing."""
+    what is hidden. Rows whose path is in `gone` are left out. Raises `DataError` where a column is missing."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(row for _, row in read_user_csv(table, columns))
+    left = set(gone)
+    rows = (row for _, row in read_user_csv(table, columns))
+    writer.writerows(row for row in rows if PurePosixPath(row.get("path", "")).as_posix() not in left)
     return buffer.getvalue()
 
 

@@ -28,6 +28,7 @@ def detect(
     spec: Spec,
     output: Output,
     weights: Input | None = None,
+    boxes: Input | None = None,
     device: str | None = None,
     threads: int = 1,
     plugins: Sequence[str] = (),
@@ -47,6 +48,7 @@ def detect(
     spec: config entry of the detector, `{method: centerface, **parameters}`.
     output: every face box with its score (CSV). Images without a face are listed as such.
     weights: file of weights, where the entry names one.
+    boxes: CSV of boxes, where the entry names one.
     device: cuda, or auto where there is a GPU: takes a free one for this job. cpu hides all. Left out: the detector's
         own choice.
     resume_dir: where the boxes found so far are kept, so that a killed run goes on. Removed on success, and used for
@@ -57,7 +59,7 @@ def detect(
     """
     images = read_manifest(manifest)
     load_plugins(plugins)
-    spec = {**spec, "weights": str(weights)} if weights else dict(spec)
+    spec = {**spec, **{key: str(file) for key, file in (("weights", weights), ("boxes", boxes)) if file}}
     plugin = DETECTORS.create(spec, ignore=ENTRY_KEYS)
     key = shard_key(plugin, root, spec, [(i.path, i.sha256) for i in images], code)
     with open_shards(resume_dir, key, "detect") as shards:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ import numpy as np
 from anonbench.core.command import Input, Output, Spec, command
 from anonbench.core.errors import ConfigError, DataError
 from anonbench.core.files import write_text
-from anonbench.data.annotations import FILE, Annotation, read_annotations
+from anonbench.data.annotations import FILE, Annotation, Annotations, read_annotations
+from anonbench.data.left_out import left_out_of
 from anonbench.data.regions import Region, corners, read_regions
 from anonbench.data.tables import write_csv
 from anonbench.report.style import write_figure
@@ -93,6 +94,7 @@ def evaluate_detector(
     confidence: float = 0.95,
     figure: Output | None = None,
     png: Output | None = None,
+    dropped: Input | None = None,
     threads: int = 1,
 ) -> None:
     """Compare a detector's boxes with the truth: precision, recall, average precision, recall by group of faces.
@@ -111,12 +113,14 @@ def evaluate_detector(
     confidence: of the intervals, 0..1.
     figure: where to draw both (SVG); with --png.
     png: the same picture as PNG.
+    dropped: list of the images that are left out (CSV of `index`), where some are on request: the truth's boxes in them
+        do not count.
     """
     if not 0 < iou <= 1:
         raise ConfigError(f"iou is {iou}; expected more than 0 and at most 1.")
     file = truth / FILE if truth.is_dir() else truth
     if file.is_file():
-        protocol, settings = ANNOTATED, {ALL: _on_annotations(detections, file, heights, iou)}
+        protocol, settings = ANNOTATED, {ALL: _on_annotations(detections, file, heights, iou, dropped)}
     elif truth.is_dir():
         protocol, settings = WIDER, _on_wider(detections, truth, heights, iou)
     else:
@@ -145,9 +149,12 @@ def evaluate_detector(
         )
 
 
-def _on_annotations(detections: Path, file: Path, heights_px: Sequence[float], iou: float) -> Evaluation:
+def _on_annotations(
+    detections: Path, file: Path, heights_px: Sequence[float], iou: float, dropped: Path | None
+) -> Evaluation:
     """Every image counts, those without a face too; images with a part of a face alone are set aside."""
-    truth = read_annotations(file)
+    gone = set(left_out_of(dropped)) if dropped else set()
+    truth = _without(read_annotations(file), gone)
     found = _read_boxes(detections)
     _demand_all(truth.regions, found, detections)
     paths = [path for path in sorted(truth.regions) if path not in truth.unclear]
@@ -176,6 +183,12 @@ def _on_annotations(detections: Path, file: Path, heights_px: Sequence[float], i
             "mean_share_covered": _number(float(np.concatenate(shares).mean())) if listed else None,
         },
     )  # fmt: skip
+
+
+def _without(truth: Annotations, gone: Collection[str]) -> Annotations:
+    return Annotations(
+        {path: found for path, found in truth.regions.items() if path not in gone}, truth.unclear.difference(gone)
+    )
 
 
 def _on_wider(detections: Path, folder: Path, heights_px: Sequence[float], iou: float) -> dict[str, Evaluation]:

@@ -276,6 +276,36 @@ MISTAKES: dict[str, tuple[Change, str]] = {
     "a line end in a path": (
         lambda c: c["datasets"].update(mine={"format": "folder", "root": "a\nb"}), r"without tabs and line ends"
     ),
+    "member of a union": (
+        lambda c: c["detectors"].update(both={"method": "union", "of": ["centerface", "by_hnd"]}),
+        r"detectors\.both\.of names 'by_hnd'"
+    ),
+    "union of nothing": (
+        lambda c: c["detectors"].update(both={"method": "union", "of": []}),
+        r"detectors\.both: detector 'union': of must be a list of names of detectors, each once and at least one, got"
+    ),
+    "union of itself": (
+        lambda c: c["detectors"].update(both={"method": "union", "of": ["both"]}),
+        r"detectors\.both\.of: a union must not contain itself: both -> both"
+    ),
+    "unions in a circle": (
+        lambda c: c["detectors"].update(
+            {name: {"method": "union", "of": ["centerface", of]} for name, of in (("a", "b"), ("b", "c"), ("c", "b"))}
+        ),
+        r"detectors\.b\.of: a union must not contain itself: b -> c -> b"
+    ),
+    "a GPU for a union": (
+        lambda c: c["detectors"].update(both={"method": "union", "of": ["centerface"], "gpu": True}),
+        r"detectors\.both: detector 'union' has no key 'gpu': .*Known: method, of"
+    ),
+    "nothing to leave out": (
+        lambda c: c["datasets"]["market1501-rendered"].update(leave_out=""),
+        r"datasets\.market1501-rendered\.leave_out is ''"
+    ),
+    "braces in a list to leave out": (
+        lambda c: c["datasets"]["market1501-rendered"].update(leave_out="{a}.csv"),
+        r"datasets\.market1501-rendered\.leave_out is '\{a\}\.csv'; .*without braces"
+    ),
     "a number that is none": (
         lambda c: c["variants"].update(mine={"box_scale": float("nan")}), r"variants\.mine\.box_scale is nan; .*finite"
     ),
@@ -326,6 +356,13 @@ def test_checking_changes_nothing(config: dict[str, Any]) -> None:
     before = copy.deepcopy(config)
     check_config(config)
     assert config == before
+
+
+def test_unions_of_unions_can_be_used(config: dict[str, Any]) -> None:
+    config["detectors"]["both"] = {"method": "union", "of": ["centerface", "annotated"]}
+    config["detectors"]["all"] = {"method": "union", "of": ["both", "tinyfaces_small", "annotated"]}
+    config["variants"]["blur"]["detector"] = "all"
+    check_config(config)
 
 
 # --- models and layers ---

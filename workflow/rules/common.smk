@@ -17,6 +17,7 @@ from anonbench.ops.dag import LISTING, NAMES_ONLY
 from anonbench.core.errors import AnonbenchError
 from anonbench.data import entries, paths
 from anonbench.data.annotations import FILE as FACE_TRUTH
+from anonbench.data.left_out import files_of
 from anonbench.ops.provenance import code_digest
 from anonbench.ops.unchanged import is_as_indexed, is_older
 from anonbench.anonymizers import ANONYMIZERS
@@ -39,6 +40,7 @@ DATASET_ENTRIES = config["datasets"]
 CAPTIONS = Path(str(workflow.current_basedir)).parent / "report"
 RENDERED = [name for name, entry in DATASET_ENTRIES.items() if "render" in entry]
 UNPACKED = [name for name, entry in DATASET_ENTRIES.items() if entry.get("unpack")]
+UNIONS = entries.unions(config)
 FACE_IMAGES = config["face_images"]
 FACE_TRAININGS = config["face_trainings"]
 DRAWN_FACES = [name for name, entry in FACE_IMAGES.items() if "render" in entry]
@@ -124,6 +126,24 @@ def root_to_index(wildcards):
     if dataset in RENDERED or dataset in UNPACKED:
         return image_folder(dataset, "original")
     return dated(raw_folder(dataset), lambda: as_indexed(dataset))
+
+
+def left_out_files(wildcards):
+    """The user's lists of pictures that are not to be used. Without them they would come back."""
+    files = files_of(DATASET_ENTRIES[wildcards.dataset].get("leave_out"))
+    for file in files:
+        if not Path(file).is_file():
+            raise WorkflowError(
+                f"datasets.{wildcards.dataset}.leave_out: there is no file {file}. Put the list of pictures that are not "
+                f"to be used there, or take it out of the config to use them all."
+            )
+    return files
+
+
+def dropped_list(wildcards):
+    """For rules that read other lists of a dataset's pictures: those of which some are left out."""
+    entry = DATASET_ENTRIES.get(wildcards.dataset, {})
+    return paths.dropped(wildcards.dataset) if entry.get("leave_out") else []
 
 
 @functools.cache
@@ -233,6 +253,18 @@ def detector_weights(wildcards):
     weights = config["detectors"][wildcards.detector].get("weights")
     wanted = weights and (weights.startswith(paths.face_detectors("")) or Path(weights).is_file())
     return weights if wanted else []
+
+
+def detector_boxes(wildcards):
+    """The user's file of boxes that a detector reads, where it is there: its own, or that of a real dataset.
+
+    One that is missing is no input: the detector's own message says so.
+    """
+    entry, dataset = config["detectors"][wildcards.detector], DATASET_ENTRIES.get(wildcards.dataset)
+    boxes = entry.get("boxes")
+    if not boxes and entry["method"] == "annotated" and dataset and wildcards.dataset not in RENDERED + UNPACKED:
+        boxes = str(Path(dataset["root"], entry.get("file", FACE_TRUTH)))
+    return boxes if isinstance(boxes, str) and Path(boxes).is_file() else []
 
 
 def data_label(datasets):

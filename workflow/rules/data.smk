@@ -58,6 +58,7 @@ rule unpack:
 rule index:
     input:
         root=root_to_index,
+        leave_out=left_out_files,
     output:
         output=paths.manifest("{dataset}"),
         dropped=paths.dropped("{dataset}"),
@@ -87,6 +88,7 @@ rule detect:
         manifest=paths.manifest("{dataset}"),
         root=original_root,
         weights=detector_weights,
+        boxes=detector_boxes,
     output:
         output=paths.detections("{dataset}", "{detector}"),
         stamp=paths.stamp("detect", "{dataset}", "{detector}"),
@@ -94,6 +96,7 @@ rule detect:
         paths.log("detect", "{dataset}", "{detector}"),
     wildcard_constraints:
         dataset=any_of([*DATASET_ENTRIES, *FACE_IMAGES]),
+        detector=any_of(name for name in config["detectors"] if name not in UNIONS) or "none",
     conda:
         "../../envs/cpu.yaml"
     threads: lambda w: 1 if detector_gpus(w) else WORKERS
@@ -112,6 +115,30 @@ rule detect:
         call("detect")
 
 
+rule unite:
+    input:
+        manifest=paths.manifest("{dataset}"),
+        detections=lambda w: [paths.detections(w.dataset, name) for name in entries.members(config, w.detector)],
+    output:
+        output=paths.detections("{dataset}", "{detector}"),
+        stamp=paths.stamp("unite", "{dataset}", "{detector}"),
+    log:
+        paths.log("unite", "{dataset}", "{detector}"),
+    wildcard_constraints:
+        dataset=any_of([*DATASET_ENTRIES, *FACE_IMAGES]),
+        detector=any_of(UNIONS) or "none",
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_mb("unite"),
+        runtime=minutes("unite"),
+    params:
+        code=lambda w: digest("unite"),
+    shell:
+        call("unite")
+
+
 rule anonymize:
     input:
         manifest=paths.manifest("{dataset}"),
@@ -119,6 +146,7 @@ rule anonymize:
         detections=lambda w: detections_of(w.dataset, w.variant),
         root=original_root,
         weights=variant_weights,
+        dropped=dropped_list,
     output:
         output=directory(paths.images("{dataset}", "{variant}")),
         output_manifest=paths.manifest("{dataset}", "{variant}"),

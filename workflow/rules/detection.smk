@@ -5,6 +5,7 @@ rule evaluate_detector:
     input:
         detections=paths.detections("{dataset}", "{detector}"),
         truth=truth_root,
+        dropped=dropped_list,
     output:
         output=paths.detection_metrics("{dataset}", "{detector}"),
         groups=paths.detection_metrics("{dataset}", "{detector}", ".groups.csv"),

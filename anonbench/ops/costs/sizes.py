@@ -74,14 +74,12 @@ def _of_folder(entry: Mapping[str, Any]) -> DatasetSize | None:
     Where the published counts are demanded they are known without a look. None for what cannot be listed: the job
     `index` says why.
     """
-    from anonbench.datasets import DATASETS
-    from anonbench.stages.index import ENTRY_KEYS
+    from anonbench.stages.index import list_images
 
     if entry.get("expect") == "published" or not {"format", "root"} <= entry.keys() or not Path(entry["root"]).is_dir():
         return None
-    options = {key: value for key, value in entry.items() if key not in ENTRY_KEYS}
     try:
-        images = DATASETS.get(entry["format"])(Path(entry["root"]), **options).images
+        images = list_images(Path(entry["root"]), entry).images
     except Exception:  # of somebody's adapter: a missing estimate must not stop a run
         return None
     train = sum(image.split == "train" for image in images)

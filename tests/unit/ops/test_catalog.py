@@ -1,4 +1,4 @@
-"""What Snakemake puts before every job's command, for folders of any name."""
+"""What Snakemake puts before every job's command, for folders of any name; the command of a rule."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from anonbench.core.errors import ConfigError
-from anonbench.ops.catalog import job_prefix
+from anonbench.ops.catalog import job_prefix, shell_command
 
 NAMES = [
     "my study",
@@ -48,3 +48,12 @@ def test_a_repository_that_snakemake_cannot_read(tmp_path: Path) -> None:
         ConfigError, match=r"a\{b: Snakemake takes what is in braces for a variable. Give the folder anot"
     ):
         job_prefix(tmp_path, tmp_path / "a{b")
+
+
+def test_a_rule_gives_threads_to_a_command_that_takes_them() -> None:
+    """The command of docs/add-a-step.md takes none."""
+    assert "--threads {threads}" in shell_command("index")
+    assert shell_command("unite") == (
+        "anonbench unite --manifest {input.manifest:q} --detections {input.detections:q} --output {output.output:q} "
+        "--stamp {output.stamp:q} --code {params.code} > {log:q} 2>&1"
+    )

@@ -17,8 +17,9 @@ import yaml
 from PIL import Image
 
 from anonbench.core.errors import AnonbenchError, ConfigError, DataError
+from anonbench.data.annotations import read_annotations as read_boxes
 from anonbench.data.entries import REAL_PEOPLE
-from anonbench.data.images import encode_image
+from anonbench.data.images import encode_image, read_image
 from anonbench.data.pictures import Picture, write_manifest
 from anonbench.data.regions import Region, write_regions
 from anonbench.detectors import DETECTORS
@@ -32,6 +33,10 @@ from anonbench.ops.audit import (
 )
 from anonbench.rendered import RenderSpec, Studio
 from anonbench.rendered.plan import plan_crops
+from anonbench.stages.anonymize import anonymize
+from anonbench.stages.detect import detect
+from anonbench.stages.index import index
+from anonbench.stages.unite import unite
 from anonbench.tasks.detection.audit.sample import draw_sample
 from anonbench.tasks.detection.audit.verdicts import Listed, parse_verdict, tally
 from anonbench.tasks.detection.wider import Faces, mark
@@ -225,6 +230,87 @@ def test_a_default_box_is_no_find(audited: Audited, tmp_path: Path) -> None:
     draw_audit(audited, tmp_path, size=4)
     report = report_audit(audited, tmp_path, fill(tmp_path, lambda row: {"0": "m"}[row["boxes"]]))
     assert report["cameras"]["all"]["recall"]["value"] == 0
+
+
+# --- what it found is hidden, or left out ---
+
+
+def write_by_hand(file: Path, path: str, **fields: str) -> None:
+    """Write into the first row of a picture."""
+    with file.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    next(row for row in rows if row["path"] == path).update(fields)
+    with file.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+BOX = dict(zip(("x0", "y0", "x1", "y1"), ("3", "4", "11", "15"), strict=True))
+
+
+def test_what_an_audit_found_is_hidden_or_left_out(audited: Audited, tmp_path: Path, capsys: Any) -> None:
+    """The whole way: audit, its own file filled in, union, copy; and the same file as list of pictures to leave out."""
+    folder, results = tmp_path / "audit", tmp_path / "results"
+    draw_audit(audited, folder, size=9)
+    _, found = audited.read()
+    missed, out, _ = (path for path, boxes in found.items() if not boxes)
+    filled = folder / "annotations.csv"
+    fill(folder, lambda row: "m" if row["path"] in (missed, out) else "f").replace(filled)
+    write_by_hand(filled, missed, **BOX)
+    write_by_hand(filled, out, leave_out="x")
+    capsys.readouterr()
+    report_audit(audited, folder, filled)
+    page = capsys.readouterr().out
+    assert "2 missed faces; boxes by hand: 1; marks to leave out: 1. In your config" in page
+    config = yaml.safe_load(page.partition("```yaml\n")[2].partition("```")[0])
+    assert config["datasets"] == {"mine": {"leave_out": [str(filled)]}}
+    assert config["detectors"]["mine_finder_all"] == {"method": "union", "of": ["finder", "mine_finder_missed"]}
+
+    files = {name: results / f"{name}.csv" for name in ("original", "dropped", "sidecars", "splits", "hand", "finder")}
+    entry = {"format": "folder", **config["datasets"]["mine"]}
+    index(audited.root, entry, files["original"], files["dropped"], files["sidecars"], files["splits"], [filled])
+    detect(files["original"], audited.root, config["detectors"]["mine_finder_missed"], files["hand"], boxes=filled)
+    write_regions(files["finder"], {path: boxes for path, boxes in found.items() if path != out})
+    unite(files["original"], [files["finder"], files["hand"]], results / "all.csv")
+    variant = {"method": "zero", "detector": "mine_finder_all", "box_scale": 1.0, "jpeg_quality": "keep"}
+    anonymize(
+        files["original"], results / "all.csv", audited.root, variant, files["sidecars"], results / "copy",
+        results / "copy.csv", dropped=files["dropped"],
+    )  # fmt: skip
+    copy, original = (read_image(root / missed) for root in (results / "copy", audited.root))
+    assert (copy[4:15, 3:11] == 0).all()
+    copy[4:15, 3:11] = original[4:15, 3:11]
+    assert (copy == original).all()
+    assert not (results / "copy" / out).exists()
+    assert out not in "".join(file.read_text() for file in (files["original"], results / "copy" / "images.csv"))
+    assert f"{out},left out by {filled}\n" in files["dropped"].read_text()
+
+
+def test_boxes_by_hand_stay_when_a_sample_grows_and_are_never_lost(audited: Audited, tmp_path: Path) -> None:
+    draw_audit(audited, tmp_path, size=3)
+    before = (tmp_path / "annotations.csv").read_text().splitlines()[1].rpartition(",")[2]
+    suspect = (tmp_path / "review.csv").read_text().splitlines()[1].rpartition(",")[2]
+    write_by_hand(tmp_path / "annotations.csv", before, **BOX)
+    write_by_hand(tmp_path / "review.csv", suspect, leave_out="x", **BOX)
+    draw_audit(audited, tmp_path, size=9)
+    for name, path, marks in (("annotations", before, "3,4,11,15,,"), ("review", suspect, "3,4,11,15,x,")):
+        assert f"{marks}{path}\n" in (tmp_path / f"{name}.csv").read_text()
+    assert len(read_boxes(tmp_path / "review.csv").regions[suspect]) == 1
+
+    filled = fill(tmp_path, lambda row: "m" if row["x0"] else "f")
+    report_audit(audited, tmp_path, filled)
+    config = yaml.safe_load((tmp_path / "report.md").read_text().partition("```yaml\n")[2].partition("```")[0])
+    files = [str(filled), str(tmp_path / "review.csv")]
+    assert [entry.get("boxes") for entry in config["detectors"].values()] == [*files, None]
+    assert config["datasets"]["mine"]["leave_out"] == files[1:]
+
+    _, found = audited.read()
+    write_regions(audited.detections, {**found, suspect: [Region((3, 4, 11, 15), score=1.0)]})
+    written = (tmp_path / "review.csv").read_bytes()
+    with pytest.raises(DataError, match=rf"review\.csv: has a box by hand, .* for {suspect} \(1 pictures\).*--output"):
+        draw_audit(audited, tmp_path, size=9)
+    assert (tmp_path / "review.csv").read_bytes() == written
 
 
 # --- files of a dataset of the configuration ---

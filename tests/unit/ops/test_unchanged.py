@@ -88,6 +88,22 @@ def test_other_images_labels_splits_and_sidecars_are_seen(place: Callable[..., A
     assert not is_as_indexed("d", entry, tmp_path), "`index` says what is wrong"
 
 
+def test_a_list_of_pictures_to_leave_out_counts(place: Callable[..., Any], tmp_path: Path) -> None:
+    root, entry = place("market1501")
+    image = next(root.glob("bounding_box_train/*")).relative_to(root).as_posix()
+    (root / "notes.txt").touch()
+    (tmp_path / "out.txt").write_text(f"{image}\n")
+    entry["leave_out"] = "out.txt"
+    assert not is_as_indexed("d", entry, tmp_path)
+    files = [tmp_path / file for file in (paths.manifest("d"), paths.dropped("d"), paths.sidecars("d"))]
+    index(root, entry, *files, tmp_path / paths.splits("d"), leave_out=[tmp_path / "out.txt"])
+    _date(files[0])
+    (root / "more.txt").touch()
+    assert is_as_indexed("d", entry, tmp_path)
+    (tmp_path / "out.txt").write_text("")
+    assert not is_as_indexed("d", entry, tmp_path)
+
+
 def test_a_sidecar_that_was_written_since_counts(place: Callable[..., Any], tmp_path: Path) -> None:
     root, entry = place("market1501")
     (root / ".DS_Store").touch()

@@ -16,7 +16,9 @@ from anonbench.core.errors import ConfigError, DataError
 from anonbench.data.images import read_image, sha256
 from anonbench.data.pictures import Picture, read_manifest, write_manifest, write_sidecars
 from anonbench.data.regions import Region, write_regions
+from anonbench.datasets import DATASETS
 from anonbench.stages.anonymize import anonymize, image_generator
+from anonbench.stages.index import index
 
 ENTRY = {"method": "zero", "detector": "d", "box_scale": 1.0, "jpeg_quality": 95}
 Hashes = Callable[[Path], dict[str, str]]
@@ -435,3 +437,24 @@ def test_an_unknown_control_lists_the_known(make_dataset: Any) -> None:
 def test_what_is_copied_beside_the_images_is_said(make_dataset: Any, capsys: Any) -> None:
     run(make_dataset())
     assert "beside the images: images.csv (path, pid, camid, split), notes/readme.txt" in capsys.readouterr().out
+
+
+def test_a_copy_does_not_hold_what_is_left_out(make_dataset: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    dataset = make_dataset()
+    gone, kept = dataset.paths[4], [path for path in dataset.paths if path != dataset.paths[4]]
+    (dataset.root / "notes/readme.txt").write_text(f"the best one: {gone}\n")
+    entry = {"format": "folder", "leave_out": [gone]}
+    files = [dataset.manifest, dataset.results / "dropped.csv", dataset.sidecars, dataset.results / "splits.csv"]
+    index(dataset.root, entry, *files)
+    write_regions(dataset.detections, {path: dataset.boxes[path] for path in kept})
+    copy = dataset.results / "zero"
+    anonymize(
+        dataset.manifest, dataset.detections, dataset.root, ENTRY, dataset.sidecars, copy, dataset.results / "zero.csv",
+        dropped=files[1],
+    )  # fmt: skip
+    assert not (copy / gone).exists()
+    assert gone not in (copy / "images.csv").read_text()
+    assert [i.path for i in DATASETS.get("folder")(copy).images] == kept, "the copy can be read as the original is"
+    assert [image.path for image in read_manifest(dataset.results / "zero.csv")] == kept
+    said = f"anonymize: notes/readme.txt still names 1 images that are left out, the first: {gone}\n"
+    assert said in capsys.readouterr().out

@@ -259,3 +259,14 @@ class Stray:
     def open(self, root):
         return lambda image, path: [Region((500, 1, 510, 9)), Region((1, 1, 9, 9)), Region((4, 1, 4.0001, 9))]
 '''
+
+
+def test_a_file_of_boxes_counts_as_an_input(make_dataset: Callable[..., Any], tmp_path: Path) -> None:
+    """As the workflow gives it: the path of the input takes the place of the entry's."""
+    dataset = make_dataset()
+    (tmp_path / "hand.csv").write_text(f"path,x0,y0,x1,y1\n{dataset.paths[2]},1,2,9,9\n")
+    entry = {"method": "annotated", "boxes": "elsewhere.csv", "partial": True}
+    detect(dataset.manifest, dataset.root, entry, tmp_path / "d.csv", boxes=tmp_path / "hand.csv")
+    found = read_regions(tmp_path / "d.csv")
+    nothing: dict[str, list[Region]] = {path: [] for path in dataset.paths}
+    assert found == nothing | {dataset.paths[2]: [Region((1, 2, 9, 9), source="annotated")]}

@@ -16,6 +16,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from anonbench.core.errors import ConfigError, DataError
 from anonbench.core.hashing import file_sha256
+from anonbench.data.pictures import DroppedImage, write_dropped
 from anonbench.data.regions import Region, write_regions
 from anonbench.stages.detection import detection
 from anonbench.stages.evaluate_detector import evaluate_detector
@@ -128,6 +129,15 @@ def test_faces_that_do_not_count_are_neither_found_nor_mistakes(folder: Path) ->
     groups = {(row["kind"], row["group"]): (row["faces"], row["found"]) for row in read(folder / "g.csv")}
     assert groups["occluded", "yes"] == ("1", "0")
     assert ("view", "back") not in groups
+
+
+def test_the_truth_of_pictures_that_are_left_out_does_not_count(folder: Path) -> None:
+    write_regions(folder / "boxes.csv", {path: found for path, found in FOUND.items() if path != "missed.jpg"})
+    with pytest.raises(DataError, match=r"does not list missed\.jpg"):
+        run(folder)
+    write_dropped(folder / "dropped.csv", [DroppedImage("missed.jpg", "left out by hand.csv")])
+    found = run(folder, dropped=folder / "dropped.csv")["settings"]["all"]
+    assert (found["images"], found["faces"], found["recall"]["hits"]) == (3, 3, 3)
 
 
 def test_default_boxes_are_no_finds(folder: Path) -> None:

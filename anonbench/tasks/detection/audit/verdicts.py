@@ -3,6 +3,9 @@
 A verdict is `f` (fine), or what is not: `m` (a face was missed), `m2` (two), `w` (a box is wrong), `w2`, `m w` both, or
 `s` (skipped: the reviewer cannot tell). Words do as well: `fine`, `missed=2`, `wrong=1`, `skip`. An empty field is an
 image that nobody has looked at.
+
+Beside it a reviewer may write what is to be done: the box of a missed face in x0, y0, x1, y1 (that of a further face in
+a further row), and an x in `leave_out`. The detector `annotated` and a dataset's `leave_out` read the file then.
 """
 
 from __future__ import annotations
@@ -11,15 +14,18 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from anonbench.core.errors import DataError
+from anonbench.data.annotations import CORNERS
+from anonbench.data.left_out import COLUMN, is_marked
 from anonbench.data.tables import raise_all, write_csv
 from anonbench.data.text import read_user_text
 from anonbench.statistics.proportion import Proportion
 
-COLUMNS = ("number", "sheet", "camera", "boxes", "verdict", "note", "path")
+BY_HAND = (*CORNERS, COLUMN)
+COLUMNS = ("number", "sheet", "camera", "boxes", "verdict", "note", *BY_HAND, "path")
 NEEDED = ("boxes", "verdict", "path")
 WORDS = {
     "f": "fine", "fine": "fine", "ok": "fine", "m": "missed", "miss": "missed", "missed": "missed", "w": "wrong",
@@ -30,8 +36,32 @@ GRAMMAR = "f (fine), m or m2 (faces missed), w or w2 (wrong boxes), both as 'm1 
 
 
 @dataclass(frozen=True, slots=True)
+class ByHand:
+    """What a reviewer has written beside a verdict, as it stands there.
+
+    boxes: x0, y0, x1, y1 of each missed face.
+    leave_out: the mark of a picture that is not to be used.
+    """
+
+    boxes: tuple[tuple[str, ...], ...] = ()
+    leave_out: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.boxes or self.leave_out)
+
+    def __add__(self, other: ByHand) -> ByHand:
+        return ByHand(self.boxes + other.boxes, self.leave_out or other.leave_out)
+
+    @property
+    def lines(self) -> list[tuple[str, ...]]:
+        """The fields of `BY_HAND`, for one row or more."""
+        first, *more = self.boxes or (("",) * len(CORNERS),)
+        return [(*first, self.leave_out), *((*box, "") for box in more)]
+
+
+@dataclass(frozen=True, slots=True)
 class Listed:
-    """A row to be filled in.
+    """An image to be judged.
 
     number: in the order of the sheets, from 1.
     boxes: drawn in the image.
@@ -44,6 +74,7 @@ class Listed:
     path: str
     verdict: str = ""
     note: str = ""
+    by_hand: ByHand = ByHand()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +140,34 @@ class Tally:
 
 
 def write_annotations(path: Path, rows: Iterable[Listed]) -> None:
-    """Write the file to be filled in."""
-    write_csv(path, COLUMNS, ([getattr(row, column) for column in COLUMNS] for row in rows))
+    """Write the file to be filled in; a row an image, or one a box by hand."""
+    lines = []
+    for row in rows:
+        judged: tuple[str, str] = (row.verdict, row.note)
+        for by_hand in row.by_hand.lines:
+            lines.append([row.number, row.sheet, row.camera, row.boxes, *judged, *by_hand, row.path])
+            judged = ("", "")
+    write_csv(path, COLUMNS, lines)
 
 
-def read_annotations(path: Path) -> list[tuple[int, dict[str, str]]]:
+def read_listed(path: Path) -> dict[str, Listed]:
+    """What stands in a filled file, by path, unchecked: verdict, note and what was written beside them."""
+    found: dict[str, Listed] = {}
+    for _, row in read_annotations(path):
+        before = found.get(row["path"], Listed(0, "", 0, 0, row["path"]))
+        verdict, note = before.verdict or row["verdict"], before.note or row.get("note", "")
+        by_hand = before.by_hand + by_hand_of(row)
+        found[row["path"]] = replace(before, verdict=verdict, note=note, by_hand=by_hand)
+    return found
+
+
+def by_hand_of(row: Mapping[str, str]) -> ByHand:
+    """What a row says beside its verdict."""
+    box = tuple(row.get(column, "") for column in CORNERS)
+    return ByHand((box,) if any(box) else (), row.get(COLUMN, ""))
+
+
+def read_annotations(path: Path, needed: Sequence[str] = NEEDED) -> list[tuple[int, dict[str, str]]]:
     """(line, row) of a filled file as spreadsheets save it: commas, semicolons or tabs, with or without a byte mark.
 
     Rows may be in any order, columns too. Raises `DataError` when it cannot be read or lacks a column.
@@ -122,7 +176,7 @@ def read_annotations(path: Path) -> list[tuple[int, dict[str, str]]]:
     header = text.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)
     reader = csv.DictReader(io.StringIO(text), delimiter=delimiter)
-    missing = [column for column in NEEDED if column not in (reader.fieldnames or ())]
+    missing = [column for column in needed if column not in (reader.fieldnames or ())]
     if missing:
         raise DataError(f"{path}:1: column {missing[0]} is missing; expected {', '.join(COLUMNS)}. Keep the header.")
     return [(reader.line_num, {key: (row[key] or "").strip() for key in row if key}) for row in reader]
@@ -163,30 +217,52 @@ def read_verdicts(path: Path, sample: Mapping[str, Listed]) -> dict[str, Verdict
     """Path -> verdict of every image of the sample, None where there is none yet.
 
     sample: what was drawn, by path.
-    Raises `DataError` for rows that were not drawn, twice, or with other boxes.
+    Raises `DataError` for rows that were not drawn, twice, or with other boxes; and for a verdict of fewer missed faces
+    than have a box by hand.
     """
     found: dict[str, Verdict | None] = {}
+    by_hand: dict[str, ByHand] = {}
     faults = []
     for line, row in read_annotations(path):
         if any(row.values()):
             try:
-                _take(found, row, sample, f"{path}:{line}")
+                _take(found, by_hand, row, sample, f"{path}:{line}")
             except DataError as error:
                 faults.append(str(error))
+    for image, written in by_hand.items():
+        verdict = found.get(image)
+        if verdict is not None and not verdict.skipped and verdict.missed < len(written.boxes):
+            faults.append(
+                f"{path}: {image} has {len(written.boxes)} boxes by hand, and its verdict says that {verdict.missed} "
+                f"faces were missed. Correct the one or the other."
+            )
     raise_all(faults)
     return {path: found.get(path) for path in sample}
 
 
-def _take(found: dict[str, Verdict | None], row: Mapping[str, str], sample: Mapping[str, Listed], where: str) -> None:
-    """Put the verdict of a row into `found`."""
+def _take(
+    found: dict[str, Verdict | None],
+    by_hand: dict[str, ByHand],
+    row: Mapping[str, str],
+    sample: Mapping[str, Listed],
+    where: str,
+) -> None:
+    """Put the verdict of a row into `found`, and the rest into `by_hand`."""
     image = sample.get(row["path"])
     if image is None:
         raise DataError(f"{where}: {row['path'] or '(no path)'} is not in the sample. Leave the column path alone.")
-    if row["path"] in found:
-        raise DataError(f"{where}: {row['path']} is listed twice; expected one row an image.")
-    if row["boxes"] != str(image.boxes):
+    written, before = by_hand_of(row), by_hand.get(row["path"])
+    again = before is not None and not (written.boxes or before.boxes)
+    if again or (found.get(row["path"]) is not None and row["verdict"]):
+        raise DataError(
+            f"{where}: {row['path']} is listed twice; expected one row an image, or one for each box by hand, of which "
+            f"one has the verdict."
+        )
+    if row["boxes"] != str(image.boxes) and not (written.boxes and not row["boxes"]):
         raise DataError(f"{where}: boxes is '{row['boxes']}', {image.boxes} were drawn. Leave the column alone.")
-    found[row["path"]] = parse_verdict(row["verdict"], image.boxes, where)
+    is_marked(written.leave_out, where)
+    by_hand[row["path"]] = (before or ByHand()) + written
+    found[row["path"]] = parse_verdict(row["verdict"], image.boxes, where) or found.get(row["path"])
 
 
 def tally(pairs: Sequence[tuple[Listed, Verdict | None]]) -> Tally:

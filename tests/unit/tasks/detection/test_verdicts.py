@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,12 @@ import pytest
 from anonbench.core.errors import DataError
 from anonbench.statistics.proportion import Proportion
 from anonbench.tasks.detection.audit.verdicts import (
+    ByHand,
     Listed,
     Tally,
     Verdict,
     parse_verdict,
+    read_listed,
     read_verdicts,
     tally,
     write_annotations,
@@ -102,9 +105,11 @@ SAMPLE = {path: listed(path, boxes) for path, boxes in (("a.jpg", 1), ("b, b.jpg
 def test_a_file_goes_out_and_comes_back(tmp_path: Path) -> None:
     file = tmp_path / "annotations.csv"
     write_annotations(file, SAMPLE.values())
-    assert file.read_text().splitlines()[0] == "number,sheet,camera,boxes,verdict,note,path"
+    assert file.read_text().splitlines()[0] == "number,sheet,camera,boxes,verdict,note,x0,y0,x1,y1,leave_out,path"
     assert read_verdicts(file, SAMPLE) == dict.fromkeys(SAMPLE)
-    file.write_text(file.read_text().replace("1,1,,,a.jpg", "1,1,f,,a.jpg").replace("1,2,,,c", "1,2,m w,dark,c"))
+    file.write_text(
+        file.read_text().replace("1,1,,,,,,,,a", "1,1,f,,,,,,,a").replace("1,2,,,,,,,,c", "1,2,m w,dark,,,,,,c")
+    )
     assert read_verdicts(file, SAMPLE) == {"a.jpg": Verdict(), "b, b.jpg": None, "c.jpg": Verdict(1, 1)}
 
 
@@ -149,4 +154,42 @@ def test_a_workbook_and_no_file_at_all(tmp_path: Path) -> None:
 def test_all_wrong_rows_are_named(tmp_path: Path) -> None:
     (tmp_path / "f.csv").write_text("path,boxes,verdict\na.jpg,1,nice\nother.jpg,1,f\n")
     with pytest.raises(DataError, match=r"f\.csv:2: verdict 'nice' .*\n.*f\.csv:3: other\.jpg is not in the sample"):
+        read_verdicts(tmp_path / "f.csv", SAMPLE)
+
+
+# --- boxes by hand, and pictures to leave out ---
+
+HEAD = "path,boxes,verdict,x0,y0,x1,y1,leave_out\n"
+
+
+def test_boxes_by_hand_go_out_and_come_back_with_a_row_for_each(tmp_path: Path) -> None:
+    file = tmp_path / "annotations.csv"
+    by_hand = ByHand((("1", "2", "3", "4"), ("5", "2", "7", "4")), "x")
+    rows = [replace(SAMPLE["a.jpg"], verdict="m2", note="dark", by_hand=by_hand), SAMPLE["c.jpg"]]
+    write_annotations(file, rows)
+    assert len(file.read_text().splitlines()) == 4
+    assert read_verdicts(file, SAMPLE) == {"a.jpg": Verdict(missed=2), "b, b.jpg": None, "c.jpg": None}
+    again = read_listed(file)
+    assert (again["a.jpg"].verdict, again["a.jpg"].note, again["a.jpg"].by_hand) == ("m2", "dark", by_hand)
+    assert not again["c.jpg"].by_hand
+
+
+def test_the_verdict_may_stand_in_any_of_the_rows_of_a_picture(tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text(HEAD + "a.jpg,,,1,2,3,4,\nc.jpg,2,f,,,,,x\na.jpg,1,m2,5,2,7,4,\n")
+    assert read_verdicts(tmp_path / "f.csv", SAMPLE) == {"a.jpg": Verdict(2), "b, b.jpg": None, "c.jpg": Verdict()}
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("a.jpg,1,f,1,2,3,4,\n", r"f\.csv: a\.jpg has 1 boxes by hand, and its verdict says that 0 faces were missed"),
+        ("a.jpg,1,m,1,2,3,4,\na.jpg,1,,5,2,7,4,\n", r"a\.jpg has 2 boxes by hand, .* says that 1 faces were missed"),
+        ("a.jpg,1,m,1,2,3,4,\na.jpg,1,m,5,2,7,4,\n", r"f\.csv:3: a\.jpg is listed twice; .* one has the verdict"),
+        ("a.jpg,1,,,,,,\na.jpg,1,,,,,,\n", r"f\.csv:3: a\.jpg is listed twice"),
+        ("a.jpg,1,f,,,,,perhaps\n", r"f\.csv:2: column leave_out is 'perhaps'; expected x to leave the picture out"),
+    ],
+)
+def test_what_is_written_by_hand_must_fit(rows: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text(HEAD + rows)
+    with pytest.raises(DataError, match=message):
         read_verdicts(tmp_path / "f.csv", SAMPLE)
