@@ -31,6 +31,9 @@ def detection_rows():
 
 
 def scales_in_words(detector):
+    if detector in UNIONS:
+        said = {member: scales_in_words(member) for member in UNIONS[detector]}
+        return "; ".join(f"{member}: {text}" for member, text in said.items() if text)
     plugin = DETECTORS.create(config["detectors"][detector], ignore=DETECTOR_KEYS)
     return getattr(plugin, "scales_in_words", "")
 
