@@ -32,7 +32,7 @@ def detection_rows():
 
 def scales_in_words(detector):
     if detector in UNIONS:
-        said = {member: scales_in_words(member) for member in UNIONS[detector]}
+        said = {member: scales_in_words(member) for member in entries.members(config, detector)}
         return "; ".join(f"{member}: {text}" for member, text in said.items() if text)
     plugin = DETECTORS.create(config["detectors"][detector], ignore=DETECTOR_KEYS)
     return getattr(plugin, "scales_in_words", "")
