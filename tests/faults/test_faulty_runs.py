@@ -28,7 +28,7 @@ datasets:
     render: {train_identities: 2, test_identities: 2, cameras: 2, junk: 0, distractors: 0, clothes_group: 2}
   mine: {format: folder, root: data/raw/mine}
 variants:
-  patient: {method: patient, detector: centerface, box_scale: 1.0, jpeg_quality: 95}
+  patient: {method: patient, detector: centerface, box_scale: 1.0, jpeg_quality: keep}
 """
 # An anonymizer that waits for a file: a job that lasts as long as a test wants.
 PATIENT = """
