@@ -20,17 +20,17 @@ def detection_rows():
     """
     used = [(pair["dataset"], config["variants"][pair["variant"]]["detector"]) for pair in ReidFaces(config).pairs]
     return [
-        {
-            "dataset": dataset,
-            "detector": detector,
-            "truth": truth_of(dataset, detector),
-            "scales": scales_in_words(detector),
-        }
+        {"dataset": dataset, "detector": detector, "truth": truth_of(dataset, detector)}
         for dataset, detector in dict.fromkeys(used + entries.tried_detectors(config))
     ]
 
 
+def with_scales(rows):
+    return [{**row, "scales": scales_in_words(row["detector"])} for row in rows]
+
+
 def scales_in_words(detector):
+    """At which scales a detector looks at pictures. For `params:` of a job: a detector may need torch, seconds to load."""
     if detector in UNIONS:
         said = {member: scales_in_words(member) for member in entries.members(config, detector)}
         return "; ".join(f"{member}: {text}" for member, text in said.items() if text)

@@ -45,7 +45,7 @@ rule detection:
         mem_mb=memory_mb("detection"),
         runtime=minutes("detection"),
     params:
-        rows=as_json(detection_rows()),
+        rows=lambda w: as_json(with_scales(detection_rows())),
         label=data_label([row["dataset"] for row in detection_rows()]),
         code=lambda w: digest("detection"),
     shell:
