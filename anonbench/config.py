@@ -307,7 +307,7 @@ def read_config(configfiles: Iterable[Path] = (), root: Path | None = None) -> d
         raise ConfigError(
             f"{defaults[0]}: not there. Run this in the folder of the workflow, a copy of the repository."
         )
-    files = [file for file in defaults if file.is_file() or file == defaults[0]]
+    files = [file for file in defaults if file.is_file()]
     return merge(map(read_layer, [*files, *configfiles]))
 
 

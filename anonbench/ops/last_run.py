@@ -11,11 +11,11 @@ from typing import Any
 from anonbench.config import DEFAULTS
 from anonbench.core.errors import ConfigError, DataError
 from anonbench.data.paths import DEFAULT_CONFIG
+from anonbench.ops.dag import STAMPS
 from anonbench.ops.journal import OPTIONS, read_last_run
 from anonbench.ops.provenance import read_stamp
 
 REPLACE = "ANONBENCH_REPLACE"  # in the environment: what another configuration has made may be replaced
-STAMPS = "results/stamps/"
 PRECIOUS = {"render", "render_faces", "detect", "anonymize", "train", "train_detector"}  # the rest takes seconds
 SHOWN = 3  # artifacts named in one message
 
@@ -58,7 +58,7 @@ def refuse_other(configfiles: Sequence[Path | str], root: Path) -> None:
     run = read_last_run(root)
     if run is None:
         return
-    theirs, ours = [file.resolve() for file in overlays(run, root)], [(root / file).resolve() for file in configfiles]
+    theirs, ours = _resolved(overlays(run, root), root), _resolved(configfiles, root)
     if theirs != ours:
         named = " ".join(_shown(file, root) for file in theirs) or DEFAULT_CONFIG
         raise ConfigError(
@@ -80,8 +80,8 @@ def refuse_replacing(configfiles: Sequence[Path | str], jobs: Iterable[tuple[Pat
     run = read_last_run(root)
     if run is None or os.environ.get(REPLACE):
         return
-    theirs = [file.resolve() for file in overlays(run, root) if file.name != Path(OPTIONS).name]
-    ours = [file.resolve() for file in map(Path, configfiles) if not _is_default(file, root)]
+    theirs = _resolved((file for file in overlays(run, root) if file.name != Path(OPTIONS).name), root)
+    ours = _resolved((file for file in configfiles if not _is_default(file, root)), root)
     if ours[: len(theirs)] == theirs and (theirs or not ours):
         return
     replaced = sorted({str(stamp) for stamp, spec in jobs if _is_of_another(root / stamp, spec)})
@@ -108,6 +108,10 @@ def _is_of_another(stamp: Path, spec: Any) -> bool:
 def in_words(files: Sequence[Path], root: Path) -> str:
     """`config/demo.yaml`; config/default.yaml where no other is laid over it."""
     return " + ".join(_shown(file, root) for file in files) or DEFAULT_CONFIG
+
+
+def _resolved(files: Iterable[Path | str], root: Path) -> list[Path]:
+    return [(root / file).resolve() for file in files]
 
 
 def _shown(file: Path, root: Path) -> str:
