@@ -53,7 +53,7 @@ def evaluate(
     }
     if rerank is not None:
         total = result.n_queries + result.n_gallery
-        if max(rerank.k1 + 1, rerank.k2) > total:
+        if rerank.neighbours > total:
             asked = f"k1 {rerank.k1}, k2 {rerank.k2}"
             print(f"evaluate: re-ranking asks for more neighbours ({asked}) than images ({total}): all are taken")
         # How many of the k1 neighbours can be the query's person at all, and what the same features give without it.

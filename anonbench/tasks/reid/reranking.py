@@ -56,6 +56,11 @@ class Reranking:
         _checks.integer("k2", self.k2, 1)
         _checks.number("lambda_value", self.lambda_value, 0, 1)
 
+    @property
+    def neighbours(self) -> int:
+        """How many nearest images of each image are looked at, the image included."""
+        return max(self.k1 + 1, self.k2)
+
 
 def reranked_distance_blocks(
     query_features: ArrayLike,
@@ -83,7 +88,7 @@ def reranked_distance_blocks(
 
 def _reranked_blocks(features: Float32, n_query: int, rerank: Reranking, block_rows: int | None) -> Iterator[Float32]:
     everything = BlockedDistance(features, features)
-    neighbours, largest = nearest_neighbours(everything, max(rerank.k1 + 1, rerank.k2))  # (N, that many), (N,)
+    neighbours, largest = nearest_neighbours(everything, rerank.neighbours)  # (N, that many), (N,)
     expanded = expanded_reciprocal_sets(neighbours[:, : rerank.k1 + 1], rerank.k1)  # (N, N) sparse
     encoding = encode(expanded, features, largest)  # (N, N) sparse
     if rerank.k2 > 1:
