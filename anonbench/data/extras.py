@@ -35,14 +35,19 @@ def extras(data: bytes, name: Path | str) -> frozenset[str]:
     A colour profile does not count. Raises `DataError` as `decode_image` does.
     """
     with opened(data, name) as image:
-        found = {
-            "further pictures": getattr(image, "n_frames", 1) > 1,
-            "transparent pixels": _shows_through(image),
-            "data after the picture's end": len(data) > _end_of_picture(data),
-            **_described(image),
-            "turned upright": orientation(image) != 1,
-            "16 bits, of which little is used": image.mode in GREY_16 and np.ptp(np.asarray(image)) < LEAST_SPREAD,
-        }
+        return extras_of(image, data)
+
+
+def extras_of(image: Image.Image, data: bytes) -> frozenset[str]:
+    """`extras` of a file that is `opened` already. data: the file's bytes."""
+    found = {
+        "further pictures": getattr(image, "n_frames", 1) > 1,
+        "transparent pixels": _shows_through(image),
+        "data after the picture's end": len(data) > _end_of_picture(data),
+        **_described(image),
+        "turned upright": orientation(image) != 1,
+        "16 bits, of which little is used": image.mode in GREY_16 and np.ptp(np.asarray(image)) < LEAST_SPREAD,
+    }
     return frozenset(word for word, there in found.items() if there)
 
 

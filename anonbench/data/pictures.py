@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Protocol
 
 from anonbench.core.errors import DataError
-from anonbench.data.extras import extras
-from anonbench.data.images import decode_image, read_bytes, sha256
+from anonbench.data.extras import extras_of
+from anonbench.data.images import as_rgb, opened, read_bytes, sha256, upright
 from anonbench.data.tables import checked_choice, checked_number, checked_path, read_csv, write_csv
 
 MANIFEST_COLUMNS = ("path", "split", "width", "height", "sha256")
@@ -76,13 +76,14 @@ class DroppedImage:
 
 
 def describe_images(root: Path) -> Callable[[Listed], tuple[Picture, frozenset[str]]]:
-    """A function that reads one image file below `root`: its manifest row, and what else the file holds (`extras`)."""
+    """A function that reads one image file below `root`: its manifest row, and what else it holds (`extras_of`)."""
 
     def describe(listed: Listed) -> tuple[Picture, frozenset[str]]:
         data = read_bytes(root / listed.path)
-        height, width = decode_image(data, root / listed.path).shape[:2]
-        picture = Picture(listed.path, listed.split, width, height, sha256(data), dict(listed.labels))
-        return picture, extras(data, root / listed.path)
+        with opened(data, root / listed.path) as image:
+            found = extras_of(image, data)
+            height, width = as_rgb(upright(image)).shape[:2]
+        return Picture(listed.path, listed.split, width, height, sha256(data), dict(listed.labels)), found
 
     return describe
 
