@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from anonbench.data.variants import ORIGINAL
 
 RESULTS = "results"
+KEYS = f"{RESULTS}/keys"
 RENDERED = "data/rendered"
 PUBLISHED = "config/published"
 DEFAULT_CONFIG = "config/default.yaml"
@@ -89,6 +90,28 @@ def checkpoint(dataset: str, model: str, train: str, run: str) -> str:
 def history(dataset: str, model: str, train: str, run: str) -> str:
     """The losses and seconds of a training's epochs."""
     return f"{network(dataset, model, train, run)}/history.csv"
+
+
+def key(dataset: str, model: str, training: str, run: str, network: str, suffix: str = ".pt") -> str:
+    """A generator that hides people or shows them again. Both are keys: they lie apart from copies.
+
+    model: trained with it; `restoration` for one that was trained alone.
+    network: anonymizer or recovery.
+    """
+    return f"{KEYS}/{dataset}/{model}/{training}/{run}/{network}{suffix}"
+
+
+def beside_network(dataset: str, model: str, train: str, run: str, file: str) -> str:
+    """What else a training writes beside its network: its validation, its upgrades."""
+    return f"{network(dataset, model, train, run)}/{file}"
+
+
+def quality(dataset: str, stored: str, suffix: str = ".json") -> str:
+    """How much the pictures of a variant look like the originals.
+
+    stored: the name below which they lie (`entries.stored`).
+    """
+    return f"{RESULTS}/quality/{dataset}/{stored}{suffix}"
 
 
 def features(dataset: str, model: str, train: str, run: str, variant: str) -> str:
