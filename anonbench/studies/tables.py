@@ -52,9 +52,13 @@ def read_results(files: Files) -> list[dict[str, Any]]:
     return [read_metrics(path) for path in files.get("metrics", ())]
 
 
-def read_published(files: Files, key: str = "published") -> pd.DataFrame | None:
+def read_published(files: Files, key: str = "published", columns: Sequence[str] = ()) -> pd.DataFrame | None:
+    """The printed numbers under a key; None where an entry names none.
+
+    columns: those that must be there.
+    """
     found: Sequence[Path] = files.get(key, ())
-    return read_frame(found[0]) if found else None
+    return read_frame(found[0], columns) if found else None
 
 
 def note_on(results: Sequence[Metrics], label: str) -> str:
