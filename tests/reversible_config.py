@@ -16,7 +16,9 @@ datasets:
 face_images: {}
 recipes: {short: {epochs: 20}}
 models:
-  agw: {method: agw, depth: 18, input: [64, 32], pretrained: false, recipe: short, seeds: [0, 1]}
+  agw:
+    {method: agw, depth: 18, input: [64, 32], pretrained: false, recipe: short, seeds: [0, 1],
+     evaluation: {metric: cosine}}
   bot: {method: bot, depth: 50, input: [256, 128], pretrained: true, recipe: short}
 variants:
   faces: {method: gaussian_blur, sigma_rel: 0.1, detector: haar, box_scale: 1.0, jpeg_quality: 90}
@@ -46,19 +48,22 @@ reversible_figures:
       dataset: toy
       model: agw
       people: 3
+      title: Raw and protected
       columns: [{variant: original, title: raw}, {variant: upgraded, title: protected, group: blurring}]
     attacked:
       dataset: toy
       model: agw
       people: 3
+      title: By another key
       columns: [{variant: original, title: raw}, {variant: other_key, title: other key}]
   maps:
     features:
       dataset: toy
       model: agw
       people: 4
+      images: 8
       panels:
-        - {title: raw alone, training: original, variant: blurred}
+        - {title: raw alone, training: original, variant: blurred, protected: blurred pictures}
         - {title: joint, training: upgraded_blurred, variant: upgraded}
 tables:
   table1:

@@ -55,14 +55,16 @@ SECTIONS: dict[str, dict[str, Any]] = {
         "grids": _each(_closed({
             "dataset": NAME,
             "model": NAME,
+            "title": NAME,
             "people": COUNT,
             "columns": _list(_closed({"variant": NAME, "title": NAME}, {"group": NAME}), 2),
         })),
         "maps": _each(_closed({
             "dataset": NAME,
             "model": NAME,
-            "people": {"type": "integer", "minimum": 2},
-            "panels": _list(_closed({"title": NAME, "training": NAME, "variant": NAME}), 1),
+            "people": {"type": "integer", "minimum": 2, "maximum": 7},
+            "images": COUNT,
+            "panels": _list(_closed({"title": NAME, "training": NAME, "variant": NAME}, {"protected": NAME}), 1),
         })),
     }),
 }  # fmt: skip

@@ -41,6 +41,14 @@ class Plan:
         return found
 
     @property
+    def raw_networks(self) -> set[tuple[str, str]]:
+        """(dataset, model) of the networks that those tables show trained on raw images alone."""
+        entries = [self.config["tables"][name] for name in self.built]
+        rows = [row for entry in entries for row in kind_of(entry).cells(entry).values()]
+        conditions = [source.condition for row in rows for source in row.values()]
+        return {(found.dataset, found.model) for found in conditions if found.train == ORIGINAL}
+
+    @property
     def datasets(self) -> set[str]:
         """The datasets of the tables built by default."""
         entries = [self.config["tables"][name] for name in self.built]
@@ -48,7 +56,7 @@ class Plan:
 
     @property
     def figures(self) -> list[str]:
-        """The figures that are drawn by default: those that need no training which no built table needs.
+        """The figures that are drawn by default: those that need no network which no built table needs.
 
         Grids with real people are drawn by default only where the config says so.
         """
@@ -65,6 +73,10 @@ class Plan:
                 entry["dataset"],
                 [panel["variant"] for panel in entry["panels"]],
                 [panel["training"] for panel in entry["panels"] if panel["training"] != ORIGINAL],
+            )
+            and (
+                (entry["dataset"], entry["model"]) in self.raw_networks
+                or ORIGINAL not in [panel["training"] for panel in entry["panels"]]
             )
         ]
         return [figure(name, ".png") for name in (*grids, *maps)]
@@ -92,6 +104,7 @@ class Plan:
             columns,
             [stored(self.config, column["variant"], run) for column in columns],
             entry["people"],
+            entry["title"],
             people_warning(self.config, dataset),
         )
 
@@ -100,15 +113,16 @@ class Plan:
         entry = self.entries("maps")[name]
         dataset, model = entry["dataset"], entry["model"]
         run = runs_of(self.config, dataset, model)[0]
-        several = [
-            (panel["training"], variant) for panel in entry["panels"] for variant in (ORIGINAL, panel["variant"])
-        ]
+        panels = entry["panels"]
         return MapPlan(
             dataset,
             run,
-            [{"title": panel["title"]} for panel in entry["panels"]],
-            [paths.features(dataset, model, training, run, variant) for training, variant in several],
+            [{"title": panel["title"], "protected": panel.get("protected", panel["variant"])} for panel in panels],
+            [paths.features(dataset, model, panel["training"], run, ORIGINAL) for panel in panels],
+            [paths.features(dataset, model, panel["training"], run, panel["variant"]) for panel in panels],
+            dict(self.config["models"][model]["evaluation"]),
             entry["people"],
+            entry["images"],
         )
 
     def _is_at_hand(self, dataset: str, variants: Iterable[str], trainings: Iterable[str] = ()) -> bool:
@@ -124,6 +138,7 @@ class GridPlan:
     run: whose copies of learned variants are shown.
     columns: `{variant, title, group}`; the first are the raw pictures.
     stored: the name below which the copy of each column lies.
+    title: of the figure.
     warning: what the figure must say where people are not drawn; "" where they are.
     """
 
@@ -132,6 +147,7 @@ class GridPlan:
     columns: list[dict[str, str]]
     stored: list[str]
     people: int
+    title: str
     warning: str
 
     @property
@@ -146,16 +162,21 @@ class GridPlan:
 class MapPlan:
     """A figure of features in the plane, a panel a network.
 
-    titles: `{title}` of each panel.
-    features: of raw and of protected images, panel by panel.
-    people: identities to show.
+    panels: `{title, protected}`: the network, and what its protected pictures are, in words.
+    raw, protected: files of features, one a panel.
+    evaluation: of the model: how features are compared.
+    people: to show.
+    images: of each of them at most.
     """
 
     dataset: str
     run: str
-    titles: list[dict[str, str]]
-    features: list[str]
+    panels: list[dict[str, str]]
+    raw: list[str]
+    protected: list[str]
+    evaluation: dict[str, Any]
     people: int
+    images: int
 
 
 def figure(name: str, suffix: str = ".svg") -> str:
