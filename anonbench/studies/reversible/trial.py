@@ -13,6 +13,7 @@ from typing import Any
 from anonbench.data.variants import ORIGINAL
 
 EPOCHS, WIDTH, DEPTH, SIZE = 120, 64, 50, (256, 128)
+RAW = "raw images alone"
 RECIPE_EPOCHS = 100
 """Of a recipe of `recipes` that names none."""
 
@@ -60,7 +61,11 @@ def _short(before: str, found: Mapping[str, int], wanted: int, after: str) -> li
     texts = []
     for value in sorted(set(low.values())):
         names = [name for name in low if low[name] == value]
-        who = "" if len(set(found.values())) == 1 else f" ({', '.join(names)})"
+        who = (
+            ""
+            if len(set(found.values())) == 1
+            else f" ({', '.join(RAW if name == ORIGINAL else name for name in names)})"
+        )
         texts.append(f"{before}{value} of {wanted}{after}{who}")
     return texts
 

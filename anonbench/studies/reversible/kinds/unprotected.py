@@ -100,7 +100,7 @@ class Unprotected:
         shown = frame.assign(images=[IMAGES[found] for found in frame["images"]])
         notes = [
             note_on(results, label),
-            f"{spec['model']}, trained on raw images; queries and gallery as the row says.",
+            f"{spec['model']}, trained on raw images; queries and gallery of the variant. Less found is more hidden.",
         ]
         return Table(
             frame,

@@ -59,7 +59,7 @@ def test_what_must_be_trained_first() -> None:
         ({"epochs": {"a": 200}, "widths": {}, "pretrained": True, "input": [384, 128]}, ""),
         (
             {"epochs": {"original": 20, "a": 60}, "widths": {"a": 64, "b": 16}},
-            "20 of 120 epochs (original), 60 of 120 epochs (a), generator width 16 of 64 (b)",
+            "20 of 120 epochs (raw images alone), 60 of 120 epochs (a), generator width 16 of 64 (b)",
         ),
         ({"epochs": {"a": 120, "b": 3}, "widths": {}}, "3 of 120 epochs (b)"),
         (
