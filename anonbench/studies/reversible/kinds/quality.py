@@ -49,8 +49,9 @@ ABOUT = "PSNR in dB and SSIM of n test images a run, against the originals at th
 POOLED = (
     "PSNR is given twice. The published one is compared with the pooled one: the paper does not say how it averages, "
     "its authors' code averages squared errors over batches of images before it takes the logarithm. The mean over "
-    "images is never lower."
+    "images is never lower, identical pictures aside."
 )
+IDENTICAL = "**Pictures that equal their original** have an infinite PSNR; the mean leaves them out: {counts}."
 
 
 @KINDS.register("quality")
@@ -84,7 +85,7 @@ class Quality:
         results = [read_quality(path) for path in files.get("quality", ())]
         published = read_published(files, columns=("data", "method", "images", *PRINTED.values()))
         frame = quality_table(results, spec)
-        notes = [ABOUT.format(runs=_in_words(results), label=label), POOLED]
+        notes = [ABOUT.format(runs=_in_words(results), label=label), POOLED, *identical_notes(results, spec)]
         return Table(
             frame,
             f"{name}: how much {len(spec['variants'])} variants look like the originals",
@@ -101,7 +102,7 @@ class Quality:
 
 def read_quality(path: Path) -> dict[str, Any]:
     """The contents of a file of `picture-quality`."""
-    return read_metrics(path, ("dataset", "variant", "n", *QUALITY))
+    return read_metrics(path, ("dataset", "variant", "n", "identical", *QUALITY))
 
 
 def quality_table(results: Sequence[Mapping[str, Any]], spec: Entry) -> pd.DataFrame:
@@ -123,9 +124,13 @@ def quality_table(results: Sequence[Mapping[str, Any]], spec: Entry) -> pd.DataF
 
 
 def quality_runs(results: Sequence[Mapping[str, Any]], spec: Entry) -> pd.DataFrame:
-    """A line a run: data, variant, split, seed, n and the measures. A variant without a training has no seed."""
+    """A line a run: data, variant, split, seed, pictures, identical ones, the measures. Plain variants have no seed."""
     lines = [
-        {"data": spec["dataset"], "variant": variant, **{key: result.get(key) for key in (*RUN, "n", *QUALITY)}}
+        {
+            "data": spec["dataset"],
+            "variant": variant,
+            **{key: result.get(key) for key in (*RUN, "n", "identical", *QUALITY)},
+        }
         for variant in spec["variants"]
         for result in _of_variant(results, spec["dataset"], variant)
     ]
@@ -159,6 +164,17 @@ def compare_quality(frame: pd.DataFrame, published: pd.DataFrame | None, spec: E
     return comparison(lines)
 
 
+def identical_notes(results: Sequence[Mapping[str, Any]], spec: Entry) -> list[str]:
+    """Which variants have pictures that equal their original, a copy at a time; none where no picture does."""
+    counts = [
+        f"{variant} {result['identical']} of {result['n']}"
+        for variant in spec["variants"]
+        for result in _of_variant(results, spec["dataset"], variant)
+        if result["identical"]
+    ]
+    return [IDENTICAL.format(counts=", ".join(counts))] if counts else []
+
+
 def _of_variant(results: Sequence[Mapping[str, Any]], dataset: str, variant: str) -> list[Mapping[str, Any]]:
     found = [result for result in results if (result["dataset"], result["variant"]) == (dataset, variant)]
     if not found:
@@ -170,7 +186,7 @@ def _of_variant(results: Sequence[Mapping[str, Any]], dataset: str, variant: str
 
 
 def _number(value: float | None) -> float:
-    """A measure; JSON has no infinity, so null stands for the PSNR of pictures that do not differ."""
+    """A measure; JSON has no infinity, so null stands for the PSNR where no picture differs from its original."""
     return math.inf if value is None else float(value)
 
 

@@ -73,7 +73,9 @@ def folder(tmp_path: Path) -> Path:
             learned = variant != "blurred"
             labels = {"dataset": "toy", "variant": variant, **({"seed": seed} if learned else {})}
             name = f"results/quality/toy/{variant}{f'-seed{seed}' if learned else ''}.json"
-            write_json(tmp_path / name, labels | {"n": 50, "psnr": psnr, "psnr_pooled": pooled, "ssim": ssim})
+            write_json(
+                tmp_path / name, labels | {"n": 50, "identical": 0, "psnr": psnr, "psnr_pooled": pooled, "ssim": ssim}
+            )
     return tmp_path
 
 
@@ -228,14 +230,17 @@ def test_quality_of_pictures(folder: Path, tmp_path: Path) -> None:
     assert "| blurring | recovered | 50 | 27.00 ± 1.00 | 26.00 ± 1.00 | 0.920 ± 0.020 |" in text
     assert "Means over seeds 0, 1. Data: toy, drawn." in text
     assert "compared with the pooled one" in text
+    assert "infinite" not in text
 
 
 def test_pictures_that_do_not_differ_have_an_infinite_psnr(folder: Path, tmp_path: Path) -> None:
     file = folder / "results/quality/toy/blurred.json"
-    write_json(file, json.loads(file.read_text()) | {"psnr": None, "psnr_pooled": None, "ssim": 1})
+    write_json(file, json.loads(file.read_text()) | {"identical": 50, "psnr": None, "psnr_pooled": None, "ssim": 1})
     table = build(folder, "table3")
     assert table.frame.set_index("variant").loc["blurred", "psnr"] == math.inf
-    assert "| blurring | blurred | 50 | inf | inf | 1.000 |" in write_table(table, tmp_path / "t.csv")
+    text = write_table(table, tmp_path / "t.csv")
+    assert "| blurring | blurred | 50 | inf | inf | 1.000 |" in text
+    assert "have an infinite PSNR; the mean leaves them out: blurred 50 of 50." in text
 
 
 def test_metrics_that_are_not_there(folder: Path) -> None:
@@ -252,8 +257,10 @@ def test_metrics_that_are_not_there(folder: Path) -> None:
         DataError, match="no picture quality of toy, recovered; the table needs results/quality/toy/rec"
     ):
         kind_of(quality).build("t", files, kind_of(quality).spec(CONFIG, quality), "toy")
-    (folder / "results/quality/toy/blurred.json").write_text('{"dataset": "toy", "variant": "blurred", "n": 1}')
-    with pytest.raises(DataError, match=r"blurred\.json: has no 'psnr'; expected dataset, variant, n, psnr"):
+    (folder / "results/quality/toy/blurred.json").write_text(
+        '{"dataset": "toy", "variant": "blurred", "n": 1, "identical": 0}'
+    )
+    with pytest.raises(DataError, match=r"blurred\.json: has no 'psnr'; expected dataset, variant, n, identical, psnr"):
         kind_of(quality).build("t", files, kind_of(quality).spec(CONFIG, quality), "toy")
 
 
