@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ UNION = "union"
 """The method of a detector that joins what others found."""
 REAL_PEOPLE = "REAL PEOPLE: not to be published, sent around or committed"
 """What every picture says on which people who are not drawn can be seen."""
+RUN = r"(?:split\d+-)?seed\d+"
+"""A run's name: one repetition, of a seed, on one of the dataset's splits where it has several."""
 NO_EVIDENCE = " (rendered people: a check of the pipeline, not evidence about real ones)"
 
 
@@ -73,6 +76,38 @@ def images_root(config: Config, dataset: str, variant: str = ORIGINAL) -> str:
 def detections_of(config: Config, dataset: str, variant: str) -> str:
     """The regions that a variant hides."""
     return paths.detections(dataset, config["variants"][variant]["detector"])
+
+
+def is_whole(config: Config, variant: str) -> bool:
+    """Whether a variant hides whole pictures: its entry says `detector: null`."""
+    return config["variants"][variant]["detector"] is None
+
+
+def training_of(config: Config, variant: str) -> str | None:
+    """The training (`reversible_trainings`) that makes the weights of a variant; None for one without."""
+    training = config["variants"].get(variant, {}).get("training")
+    return None if training is None else str(training)
+
+
+def stored(config: Config, variant: str, run: str) -> str:
+    """The name below which a variant's pictures and manifest lie.
+
+    A learned variant has as many copies as its training has runs: `protected-seed0`. Features, metrics and tables use
+    the bare name: there, the run tells which copy it was.
+    """
+    return variant if training_of(config, variant) is None else f"{variant}-{run}"
+
+
+def of_stored(config: Config, name: str) -> tuple[str, str]:
+    """The variant and the run of a stored name; "" for the run of a variant that has one copy for all.
+
+    >>> of_stored({"variants": {"protected": {"training": "joint"}, "blur": {}}}, "protected-split1-seed0")
+    ('protected', 'split1-seed0')
+    """
+    found = re.fullmatch(rf"(.+?)-({RUN})", name)
+    if found and training_of(config, found[1]) is not None:
+        return found[1], found[2]
+    return name, ""
 
 
 def published_names(config: Config, datasets: Iterable[str]) -> dict[str, str]:

@@ -91,6 +91,27 @@ def history(dataset: str, model: str, train: str, run: str) -> str:
     return f"{network(dataset, model, train, run)}/history.csv"
 
 
+def key(dataset: str, training: str, run: str, network: str, suffix: str = ".pt") -> str:
+    """A generator that hides people or shows them again. Both are keys: they lie apart from copies.
+
+    network: anonymizer or recovery.
+    """
+    return f"{RESULTS}/keys/{dataset}/{training}/{run}/{network}{suffix}"
+
+
+def beside_network(dataset: str, model: str, train: str, run: str, file: str) -> str:
+    """What else a training writes beside its network: its validation, its upgrades."""
+    return f"{network(dataset, model, train, run)}/{file}"
+
+
+def quality(dataset: str, stored: str, suffix: str = ".json") -> str:
+    """How much the pictures of a variant look like the originals.
+
+    stored: the name below which they lie (`entries.stored`).
+    """
+    return f"{RESULTS}/quality/{dataset}/{stored}{suffix}"
+
+
 def features(dataset: str, model: str, train: str, run: str, variant: str) -> str:
     return f"{RESULTS}/features/{dataset}/{model}/{train}/{run}/{variant}.npz"
 
