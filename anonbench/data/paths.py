@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from anonbench.data.variants import ORIGINAL
 
 RESULTS = "results"
+KEYS = f"{RESULTS}/keys"
 RENDERED = "data/rendered"
 PUBLISHED = "config/published"
 DEFAULT_CONFIG = "config/default.yaml"
@@ -91,12 +92,13 @@ def history(dataset: str, model: str, train: str, run: str) -> str:
     return f"{network(dataset, model, train, run)}/history.csv"
 
 
-def key(dataset: str, training: str, run: str, network: str, suffix: str = ".pt") -> str:
+def key(dataset: str, model: str, training: str, run: str, network: str, suffix: str = ".pt") -> str:
     """A generator that hides people or shows them again. Both are keys: they lie apart from copies.
 
+    model: trained with it; `restoration` for one that was trained alone.
     network: anonymizer or recovery.
     """
-    return f"{RESULTS}/keys/{dataset}/{training}/{run}/{network}{suffix}"
+    return f"{KEYS}/{dataset}/{model}/{training}/{run}/{network}{suffix}"
 
 
 def beside_network(dataset: str, model: str, train: str, run: str, file: str) -> str:

@@ -254,8 +254,8 @@ def split_of(wildcards):
 def key_of(dataset, variant, run):
     """The generator that makes a learned variant: what hides, or for a variant `of` another what recovers."""
     training = entries.training_of(config, variant)
-    network = "recovery" if "of" in config["variants"][variant] else "anonymizer"
-    return paths.key(TRAININGS[training].get("dataset", dataset), training, run, network)
+    entry, network = TRAININGS[training], "recovery" if "of" in config["variants"][variant] else "anonymizer"
+    return paths.key(entry.get("dataset", dataset), entry.get("model", entry["method"]), training, run, network)
 
 
 def detections_of(dataset, variant):

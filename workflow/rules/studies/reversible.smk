@@ -48,8 +48,8 @@ rule train_anonymizer:
         validation=paths.beside_network(*BESIDE, "validation.csv"),
         upgrades=paths.beside_network(*BESIDE, "upgrades.csv"),
         people=paths.beside_network(*BESIDE, "people.csv"),
-        anonymizer=paths.key("{dataset}", "{training}", "{run}", "anonymizer"),
-        recovery=paths.key("{dataset}", "{training}", "{run}", "recovery"),
+        anonymizer=paths.key(*BESIDE, "anonymizer"),
+        recovery=paths.key(*BESIDE, "recovery"),
         stamp=paths.stamp("train_anonymizer", *BESIDE),
     log:
         paths.log("train_anonymizer", *BESIDE),
@@ -83,8 +83,8 @@ rule train_restoration:
         shown_root=lambda w: paths.images(w.dataset, shown_to(w)),
         splits=split_file,
     output:
-        output=paths.key("{dataset}", "{training}", "{run}", "recovery"),
-        history=paths.key("{dataset}", "{training}", "{run}", "recovery", ".history.csv"),
+        output=paths.key(*ALONE, "recovery"),
+        history=paths.key(*ALONE, "recovery", ".history.csv"),
         stamp=paths.stamp("train_restoration", "{dataset}", "{training}", "{run}"),
     log:
         paths.log("train_restoration", "{dataset}", "{training}", "{run}"),

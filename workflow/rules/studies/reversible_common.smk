@@ -4,6 +4,7 @@ from anonbench.studies.reversible.plan import Plan as Reversible
 
 REVERSIBLE = Reversible(config)
 BESIDE = ("{dataset}", "{model}", "{training}", "{run}")
+ALONE = ("{dataset}", "restoration", "{training}", "{run}")
 
 
 def trainings_by(method):
