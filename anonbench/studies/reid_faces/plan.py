@@ -15,8 +15,8 @@ from anonbench.data import paths
 from anonbench.data.entries import built_tables, detections_of, is_rendered, runs_of
 from anonbench.data.variants import ORIGINAL
 from anonbench.studies.kinds import kind_of, study_of
-from anonbench.studies.reid_faces.kinds._common import metrics_of
 from anonbench.studies.reid_faces.settings import BASELINE, CONTRASTS, DESIGN, STUDY, TESTED
+from anonbench.studies.tables import metrics_of
 
 SETTING_KINDS = ("models", "anonymizers")
 """The tables whose metrics enter the statistics."""

@@ -1,42 +1,23 @@
-"""What several kinds of tables do alike: keys of an entry, files of metrics, published numbers."""
+"""What several kinds of tables of the study do alike: the settings of an entry, what is said of its networks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from anonbench.core.structure import check_known, check_structure
+from anonbench.core.structure import check_known
 from anonbench.data import paths
-from anonbench.data.entries import built_tables, runs_of
-from anonbench.data.results import read_frame, read_metrics
+from anonbench.data.entries import built_tables
+from anonbench.data.results import read_frame
 from anonbench.data.variants import UNTRAINED
 from anonbench.studies.kinds import Files, Source, study_of
 from anonbench.studies.reid_faces import marks
 from anonbench.studies.reid_faces.settings import DESIGN, STUDY
-from anonbench.tasks.reid.setting_table import describe_results, runs_table
-from anonbench.tasks.reid.settings import Condition, Metrics, Setting
-
-NAME, NAMES = {"type": "string"}, {"type": "array", "minItems": 1, "uniqueItems": True, "items": {"type": "string"}}
-PUBLISHED = {"type": ["string", "null"]}
-BOTH = {"rows": NAME, "study": NAME}
-NOTE = "Values in percent, means over {runs}. Data: {label}."
-
-
-def check_keys(entry: Mapping[str, Any], where: str, needed: Mapping[str, Any], optional: Mapping[str, Any]) -> None:
-    """Raise `ConfigError` for a missing, unknown or malformed key.
-
-    needed, optional: key -> JSON schema.
-    """
-    schema = {
-        "type": "object",
-        "additionalProperties": False,
-        "required": list(needed),
-        "properties": {**BOTH, **needed, **optional},
-    }
-    check_structure(entry, schema, where, paths.study_config(STUDY))
+from anonbench.studies.tables import NAME, NAMES, PUBLISHED, check_keys, metrics_of
+from anonbench.tasks.reid.setting_table import runs_table
+from anonbench.tasks.reid.settings import Metrics, Setting
 
 
 def check_settings(config: Mapping[str, Any], entry: Mapping[str, Any], where: str) -> None:
@@ -48,13 +29,6 @@ def check_settings(config: Mapping[str, Any], entry: Mapping[str, Any], where: s
     check_known(f"{where}.dataset", [entry["dataset"]], config["datasets"])
     check_known(f"{where}.models", entry["models"], config["models"])
     check_known(f"{where}.variants", entry["variants"], config["variants"])
-
-
-def metrics_of(config: Mapping[str, Any], condition: Condition) -> list[str]:
-    """The metrics files of every run of a condition."""
-    c = condition
-    runs = runs_of(config, c.dataset, c.model)
-    return [paths.metrics(c.dataset, c.model, c.train, run, c.query, c.gallery) for run in runs]
 
 
 def setting_metrics(config: Mapping[str, Any], entry: Mapping[str, Any]) -> list[str]:
@@ -98,24 +72,6 @@ def describe_networks(files: Files, spec: Mapping[str, Any]) -> pd.DataFrame | N
         network = spec["networks"][model]
         rows[model] = (marks.ranking(network["evaluation"]), marks.trial(network, published), str(learnt))
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(marks.COLUMNS))
-
-
-def published_inputs(entry: Mapping[str, Any], *keys: str) -> dict[str, list[str]]:
-    """The files with printed numbers that an entry names, by its key."""
-    return {key: [paths.published(STUDY, entry[key])] for key in keys if entry.get(key)}
-
-
-def read_results(files: Files) -> list[dict[str, Any]]:
-    return [read_metrics(path) for path in files.get("metrics", ())]
-
-
-def read_published(files: Files, key: str = "published") -> pd.DataFrame | None:
-    found: Sequence[Path] = files.get(key, ())
-    return read_frame(found[0]) if found else None
-
-
-def note_on(results: Sequence[Metrics], label: str) -> str:
-    return NOTE.format(runs=describe_results(results), label=label)
 
 
 def named_reranked(frame: pd.DataFrame, plain: pd.DataFrame) -> pd.DataFrame:

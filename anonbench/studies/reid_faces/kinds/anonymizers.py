@@ -22,14 +22,11 @@ from anonbench.studies.reid_faces.kinds._common import (
     check_settings,
     describe_networks,
     network_inputs,
-    note_on,
-    published_inputs,
-    read_published,
-    read_results,
     setting_metrics,
     sources,
 )
 from anonbench.studies.reid_faces.settings import BASELINE, CONTRASTS, DESIGN, METRICS
+from anonbench.studies.tables import note_on, published_inputs, read_published, read_results
 from anonbench.tasks.reid.setting_table import compare_settings, row_cells, summary
 from anonbench.tasks.reid.settings import Metrics
 

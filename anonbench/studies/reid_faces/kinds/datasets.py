@@ -19,7 +19,7 @@ from anonbench.report.tables import Table
 from anonbench.studies.kinds import Entry, Files, Source
 from anonbench.studies.reid_faces.headings import HEADINGS
 from anonbench.studies.reid_faces.kinds import KINDS
-from anonbench.studies.reid_faces.kinds._common import NAME, NAMES, check_keys, published_inputs
+from anonbench.studies.tables import NAME, NAMES, check_keys, published_inputs
 from anonbench.tasks.reid.people import read_people
 
 COUNTS = ("cameras", "identities", "train_images", "gallery_images", "query_images")

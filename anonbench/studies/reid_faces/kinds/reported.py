@@ -17,17 +17,9 @@ from anonbench.studies.kinds import Entry, Files, Source
 from anonbench.studies.reid_faces import marks
 from anonbench.studies.reid_faces.headings import HEADINGS
 from anonbench.studies.reid_faces.kinds import KINDS
-from anonbench.studies.reid_faces.kinds._common import (
-    NAME,
-    NAMES,
-    check_keys,
-    metrics_of,
-    named_reranked,
-    note_on,
-    published_inputs,
-    read_results,
-)
+from anonbench.studies.reid_faces.kinds._common import named_reranked
 from anonbench.studies.reid_faces.settings import BASELINE, DESIGN, METRICS
+from anonbench.studies.tables import NAME, NAMES, check_keys, metrics_of, note_on, published_inputs, read_results
 from anonbench.tasks.reid.setting_table import row_cells
 from anonbench.tasks.reid.settings import Metrics
 

@@ -1,0 +1,65 @@
+"""What tables of any study do alike: keys of an entry, files of metrics and printed numbers, the note on the data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from anonbench.core.structure import check_structure
+from anonbench.data import paths
+from anonbench.data.entries import runs_of
+from anonbench.data.results import read_frame, read_metrics
+from anonbench.studies.kinds import Entry, Files, study_of
+from anonbench.tasks.reid.setting_table import describe_results
+from anonbench.tasks.reid.settings import Condition, Metrics
+
+NAME, NAMES = {"type": "string"}, {"type": "array", "minItems": 1, "uniqueItems": True, "items": {"type": "string"}}
+PUBLISHED = {"type": ["string", "null"]}
+BOTH = {"rows": NAME, "study": NAME}
+NOTE = "Values in percent, means over {runs}. Data: {label}."
+
+
+def check_keys(entry: Entry, where: str, needed: Mapping[str, Any], optional: Mapping[str, Any]) -> None:
+    """Raise `ConfigError` for a missing, unknown or malformed key.
+
+    needed, optional: key -> JSON schema.
+    """
+    schema = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": list(needed),
+        "properties": {**BOTH, **needed, **optional},
+    }
+    check_structure(entry, schema, where, paths.study_config(study_of(entry)))
+
+
+def metrics_of(config: Mapping[str, Any], condition: Condition) -> list[str]:
+    """The metrics files of every run of a condition."""
+    c = condition
+    runs = runs_of(config, c.dataset, c.model)
+    return [paths.metrics(c.dataset, c.model, c.train, run, c.query, c.gallery) for run in runs]
+
+
+def published_inputs(entry: Entry, *keys: str) -> dict[str, list[str]]:
+    """The files with printed numbers that an entry names, by its key."""
+    return {key: [paths.published(study_of(entry), entry[key])] for key in keys if entry.get(key)}
+
+
+def read_results(files: Files) -> list[dict[str, Any]]:
+    return [read_metrics(path) for path in files.get("metrics", ())]
+
+
+def read_published(files: Files, key: str = "published", columns: Sequence[str] = ()) -> pd.DataFrame | None:
+    """The printed numbers under a key; None where an entry names none.
+
+    columns: those that must be there.
+    """
+    found: Sequence[Path] = files.get(key, ())
+    return read_frame(found[0], columns) if found else None
+
+
+def note_on(results: Sequence[Metrics], label: str) -> str:
+    return NOTE.format(runs=describe_results(results), label=label)
