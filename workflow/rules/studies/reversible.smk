@@ -108,3 +108,67 @@ rule train_restoration:
         plugins=lambda w: training_plugins(w.training),
     shell:
         call("train_restoration")
+
+
+# --- figures, as SVG and PNG ---
+
+
+rule figure_grid:
+    input:
+        manifests=lambda w: REVERSIBLE.grid(w.grid).manifests,
+        roots=lambda w: shown_folders(REVERSIBLE.grid(w.grid)),
+        splits=lambda w: figure_splits(REVERSIBLE.grid(w.grid)),
+    output:
+        output=captioned(reversible_figure("{grid}"), "figure_grid", "Study 2", figure="{grid}"),
+        png=reversible_figure("{grid}", ".png"),
+        stamp=paths.stamp("figure_grid", "{grid}"),
+    log:
+        paths.log("figure_grid", "{grid}"),
+    wildcard_constraints:
+        grid=any_of(REVERSIBLE.entries("grids")) or "none",
+    conda:
+        "../../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_mb("figure_grid"),
+        runtime=minutes("figure_grid"),
+    params:
+        variants=lambda w: as_json(REVERSIBLE.grid(w.grid).columns),
+        people=lambda w: REVERSIBLE.grid(w.grid).people,
+        title=lambda w: REVERSIBLE.grid(w.grid).title,
+        label=lambda w: data_label([REVERSIBLE.grid(w.grid).dataset]),
+        warning=lambda w: REVERSIBLE.grid(w.grid).warning,
+        split=lambda w: run_labels(REVERSIBLE.grid(w.grid).run).get("split", ""),
+        code=lambda w: digest("figure_grid"),
+    shell:
+        call("figure_grid", without=["seed"])
+
+
+rule figure_maps:
+    input:
+        raw=lambda w: REVERSIBLE.map(w.map).raw,
+        protected=lambda w: REVERSIBLE.map(w.map).protected,
+    output:
+        output=captioned(reversible_figure("{map}"), "figure_maps", "Study 2", figure="{map}"),
+        png=reversible_figure("{map}", ".png"),
+        numbers=reversible_figure("{map}", ".csv"),
+        stamp=paths.stamp("figure_maps", "{map}"),
+    log:
+        paths.log("figure_maps", "{map}"),
+    wildcard_constraints:
+        map=any_of(REVERSIBLE.entries("maps")) or "none",
+    conda:
+        "../../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_mb("figure_maps"),
+        runtime=minutes("figure_maps"),
+    params:
+        panels=lambda w: as_json(REVERSIBLE.map(w.map).panels),
+        evaluation=lambda w: as_json(config["models"][REVERSIBLE.map(w.map).model]["evaluation"]),
+        people=lambda w: REVERSIBLE.map(w.map).people,
+        images=lambda w: REVERSIBLE.map(w.map).images,
+        label=lambda w: data_label([REVERSIBLE.map(w.map).dataset]),
+        code=lambda w: digest("figure_maps"),
+    shell:
+        call("figure_maps", without=["seed"])

@@ -1,6 +1,7 @@
 # Helpers of reversible.smk. No rule here.
 from anonbench.ops.catalog import plugin_module
 from anonbench.studies.reversible.plan import Plan as Reversible
+from anonbench.studies.reversible.plan import figure as reversible_figure
 
 REVERSIBLE = Reversible(config)
 BESIDE = ("{dataset}", "{model}", "{training}", "{run}")
@@ -59,3 +60,12 @@ def reference_of(wildcards):
 def shown_to(wildcards):
     """The stored copy from which a restoration learns."""
     return entries.stored(config, TRAININGS[wildcards.training]["of"], wildcards.run)
+
+
+def shown_folders(plan):
+    """The image folders of a grid's columns."""
+    return [image_folder(plan.dataset, name) for name in plan.stored]
+
+
+def figure_splits(plan):
+    return paths.splits(plan.dataset) if "split" in run_labels(plan.run) else []
