@@ -121,5 +121,5 @@ def test_a_kind_from_outside(own: dict[str, Any], tmp_path: Path, run_command: C
 
 
 def test_an_unknown_study() -> None:
-    with pytest.raises(ConfigError, match="study names 'reversibel': Known: "):
+    with pytest.raises(ConfigError, match="study names 'reversibel': did you mean 'reversible'"):
         kind_of({"study": "reversibel", "rows": "models"})
