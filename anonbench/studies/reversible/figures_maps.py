@@ -122,8 +122,7 @@ def choose_images(features: Path, people: int, images: int, seed: int) -> dict[s
     """path -> identity of the test pictures to show: of some people, drawn at random, at most `images` each.
 
     People with a single picture are not drawn; junk and distractors are nobody. The order of the file changes nothing.
-    Raises `ConfigError` for fewer than two people or more than there are colours, `DataError` when fewer than two can be
-    drawn.
+    Raises `ConfigError` for fewer than two people or more than colours, `DataError` when the file has no two to draw.
     """
     if not 2 <= people <= len(LOOKS):
         raise ConfigError(
