@@ -30,7 +30,7 @@ from anonbench.datasets import DATASETS
 from anonbench.detectors import DETECTORS
 from anonbench.stages.anonymize import ENTRY_KEYS as VARIANT_KEYS
 from anonbench.stages.anonymize_whole import ENTRY_KEYS as WHOLE_KEYS
-from anonbench.stages.anonymize_whole import check_encoding
+from anonbench.stages.anonymize_whole import Storage
 from anonbench.stages.detect import ENTRY_KEYS as DETECTOR_KEYS
 from anonbench.stages.detect import read_default_box
 from anonbench.stages.index import ENTRY_KEYS as DATASET_KEYS
@@ -162,7 +162,7 @@ def _check_variant(entry: Mapping[str, Any]) -> None:
             raise ConfigError(f"a variant {kind} needs '{key}'")
     ANONYMIZERS.create(entry, ignore=keys)
     if whole:
-        check_encoding(entry)
+        Storage.of(entry)
 
 
 def _check_dataset(entry: Mapping[str, Any]) -> None:
