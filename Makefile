@@ -2,6 +2,7 @@
 # make quick   a first table in two minutes: two of the demo's networks, which `make demo` then goes on from
 # make test    linters, types, tests
 # make test-faults     kills at random moments, full disks, damaged files, two runs at once: 12 minutes
+# make test-browser    the pages of the human evaluation in a real browser (Debian: apt-get install chromium): half a minute
 # make test-cluster    the workflow on a small SLURM (Debian: apt-get install slurm-wlm munge): 15 minutes
 # All set up .venv by themselves. Faster on more cores: `make demo CORES=8`.
 
@@ -9,7 +10,7 @@ PYTHON ?= python3.11
 CORES ?= $(shell nproc)
 BIN := .venv/bin
 
-.PHONY: demo quick test test-faults test-cluster lint setup setup-dev dvc-commit clean-demo
+.PHONY: demo quick test test-faults test-browser test-cluster lint setup setup-dev dvc-commit clean-demo
 
 demo: setup
 	$(BIN)/snakemake --cores $(CORES) --configfile config/demo.yaml --quiet rules host reason
@@ -25,6 +26,9 @@ test: setup-dev lint
 
 test-faults: setup-dev
 	$(BIN)/python -m pytest tests/faults -m ""
+
+test-browser: setup-dev
+	$(BIN)/python -m pytest tests/browser -rs
 
 test-cluster: setup-dev
 	$(BIN)/python -m pytest tests/cluster

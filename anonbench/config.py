@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import inspect
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,15 @@ from anonbench.core.errors import ConfigError
 from anonbench.core.fields import check_types, refuse_unknown
 from anonbench.core.registry import load_plugins
 from anonbench.core.structure import check_at, check_known, check_structure
-from anonbench.data.entries import DETECTION, UNION, built_tables, members, tried_detectors, unions
+from anonbench.data.entries import DETECTION, RUN, UNION, built_tables, members, tried_detectors, unions
 from anonbench.data.left_out import files_of
 from anonbench.data.paths import DEFAULT_CONFIG, rendered, study_config
 from anonbench.data.variants import RESERVED
 from anonbench.datasets import DATASETS
 from anonbench.detectors import DETECTORS
 from anonbench.stages.anonymize import ENTRY_KEYS as VARIANT_KEYS
+from anonbench.stages.anonymize_whole import ENTRY_KEYS as WHOLE_KEYS
+from anonbench.stages.anonymize_whole import Storage
 from anonbench.stages.detect import ENTRY_KEYS as DETECTOR_KEYS
 from anonbench.stages.detect import read_default_box
 from anonbench.stages.index import ENTRY_KEYS as DATASET_KEYS
@@ -110,7 +113,7 @@ def _check_plugins(config: Mapping[str, Any]) -> None:
     for name, entry in config["detectors"].items():
         check_at(f"detectors.{name}", lambda e=entry: _check_detector(e))
     for name, entry in config["variants"].items():
-        check_at(f"variants.{name}", lambda e=entry: ANONYMIZERS.create(e, ignore=VARIANT_KEYS))
+        check_at(f"variants.{name}", lambda e=entry: _check_variant(e))
     for name, entry in config["datasets"].items():
         check_at(f"datasets.{name}", lambda e=entry: _check_dataset(e))
     for name, entry in config["models"].items():
@@ -143,6 +146,23 @@ def _check_detector(entry: Mapping[str, Any]) -> None:
         refuse_unknown(entry, ("method", "of"), "detector 'union'", "key")
     DETECTORS.create(entry, ignore=DETECTOR_KEYS)
     read_default_box(entry)
+
+
+def _check_variant(entry: Mapping[str, Any]) -> None:
+    """A variant hides what a detector found, or whole pictures; the two have different keys."""
+    whole = entry["detector"] is None
+    keys, needed = (WHOLE_KEYS, ("encoding",)) if whole else (VARIANT_KEYS, ("box_scale", "jpeg_quality"))
+    other = VARIANT_KEYS if whole else WHOLE_KEYS
+    kind = "that hides whole pictures (`detector: null`)" if whole else "with a detector"
+    for key in other:
+        if key in entry and key not in keys:
+            raise ConfigError(f"a variant {kind} has no key '{key}'; it has {', '.join(keys)}")
+    for key in needed:
+        if key not in entry:
+            raise ConfigError(f"a variant {kind} needs '{key}'")
+    ANONYMIZERS.create(entry, ignore=keys)
+    if whole:
+        Storage.of(entry)
 
 
 def _check_dataset(entry: Mapping[str, Any]) -> None:
@@ -204,7 +224,17 @@ def _check_references(config: Mapping[str, Any]) -> None:
     for name in unions(config):
         _refuse_circle(config, (name,))
     for name, variant in config["variants"].items():
-        check_known(f"variants.{name}.detector", [variant["detector"]], config["detectors"])
+        if variant["detector"] is not None:
+            check_known(f"variants.{name}.detector", [variant["detector"]], config["detectors"])
+        if "of" in variant:
+            check_known(f"variants.{name}.of", [variant["of"]], config["variants"])
+        if re.search(rf"-{RUN}$", name):
+            raise ConfigError(
+                f"variants.{name}: a name must not end like a run, as the copies of learned variants do "
+                f"(protected-seed0); choose another"
+            )
+    for name in config["variants"]:
+        _refuse_circular_copies(config, (name,))
 
 
 def _refuse_circle(config: Mapping[str, Any], way: tuple[str, ...]) -> None:
@@ -215,6 +245,17 @@ def _refuse_circle(config: Mapping[str, Any], way: tuple[str, ...]) -> None:
             raise ConfigError(f"detectors.{member}.of: a union must not contain itself: {circle}")
         if config["detectors"][member]["method"] == UNION:
             _refuse_circle(config, (*way, member))
+
+
+def _refuse_circular_copies(config: Mapping[str, Any], way: tuple[str, ...]) -> None:
+    """way: variants, each made of the one before."""
+    source = config["variants"][way[-1]].get("of")
+    if source is None:
+        return
+    if source in way:
+        circle = " -> ".join([*way[way.index(source) :], source])
+        raise ConfigError(f"variants.{source}.of: a copy must not be made of itself: {circle}")
+    _refuse_circular_copies(config, (*way, source))
 
 
 def _check_paths(config: Mapping[str, Any]) -> None:

@@ -129,6 +129,14 @@ def grey_16(image: Image.Image) -> NDArray[np.int32]:
     return grey
 
 
+def resize(image: RGB, size: tuple[int, int]) -> RGB:
+    """(h, w, 3) uint8 to (height, width, 3) uint8 by Pillow's bilinear filter; itself where it has that size."""
+    height, width = size
+    if image.shape[:2] == (height, width):
+        return image
+    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
+
+
 def encode_image(image: RGB, suffix: str, jpeg_quality: int) -> bytes:
     """Encode (height, width, 3) uint8 RGB by file suffix: a picture that is not the copy of another.
 

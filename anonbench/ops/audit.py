@@ -591,5 +591,5 @@ def find_audited(dataset: str, detector: str | None, config: Mapping[str, Any], 
 
 def _usual(config: Mapping[str, Any]) -> str:
     """The detector that most variants use."""
-    used = [variant["detector"] for variant in config["variants"].values()]
+    used = [variant["detector"] for variant in config["variants"].values() if variant["detector"] is not None]
     return str(max(used, key=used.count, default="centerface"))

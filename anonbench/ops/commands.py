@@ -122,6 +122,43 @@ def audit(
         module.draw_audit(audited, output or module.default_folder(audited), sample, seed, review, second)
 
 
+# --- a study ---
+
+
+@command("study")
+def human_eval(
+    action: Argument,
+    answers: Sequence[ArgumentPath],
+    key: Path,
+    output: Path,
+    published: Path | None = None,
+    without: Sequence[str] = (),
+    careless_below: float = 0.8,
+) -> None:
+    """Collect what participants of a human evaluation sent back (action `collect`).
+
+    anonbench human-eval collect answers/ --key key.json --output table2.csv
+
+    Writes how often people told in each group whether two pictures show the same person, with intervals, of all
+    participants and of the careful ones. Beside the table: a line for every participant (.participants.csv) and for
+    every file, with the reason where it is left out (.files.csv).
+
+    action: collect.
+    answers: files that participants sent, or folders with them.
+    key: what `human-eval-kit` wrote apart from the pages.
+    output: the table (CSV); Markdown and others beside it.
+    published: the paper's values (config/published/reversible/table2.csv), to set beside them.
+    without: codes of participants who have withdrawn.
+    careless_below: share of right answers to control pairs below which a participant is careless, 0..1.
+    """
+    from anonbench.core.errors import ConfigError
+    from anonbench.studies.reversible.human.privacy import collect
+
+    if action != "collect":
+        raise ConfigError(f"unknown action '{action}'; expected collect. The kit is made by human-eval-kit.")
+    print(collect(answers, key, output, published, without, careless_below))
+
+
 # --- help for users ---
 
 

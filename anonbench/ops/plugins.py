@@ -29,7 +29,7 @@ PACKAGES = {
     **dict.fromkeys(("hacnn", "mlfn", "mudeep", "pcb", "resnet50mid"), ("torchreid",)),
 }
 PRETRAINED = {
-    **dict.fromkeys(("bot", "pcb", "resnet50mid"), "resnet50-0676ba61.pth"),
+    **dict.fromkeys(("agw", "bot", "pcb", "resnet50mid"), "resnet50-0676ba61.pth"),
     "mlfn": "mlfn_imagenet.pth",
 }
 """The file of ImageNet weights of a model. That of ResNet-50 is downloaded where there is a network."""

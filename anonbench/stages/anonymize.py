@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import dataclasses
-import io
-from collections.abc import Callable, Collection, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from anonbench.anonymizers import ANONYMIZERS
@@ -15,24 +12,19 @@ from anonbench.anonymizers._control import CONTROLS, beside
 from anonbench.core import checks
 from anonbench.core.command import Input, Output, Spec, command
 from anonbench.core.errors import ConfigError, DataError, nearest
-from anonbench.core.files import atomic_folder
-from anonbench.core.parallel import parallel_map
 from anonbench.core.registry import load_plugins
-from anonbench.core.shards import open_shards, shard_key
+from anonbench.core.shards import shard_key
 from anonbench.data.copies import KEEP, encode_copy
 from anonbench.data.extras import UNSEEN, extras
-from anonbench.data.images import decode_image, read_bytes, sha256
+from anonbench.data.images import decode_image, sha256
 from anonbench.data.left_out import left_out_of
-from anonbench.data.pictures import Picture, read_manifest, read_sidecars, write_manifest
+from anonbench.data.pictures import Picture, read_manifest, read_sidecars
 from anonbench.data.regions import Region, clip_region, fault_of, read_regions, region_as_json
 from anonbench.data.seeding import image_generator
-from anonbench.data.tables import read_user_csv
+from anonbench.stages._copies import Job, Sidecars, Writer, demand_weights, read_indexed, write_copies
 
 # Keys of a variant's config entry that are not parameters of its anonymizer.
 ENTRY_KEYS = ("detector", "box_scale", "jpeg_quality", "gpu", "control")
-
-Job = tuple[Picture, list[Region]]
-"""A picture and the regions to hide, in whole pixels inside it."""
 
 
 @command(
@@ -92,33 +84,25 @@ def anonymize(
     load_plugins(plugins)
     entry = {**spec, "weights": str(weights)} if weights else dict(spec)
     plugin = ANONYMIZERS.create(entry, ignore=ENTRY_KEYS)
-    _demand_weights(plugin, entry["method"])
+    demand_weights(plugin, entry["method"])
+    if getattr(plugin, "whole_picture", False):
+        raise ConfigError(
+            f"anonymizer '{entry['method']}' hides whole pictures alone, and this hides what a detector found; write "
+            f"`detector: null` into the variant's entry (on the command line: anonbench anonymize-whole)"
+        )
     _demand_values(entry)
     data = [(i.path, i.width, i.height, i.sha256, list(map(region_as_json, regions[i.path]))) for i in images]
     key = shard_key(plugin, root, entry, data, extra, code)
-    with open_shards(resume_dir, key, "anonymize") as shards, atomic_folder(output, shards.scratch) as folder:
-        for parent in sorted({Path(path).parent for path in (*(i.path for i in images), *extra)}):
-            (folder / parent).mkdir(parents=True, exist_ok=True)
-        for name, columns in extra.items():
-            kept = keep_columns(root / name, columns, gone).encode() if columns else read_bytes(root / name)
-            (folder / name).write_bytes(kept)
-        written = {path: digest for path, digest in shards.finished.items() if _is_intact(folder / path, digest)}
-
-        def keep(batch: Sequence[Job], digests: Sequence[str]) -> None:
-            for (image, _), digest in zip(batch, digests, strict=True):
-                written[image.path] = digest
-                shards.add(image.path, digest)
-
-        jobs = [(image, _inside(image, regions[image.path], entry)) for image in images]
-        batches = _batches(jobs, int(plugin.batch) if is_learned(plugin) else 1)
-        # A batch of which a part is missing is done again as a whole: alone, an image may get other last digits.
-        left = [batch for batch in batches if not written.keys() >= {image.path for image, _ in batch}]
-        arguments = (root, folder, entry, list(plugins))
-        parallel_map(open_anonymizer, arguments, left, threads, "anonymize", receive=keep, size=len)
-        # Before the folder appears: were it the last step, a full disk would leave a variant without a manifest.
-        write_manifest(output_manifest, [dataclasses.replace(image, sha256=written[image.path]) for image in images])
-    _say(jobs, written, extra, entry)
-    _say_named(root, extra, gone)
+    jobs = [(image, _inside(image, regions[image.path], entry)) for image in images]
+    batches = _batches(jobs, int(plugin.batch) if is_learned(plugin) else 1)
+    beside_them = Sidecars(root, extra, gone)
+    written = write_copies(
+        "anonymize", batches, images, beside_them, open_anonymizer, (entry, list(plugins)), output, output_manifest,
+        threads=threads, resume_dir=resume_dir, key=key,
+    )  # fmt: skip
+    _say(jobs, written, entry)
+    beside_them.say("anonymize")
+    beside_them.say_named("anonymize")
     if not entry.get("control") and (cuts := getattr(plugin, "cuts", None)):
         cut = [cuts(region) for _, found in jobs for region in found]
         if any(cut):
@@ -128,7 +112,7 @@ def anonymize(
         print(f"anonymize: {unmoved} boxes left out, since no place beside the regions is large enough")
 
 
-def _say(jobs: Sequence[Job], written: Mapping[str, str], sidecars: Mapping[str, Sequence[str]], entry: Any) -> None:
+def _say(jobs: Sequence[Job], written: Mapping[str, str], entry: Any) -> None:
     """What was done, and all that a reader would not expect."""
     changed = [image.path for image, _ in jobs if written[image.path] != image.sha256]
     print(f"anonymize: {len(changed)} of {len(jobs)} images changed, {len(jobs) - len(changed)} copied byte for byte")
@@ -144,17 +128,6 @@ def _say(jobs: Sequence[Job], written: Mapping[str, str], sidecars: Mapping[str,
         print(f"anonymize: {left} images came out as they were, though they have something to hide")
     if control := entry.get("control"):
         print(f"anonymize: a control ({control}): every face is as visible as in the original. Never release it.")
-    names = [f"{name} ({', '.join(columns)})" if columns else name for name, columns in sidecars.items()]
-    print(f"anonymize: beside the images: {', '.join(names[:5]) or 'nothing'}{', …' if names[5:] else ''}")
-
-
-def _say_named(root: Path, sidecars: Mapping[str, Sequence[str]], gone: Sequence[str]) -> None:
-    """Files that are copied as they are may name images that are left out: no reader finds them then."""
-    for name in (name for name, columns in sidecars.items() if gone and not columns):
-        text = read_bytes(root / name)
-        named = [path for path in gone if PurePosixPath(path).name.encode() in text]
-        if named:
-            print(f"anonymize: {name} still names {len(named)} images that are left out, the first: {named[0]}")
 
 
 def _demand_values(entry: Mapping[str, Any]) -> None:
@@ -168,22 +141,6 @@ def _demand_values(entry: Mapping[str, Any]) -> None:
         raise ConfigError(str(error)) from error
     if control is not None and control not in CONTROLS:
         raise ConfigError(f"unknown control '{control}': {nearest(str(control), CONTROLS)}")
-
-
-def _demand_weights(plugin: Any, method: str) -> None:
-    """Raise `ConfigError` for a learned anonymizer without weights, `DataError` when their file is missing."""
-    if not is_learned(plugin) or not hasattr(plugin, "weights"):
-        return
-    if not plugin.weights:
-        raise ConfigError(
-            f"anonymizer '{method}' is learned and needs its weights; write `weights: <file>` into the variant's entry "
-            f"(on the command line: --weights <file>)"
-        )
-    if not Path(plugin.weights).is_file():
-        raise DataError(
-            f"{plugin.weights}: no such file; expected the weights of anonymizer '{method}'. Train them, or fetch them "
-            f"from where they are kept."
-        )
 
 
 def _inside(image: Picture, regions: Sequence[Region], entry: Mapping[str, Any]) -> list[Region]:
@@ -211,21 +168,14 @@ def _batches(jobs: Sequence[Job], size: int) -> list[list[Job]]:
     return [busy[first : first + size] for first in range(0, len(busy), size)] + [[job] for job in idle]
 
 
-def _is_intact(file: Path, digest: str) -> bool:
-    """Whether a file has been written to the end: after a power cut it may be there and be empty."""
-    return file.is_file() and sha256(file.read_bytes()) == digest
-
-
-def open_anonymizer(
-    root: Path, folder: Path, entry: Mapping[str, Any], plugins: list[str]
-) -> Callable[[Sequence[Job]], list[str]]:
+def open_anonymizer(root: Path, folder: Path, entry: Mapping[str, Any], plugins: list[str]) -> Writer:
     """A function that writes the anonymized copies of some images to `folder` and returns the SHA-256 of each file."""
     load_plugins(plugins)
     anonymizer = ANONYMIZERS.create(entry, ignore=ENTRY_KEYS)
     hides = entry.get("control") != "none"
 
     def write(batch: Sequence[Job]) -> list[str]:
-        files = [_read_indexed(root, image) for image, _ in batch]
+        files = [read_indexed(root, image) for image, _ in batch]
         names = [root / image.path for image, _ in batch]
         # Pictures to decode: with something to hide, or with more in the file than was looked at.
         busy = [n for n, (_, found) in enumerate(batch) if found or extras(files[n], names[n]) & set(UNSEEN)]
@@ -240,23 +190,3 @@ def open_anonymizer(
         return [sha256(data) for data in files]
 
     return write
-
-
-def keep_columns(table: Path, columns: Sequence[str], gone: Collection[str] = ()) -> str:
-    """A user's CSV with these of its columns alone, in the order of `columns`: names or places beside them would undo
-    what is hidden. Rows whose path is in `gone` are left out. Raises `DataError` where a column is missing."""
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, columns, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    left = set(gone)
-    rows = (row for _, row in read_user_csv(table, columns))
-    writer.writerows(row for row in rows if PurePosixPath(row.get("path", "")).as_posix() not in left)
-    return buffer.getvalue()
-
-
-def _read_indexed(root: Path, image: Picture) -> bytes:
-    """The file's bytes; raises `DataError` when they are not those that were indexed."""
-    data = read_bytes(root / image.path)
-    if sha256(data) != image.sha256:
-        raise DataError(f"{root / image.path}: has changed since it was indexed. Index the dataset again.")
-    return data

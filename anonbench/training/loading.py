@@ -14,12 +14,11 @@ from typing import Generic, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from anonbench.core.errors import DataError
 from anonbench.core.memory import available_memory
-from anonbench.data.images import RGB, read_image
+from anonbench.data.images import read_image, resize
 from anonbench.training.distributed import ALONE, Ranks
 
 logger = logging.getLogger(__name__)
@@ -137,14 +136,6 @@ class Prefetched(Generic[Key, Batch]):
 def gpu_memory(device: torch.device) -> int | None:
     """Free bytes of a GPU; None for a CPU, which shares the memory in which images are anyway."""
     return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else None
-
-
-def resize(image: RGB, size: Size) -> RGB:
-    """(h, w, 3) uint8 to (height, width, 3) uint8 by Pillow's bilinear filter."""
-    height, width = size
-    if image.shape[:2] == size:
-        return image
-    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
 
 
 def _image_bytes(size: Size) -> int:

@@ -21,7 +21,15 @@ from anonbench.tasks.reid.models._contract import (
 from anonbench.tasks.reid.models._network import create_model
 
 FIXED_SIZES = {"hacnn": (160, 64), "mudeep": (256, 128)}
-PUBLISHED_DIMS = {"bot": 2048, "pcb": 12288, "mlfn": 1024, "resnet50mid": 3072, "hacnn": 1024, "mudeep": 4096}
+PUBLISHED_DIMS = {
+    "bot": 2048,
+    "pcb": 12288,
+    "mlfn": 1024,
+    "resnet50mid": 3072,
+    "hacnn": 1024,
+    "mudeep": 4096,
+    "agw": 2048,
+}
 HEADS = {"pcb": 6, "hacnn": 2}
 
 
@@ -106,6 +114,8 @@ def test_an_unknown_parameter_names_the_nearest() -> None:
     ("entry", "message"),
     [
         ({"method": "bot", "last_stride": 3}, "last_stride must be 1 or 2, got 3"),
+        ({"method": "agw", "depth": 34}, "depth must be one of 18, 50, got 34"),
+        ({"method": "agw", "non_local_width": 0}, "non_local_width must be >= 1, got 0"),
         ({"method": "pcb", "parts": 0}, "parts and reduced_dim must be >= 1"),
         ({"method": "mlfn", "embed_dim": 0}, "embed_dim must be >= 1"),
         ({"method": "hacnn", "feat_dim": 0}, "feat_dim must be >= 1"),

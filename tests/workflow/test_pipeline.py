@@ -400,9 +400,9 @@ from dataclasses import dataclass
 import numpy as np
 from anonbench.anonymizers import ANONYMIZERS
 
-@ANONYMIZERS.register("mosaic")
+@ANONYMIZERS.register("shade")
 @dataclass(frozen=True)
-class Mosaic:
+class Shade:
     shade: int = 0
 
     def redact(self, image, region, rng):
@@ -415,7 +415,7 @@ def test_an_anonymizer_from_outside_adds_its_row_and_re_runs_nothing_else(
     finished: Workplace, overlay: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "outside_mosaic.py").write_text(MOSAIC)
-    variant = {"method": "mosaic", "shade": 7, "detector": "centerface", "box_scale": 1.0, "jpeg_quality": 95}
+    variant = {"method": "shade", "shade": 7, "detector": "centerface", "box_scale": 1.0, "jpeg_quality": 95}
     change = {
         "plugins": ["outside_mosaic"],
         "variants": {"mosaic": variant},

@@ -44,6 +44,9 @@ UNIONS = entries.unions(config)
 FACE_IMAGES = config["face_images"]
 FACE_TRAININGS = config["face_trainings"]
 DRAWN_FACES = [name for name, entry in FACE_IMAGES.items() if "render" in entry]
+WHOLE = [name for name in config["variants"] if entries.is_whole(config, name)]
+LEARNED = [name for name in WHOLE if entries.training_of(config, name)]
+TRAININGS = config["reversible_trainings"]
 MISSING_DATASETS = set()  # real ones that a dry run did without: raw_folder
 
 
@@ -52,16 +55,24 @@ def any_of(names):
     return "|".join(map(re.escape, names))
 
 
+def any_stored(names):
+    """The same for the names below which copies of variants lie: a learned one has a copy for each run."""
+    learned = [name for name in names if name in LEARNED]
+    return f"(?:{any_of(learned)})-{entries.RUN}|{any_of(set(names) - set(learned))}" if learned else any_of(names)
+
+
 wildcard_constraints:
     dataset=any_of(DATASET_ENTRIES),
     detector=any_of(config["detectors"]),
-    variant=any_of(config["variants"]),
+    variant=any_of(set(config["variants"]) - set(WHOLE)) or "none",
+    stored=any_stored(WHOLE) or "none",
     any_variant=any_of(["original", *config["variants"]]),
-    train_variant=any_of(["untrained", "original", *config["variants"]]),
+    train_variant=any_of(["untrained", "original", *config["variants"], *TRAININGS]),
+    training=any_of(TRAININGS) or "none",
     query_variant=any_of(["original", *config["variants"]]),
     gallery_variant=any_of(["original", *config["variants"]]),
     model=any_of(config["models"]),
-    run=r"(split\d+-)?seed\d+",  # one repetition: a seed, on one of the dataset's splits where it has several
+    run=entries.RUN,  # one repetition: a seed, on one of the dataset's splits where it has several
     table=any_of(config["tables"]),
 
 
@@ -111,8 +122,14 @@ def dated(folder, unchanged):
     return ancient(folder) if asks and unchanged() else folder
 
 
-def image_root(wildcards):
-    return image_folder(wildcards.dataset, wildcards.any_variant)
+def stored_manifest(dataset, variant, run):
+    """The manifest of that copy of a variant which belongs to a run."""
+    return paths.manifest(dataset, entries.stored(config, variant, run))
+
+
+def stored_images(dataset, variant, run):
+    """The same for its folder of images."""
+    return image_folder(dataset, entries.stored(config, variant, run))
 
 
 def original_root(wildcards):
@@ -232,6 +249,13 @@ def split_file(wildcards):
 def split_of(wildcards):
     """The number of a run's split; empty for the manifest's own."""
     return run_labels(wildcards.run).get("split", "")
+
+
+def key_of(dataset, variant, run):
+    """The generator that makes a learned variant: what hides, or for a variant `of` another what recovers."""
+    training = entries.training_of(config, variant)
+    entry, network = TRAININGS[training], "recovery" if "of" in config["variants"][variant] else "anonymizer"
+    return paths.key(entry.get("dataset", dataset), entry.get("model", entry["method"]), training, run, network)
 
 
 def detections_of(dataset, variant):

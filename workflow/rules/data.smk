@@ -159,7 +159,7 @@ rule anonymize:
     resources:
         mem_mb=memory_mb("anonymize"),
         runtime=minutes("anonymize"),
-        gpu=variant_gpus,
+        gpu=lambda w: variant_gpus(w.variant),
     params:
         spec=lambda w: as_json(variant_entry(w.variant)),
         resume_dir=paths.resume("anonymize", "{dataset}", "{variant}"),
@@ -168,3 +168,63 @@ rule anonymize:
         plugins=lambda w: needed_plugins("anonymize", config["variants"][w.variant]["method"]),
     shell:
         call("anonymize")
+
+
+# Whole pictures are hidden, or recovered from the stored copy of another variant.
+rule anonymize_whole:
+    input:
+        manifest=lambda w: source_manifest(w.dataset, w.stored),
+        root=lambda w: source_images(w.dataset, w.stored),
+        sidecars=paths.sidecars("{dataset}"),
+        weights=stored_weights,
+        dropped=dropped_list,
+    output:
+        output=directory(paths.images("{dataset}", "{stored}")),
+        output_manifest=paths.manifest("{dataset}", "{stored}"),
+        stamp=paths.stamp("anonymize_whole", "{dataset}", "{stored}"),
+    log:
+        paths.log("anonymize_whole", "{dataset}", "{stored}"),
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_mb("anonymize_whole"),
+        runtime=minutes("anonymize_whole"),
+        gpu=lambda w: variant_gpus(stored_variant(w.stored)),
+    params:
+        spec=lambda w: as_json(variant_entry(stored_variant(w.stored))),
+        resume_dir=paths.resume("anonymize_whole", "{dataset}", "{stored}"),
+        code=lambda w: digest("anonymize_whole", config["variants"][stored_variant(w.stored)]["method"]),
+        device=lambda w: config["device"] if config["variants"][stored_variant(w.stored)].get("gpu") else "cpu",
+        plugins=lambda w: needed_plugins(
+            "anonymize_whole", config["variants"][stored_variant(w.stored)]["method"]
+        ),
+    shell:
+        call("anonymize_whole")
+
+
+rule picture_quality:
+    input:
+        manifest=paths.manifest("{dataset}", "{stored}"),
+        root=paths.images("{dataset}", "{stored}"),
+        reference_manifest=paths.manifest("{dataset}"),
+        reference_root=original_root,
+        splits=lambda w: paths.splits(w.dataset) if stored_split(w.stored) != "" else [],
+    output:
+        output=paths.quality("{dataset}", "{stored}"),
+        images=paths.quality("{dataset}", "{stored}", ".images.csv"),
+        stamp=paths.stamp("picture_quality", "{dataset}", "{stored}"),
+    log:
+        paths.log("picture_quality", "{dataset}", "{stored}"),
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_mb("picture_quality"),
+        runtime=minutes("picture_quality"),
+    params:
+        split=lambda w: stored_split(w.stored),
+        labels=lambda w: as_json(stored_labels(w.dataset, w.stored)),
+        code=lambda w: digest("picture_quality"),
+    shell:
+        call("picture_quality")

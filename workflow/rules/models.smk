@@ -6,8 +6,8 @@ TESTED = ("{query_variant}", "{gallery_variant}")
 
 rule train:
     input:
-        manifest=lambda w: paths.manifest(w.dataset, trained_on(w)),
-        root=lambda w: image_folder(w.dataset, trained_on(w)),
+        manifest=lambda w: stored_manifest(w.dataset, trained_on(w), w.run),
+        root=lambda w: stored_images(w.dataset, trained_on(w), w.run),
         splits=split_file,
     output:
         output=paths.checkpoint(*NETWORK),
@@ -15,6 +15,8 @@ rule train:
         stamp=paths.stamp("train", *NETWORK),
     log:
         paths.log("train", *NETWORK),
+    wildcard_constraints:
+        train_variant=any_of(["untrained", "original", *config["variants"]]),
     priority: 10  # long jobs first, so that none is left alone at the end
     conda:
         "../../envs/gpu.yaml"
@@ -40,8 +42,8 @@ rule train:
 rule embed:
     input:
         checkpoint=paths.checkpoint(*NETWORK),
-        manifest=paths.manifest("{dataset}", "{any_variant}"),
-        root=image_root,
+        manifest=lambda w: stored_manifest(w.dataset, w.any_variant, w.run),
+        root=lambda w: stored_images(w.dataset, w.any_variant, w.run),
         splits=split_file,
     output:
         output=paths.features(*NETWORK, "{any_variant}"),

@@ -77,8 +77,8 @@ def detector_gpus(wildcards):
     return int(ON_GPU and config["detectors"][wildcards.detector].get("gpu", False))
 
 
-def variant_gpus(wildcards):
-    return int(ON_GPU and config["variants"][wildcards.variant].get("gpu", False))
+def variant_gpus(variant):
+    return int(ON_GPU and config["variants"][variant].get("gpu", False))
 
 
 def variant_entry(variant):

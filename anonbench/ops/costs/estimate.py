@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from anonbench.core.errors import DataError
+from anonbench.data.entries import of_stored
 from anonbench.ops.costs.rates import RATES, Rate, find_rate, read_rates
 from anonbench.ops.costs.sizes import UNKNOWN, DatasetSize, dataset_size
 from anonbench.ops.provenance import read_stamp
@@ -24,6 +25,8 @@ UNLISTED = Rate("", images_per_s=5, start_s=60, memory_mb=2000, source="assumed:
 NO_IMAGES = Rate("", start_s=3, memory_mb=340, source="measured: the most of 20 rules that write tables and figures")
 METHOD_OF = {"model": "models", "variant": "variants", "detector": "detectors"}  # wildcard -> where its method is
 DEFAULT_EPOCHS = 100
+# Of Study 2's generators. Rates are of width 16; at 64 a step takes 5.2 times as long (measured, 128 x 64, ResNet-18).
+GENERATOR_EPOCHS, GENERATOR_WIDTH, RATED_WIDTH, WIDTH_POWER = 120, 64, 16, 1.2
 EMBED_CHUNK = 4096  # images that embedding decodes at a time
 ROW_MB = 0.002  # of a manifest with its boxes, in memory
 # A stage of pictures holds one at a time: decoded, with a mask, changed. Measured at 6 and 24 megapixels: index 10
@@ -110,6 +113,10 @@ class Estimator:
         """What a job has to do."""
         if "face_training" in wildcards or "face_images" in wildcards:
             return self._of_pictures(rule, wildcards)
+        if "training" in wildcards:
+            return self._of_generators(rule, wildcards)
+        if "stored" in wildcards:
+            return self._of_whole_pictures(rule, wildcards)
         key = next((key for key in METHOD_OF if key in wildcards), None)
         name = wildcards[key] if key else ""
         method = self.config[METHOD_OF[key]][name]["method"] if key else ""
@@ -141,6 +148,27 @@ class Estimator:
         recipe, trunk = training["recipe"], training["recipe"].get("trunk", "resnet101")
         units = recipe.get("epochs", 50) * (recipe.get("images_per_epoch") or images)
         return Work(rule, trunk, trunk, units, float(recipe.get("crops", {}).get("side", 500) ** 2))
+
+    def _of_generators(self, rule: str, wildcards: Mapping[str, str]) -> Work:
+        """Trainings of networks that hide people or show them again."""
+        training, size = wildcards["training"], self.size(wildcards["dataset"])
+        entry = self.config["reversible_trainings"][training]
+        recipe = self.config["reversible_recipes"][entry["recipe"]]
+        shown = self.config["variants"][entry.get("desensitized") or entry["of"]]
+        sides = shown.get("resize") or self.config["variants"][shown["of"]].get("resize") or ()
+        pixels = math.prod(sides) if sides else size.pixels
+        if pixels and rule != "train_base":
+            pixels *= (recipe.get("generator", {}).get("width", GENERATOR_WIDTH) / RATED_WIDTH) ** WIDTH_POWER
+        epochs = recipe.get("epochs", GENERATOR_EPOCHS)
+        return Work(rule, "", training, size.train * epochs, pixels, size.train * math.prod(sides or (0,)) * 6 / 1e6)
+
+    def _of_whole_pictures(self, rule: str, wildcards: Mapping[str, str]) -> Work:
+        """Pictures hidden, or compared with the originals, as a whole."""
+        variant, _ = of_stored(self.config, wildcards["stored"])
+        method, size = self.config["variants"][variant]["method"], self.size(wildcards["dataset"])
+        images = size.test if rule == "picture_quality" else size.images
+        picture_mb = picture_memory_mb(rule, size.largest or 0)
+        return Work(rule, method, variant, images, size.pixels, size.images * ROW_MB, True, picture_mb)
 
     def epochs(self, model: str) -> int:
         """How often a model sees the training set."""

@@ -25,6 +25,7 @@ import yaml
 from anonbench.config import DEFAULTS, read_layer
 from anonbench.core.errors import ConfigError
 from anonbench.core.files import write_text
+from anonbench.data.paths import KEYS
 from anonbench.ops.dag import Job, upstream_first, workflow_jobs
 from anonbench.ops.journal import OPTIONS
 from anonbench.ops.last_run import refuse_other
@@ -124,6 +125,11 @@ def shows_people(job: Job) -> bool:
     return job.rule in UNPACKS or bool(job.params.get("warning"))
 
 
+def _kept(path: str, shows_people: bool) -> str:
+    """How DVC keeps an artifact. Keys of protected copies, too, are not uploaded: they would lie beside the copies."""
+    return KEPT_HERE if shows_people or path.startswith(f"{KEYS}/") else KEPT
+
+
 def _of_a_dataset(job: Job) -> bool:
     return "dataset" in job.wildcards
 
@@ -207,8 +213,8 @@ def _foreach(rule: str, jobs: Sequence[Job]) -> list[str]:
     lines += ["    do:", f"      cmd: {RUN} {rule} -- {places[slots]}", "      deps:"]
     lines += [f"        - {path}" for path in (f"{SETTINGS}/{rule}/${{key}}.json", *places[:slots])]
     curves = {n for n, path in enumerate(jobs[0].outputs) if path.endswith(CURVE)}
-    outs, kept = list(enumerate(places[slots:])), KEPT_HERE if any(map(shows_people, jobs)) else KEPT
-    lines += ["      outs:", *(f"        - {path}: {kept}" for n, path in outs if n not in curves)]
+    outs, shown = list(enumerate(places[slots:])), any(map(shows_people, jobs))
+    lines += ["      outs:", *(f"        - {path}: {_kept(path, shown)}" for n, path in outs if n not in curves)]
     plots = [f"        - {path}: {{x: rank, y: cmc, title: CMC, persist: true}}" for n, path in outs if n in curves]
     return [*lines, "      plots:", *plots] if plots else lines
 
@@ -253,8 +259,9 @@ def _text(value: str) -> str:
 def _stage(job: Job) -> list[str]:
     lines = [f"  {stage_name(job)}:", f"    cmd: {RUN} {job.rule} -- {job.outputs[0]}"]
     # Lists on one line: those of a whole study are long, and what one looks for in this file are the rules.
-    kept = KEPT_HERE if shows_people(job) else KEPT
-    deps, outs = ", ".join([settings_file(job), *job.inputs]), ", ".join(f"{path}: {kept}" for path in job.outputs)
+    shown = shows_people(job)
+    deps = ", ".join([settings_file(job), *job.inputs])
+    outs = ", ".join(f"{path}: {_kept(path, shown)}" for path in job.outputs)
     return [*lines, f"    deps: [{deps}]", f"    outs: [{outs}]"]
 
 

@@ -74,15 +74,15 @@ class Recipe:
         where: the entry's place in the config, for messages.
         Raises `ConfigError` for an unknown key (with the nearest known one) or a value out of range.
         """
-        values: dict[str, Any] = dict(_mapping(entry, where))
+        values: dict[str, Any] = dict(mapping(entry, where))
         for key in METHODS.keys() & values.keys():
-            values[key] = _choose(key, values[key], f"{where}.{key}")
+            values[key] = choose(key, values[key], f"{where}.{key}")
         for key in SECTIONS.keys() & values.keys():
-            values[key] = build(SECTIONS[key], _mapping(values[key], f"{where}.{key}"), f"{where}.{key}")
+            values[key] = build(SECTIONS[key], mapping(values[key], f"{where}.{key}"), f"{where}.{key}")
         return build(cls, values, where)
 
 
-def _mapping(entry: object, where: str) -> Mapping[str, Any]:
+def mapping(entry: object, where: str) -> Mapping[str, Any]:
     if entry is None:
         return {}
     if not isinstance(entry, Mapping):
@@ -90,9 +90,9 @@ def _mapping(entry: object, where: str) -> Mapping[str, Any]:
     return entry
 
 
-def _choose(key: str, entry: object, where: str) -> Any:
+def choose(key: str, entry: object, where: str) -> Any:
     """Build the variant that `method:` names."""
-    values = dict(_mapping(entry, where))
+    values = dict(mapping(entry, where))
     methods = METHODS[key]
     method = values.pop("method", next(iter(methods)))
     if method not in methods:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from anonbench.core.errors import ConfigError, DataError
-from anonbench.tasks.reid.losses import CenterLoss, batch_hard_triplet, cross_entropy
+from anonbench.tasks.reid.losses import CenterLoss, reid_loss
 from anonbench.tasks.reid.models._network import ReidNetwork, TrainingOutput
 from anonbench.tasks.reid.recipe import Recipe
 from anonbench.training.checkpoint import Resume
@@ -123,7 +123,7 @@ class ReidTask(Task[Indices]):
         indices = torch.from_numpy(batch)  # (B,)
         labels = self.labels[indices.to(self.run.device)]  # (B,)
         output = self._outputs(indices, at.seed_of("augmentation"))
-        loss = self._loss(output, labels)
+        loss = reid_loss(output, labels, self.recipe.loss, self.center)
         for optimizer in self.optimizers.values():
             optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -141,15 +141,6 @@ class ReidTask(Task[Indices]):
             output = self.parallel(images, len(indices)) if self.parallel else self.network(images)
         assert isinstance(output, TrainingOutput)
         return output
-
-    def _loss(self, output: TrainingOutput, labels: Tensor) -> Tensor:
-        settings = self.recipe.loss
-        loss = cross_entropy(output.logits, labels, settings.label_smoothing)
-        if settings.triplet_weight:
-            loss = loss + settings.triplet_weight * batch_hard_triplet(output.features, labels, settings.triplet_margin)
-        if self.center is not None:
-            loss = loss + settings.center_weight * self.center(output.features, labels)
-        return loss
 
     def _step_centers(self) -> None:
         if self.center is None:

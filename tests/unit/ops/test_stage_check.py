@@ -16,6 +16,7 @@ from anonbench.core.errors import ConfigError, DataError
 from anonbench.data.images import encode_image
 from anonbench.datasets import DATASETS
 from anonbench.ops.check import check
+from anonbench.training.generators import UNet, save_generator
 
 Write = Callable[[str, str], Path]
 
@@ -38,9 +39,23 @@ class Outside:
 
 
 @pytest.mark.parametrize("name", ANONYMIZERS.names())
-def test_our_anonymizers_pass(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    check("anonymizer", name, {}, [])
+def test_our_anonymizers_pass(name: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    spec = {}
+    if name == "pix2pix":
+        save_generator(tmp_path / "anonymizer.pt", UNet(levels=4, width=4), {})
+        spec["weights"] = str(tmp_path / "anonymizer.pt")
+    check("anonymizer", name, spec, [])
     assert all(line.startswith("ok: ") for line in capsys.readouterr().out.splitlines())
+
+
+def test_one_that_says_it_hides_whole_pictures_alone_and_takes_parts(write_plugin: Write) -> None:
+    code = ANONYMIZER.format(change="pass")
+    field = "    shade: int = 0\n"
+    assert field in code
+    write_plugin("outside_module", code.replace(field, f"{field}    whole_picture = True\n"))
+    message = r"refuses a part of one with a ValueError\. It takes the box \(0, 0, 40, 47\) of a picture of 40 x 48"
+    with pytest.raises(ConfigError, match=message):
+        check("anonymizer", "outside", {}, ["outside_module"])
 
 
 @pytest.mark.parametrize(

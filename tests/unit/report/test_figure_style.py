@@ -26,6 +26,7 @@ from anonbench.report.style import (
 )
 from anonbench.studies.reid_faces.figures_ranked import CORRECT, WRONG
 from anonbench.studies.reid_faces.series import SERIES
+from anonbench.studies.reversible.figures_maps import LOOKS
 
 # How colours look without the long- or the middle-wave cones: linear RGB, severity 1.
 # Machado, Oliveira and Fernandes, "A Physiologically-based Model for Simulation of Color Vision Deficiency" (2009).
@@ -68,6 +69,7 @@ def contrast_on_white(colour: str) -> float:
 def test_colours_that_carry_meaning_can_be_told_apart(vision: str) -> None:
     assert closest([series.colour for series in SERIES.values()], vision) > 30
     assert closest([CORRECT, WRONG], vision) > 30
+    assert closest([style.OKABE_ITO[colour] for colour, _ in LOOKS], vision) > 15  # of seven; shapes differ too
 
 
 def test_the_check_of_colours_can_fail() -> None:

@@ -44,7 +44,7 @@ def write(folder: Path, train: str, hits: int, *, model: str = "bot", test: str 
 def test_the_published_recipes_are_those_of_the_paper_config() -> None:
     published = read_frame(NETWORKS)
     described = marks.networks(PAPER, list(PAPER["models"]))
-    assert set(published["method"]) == {entry["method"] for entry in PAPER["models"].values()}
+    assert set(published["method"]) >= {entry["method"] for entry in PAPER["models"].values()}
     for network in described.values():
         row = published[published["method"] == network["method"]].iloc[0]
         assert network["epochs"] == row["epochs"]

@@ -8,7 +8,8 @@ from torch import nn
 
 from anonbench.core.errors import MissingDependencyError
 from anonbench.tasks.reid.models import _imagenet
-from anonbench.tasks.reid.models.bot import BoT, ResNet
+from anonbench.tasks.reid.models._resnet import ResNet
+from anonbench.tasks.reid.models.bot import BoT
 
 
 @pytest.fixture
