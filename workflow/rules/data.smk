@@ -227,4 +227,4 @@ rule picture_quality:
         labels=lambda w: as_json(stored_labels(w.dataset, w.stored)),
         code=lambda w: digest("picture_quality"),
     shell:
-        call("picture_quality")
+        call("picture_quality", without=["parts"])
