@@ -74,6 +74,8 @@ def check(config: Mapping[str, Any]) -> None:
     """Raise `ConfigError` for the first thing in the study's sections, or in learned variants, that cannot be used."""
     for section, schema in SECTIONS.items():
         check_structure(config[section], schema, section, study_config(STUDY))
+    for name, entry in config["reversible_recipes"].items():
+        _check_recipe(name, entry)
     for name, entry in config["reversible_trainings"].items():
         _check_training(config, name, entry)
     for name in config["variants"]:
@@ -84,6 +86,12 @@ def check(config: Mapping[str, Any]) -> None:
         _check_grid(config, entry, f"reversible_figures.grids.{name}")
     for name, entry in config["reversible_figures"]["maps"].items():
         _check_maps(config, entry, f"reversible_figures.maps.{name}")
+
+
+def _check_recipe(name: str, entry: Mapping[str, Any]) -> None:
+    from anonbench.tasks.reversible.recipe import JointRecipe  # torch takes a second to load: only when it is needed
+
+    JointRecipe.from_config(entry, f"reversible_recipes.{name}")
 
 
 def _check_training(config: Mapping[str, Any], name: str, entry: Mapping[str, Any]) -> None:

@@ -26,6 +26,9 @@ def test_a_configuration_without_the_study_passes() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ([("reversible_recipes.small.generators", {})], "reversible_recipes.small has no"),
+        ([("reversible_recipes.small.epochs", -1)], "reversible_recipes.small: epochs is -1"),
+        ([("reversible_recipes.small.generator", {"widht": 8})], "did you mean 'width'"),
         ([(f"{T}.base.method", "bass")], "reversible_trainings.base.method is 'bass'"),
         ([(f"{T}.base.method", None)], "key 'method' is missing at reversible_trainings.base"),
         ([(f"{T}.base.upgrade", True)], "unknown key 'upgrade' at reversible_trainings.base"),
