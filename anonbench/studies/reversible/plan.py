@@ -116,11 +116,11 @@ class Plan:
         panels = entry["panels"]
         return MapPlan(
             dataset,
+            model,
             run,
             [{"title": panel["title"], "protected": panel.get("protected", panel["variant"])} for panel in panels],
             [paths.features(dataset, model, panel["training"], run, ORIGINAL) for panel in panels],
             [paths.features(dataset, model, panel["training"], run, panel["variant"]) for panel in panels],
-            dict(self.config["models"][model]["evaluation"]),
             entry["people"],
             entry["images"],
         )
@@ -162,19 +162,19 @@ class GridPlan:
 class MapPlan:
     """A figure of features in the plane, a panel a network.
 
+    model: of every panel; its `evaluation:` says how features are compared.
     panels: `{title, protected}`: the network, and what its protected pictures are, in words.
     raw, protected: files of features, one a panel.
-    evaluation: of the model: how features are compared.
     people: to show.
     images: of each of them at most.
     """
 
     dataset: str
+    model: str
     run: str
     panels: list[dict[str, str]]
     raw: list[str]
     protected: list[str]
-    evaluation: dict[str, Any]
     people: int
     images: int
 

@@ -59,4 +59,4 @@ def test_a_map_shows_raw_and_protected_features_of_each_network() -> None:
         {"title": "raw alone", "protected": "blurred pictures"},
         {"title": "joint", "protected": "upgraded"},
     ]
-    assert (shown.people, shown.images, shown.evaluation) == (4, 8, {"metric": "cosine"})
+    assert (shown.dataset, shown.model, shown.people, shown.images) == ("toy", "agw", 4, 8)
