@@ -204,6 +204,7 @@ class Chromium:
         common = {"key": key, "code": code, "windowsVirtualKeyCode": number}
         down = {**common, "type": "keyDown" if text else "rawKeyDown", **({"text": text} if text else {})}
         for n in range(repeats + 1):
+            time.sleep(1 / 30 if n else 0)  # as fast as keyboards do
             self.send("Input.dispatchKeyEvent", **down, autoRepeat=n > 0)
         self.send("Input.dispatchKeyEvent", **common, type="keyUp")
 
