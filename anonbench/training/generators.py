@@ -57,8 +57,8 @@ class UNet(nn.Module):
         self.decoder = nn.ModuleList()
         for level in range(levels - 1, 0, -1):
             inner = channels[level] if level == levels - 1 else 2 * channels[level]  # beside the encoder's maps
-            conv = nn.ConvTranspose2d(inner, channels[level - 1], 4, 2, 1, bias=False)
-            self.decoder.append(nn.Sequential(nn.ReLU(), conv, nn.BatchNorm2d(channels[level - 1])))
+            up = nn.ConvTranspose2d(inner, channels[level - 1], 4, 2, 1, bias=False)
+            self.decoder.append(nn.Sequential(nn.ReLU(), up, nn.BatchNorm2d(channels[level - 1])))
         self.decoder.append(nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(2 * channels[0], 3, 4, 2, 1), nn.Tanh()))
         self.apply(initialize)
 
