@@ -2,7 +2,7 @@
 # make quick   a first table in two minutes: two of the demo's networks, which `make demo` then goes on from
 # make test    linters, types, tests
 # make test-faults     kills at random moments, full disks, damaged files, two runs at once: 12 minutes
-# make test-browser    the pages of the human evaluation in a real browser (Debian: apt-get install chromium): half a minute
+# make test-browser    the pages of the human evaluation in a real browser (apt-get install chromium): two minutes
 # make test-cluster    the workflow on a small SLURM (Debian: apt-get install slurm-wlm munge): 15 minutes
 # All set up .venv by themselves. Faster on more cores: `make demo CORES=8`.
 
