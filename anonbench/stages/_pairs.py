@@ -23,10 +23,8 @@ from anonbench.data.pictures import Picture
 from anonbench.data.regions import Region
 from anonbench.data.seeding import derive_seed, image_generator
 from anonbench.data.tables import write_csv
-from anonbench.datasets import JUNK_PID
 from anonbench.tasks.reid.features import read_settings
 from anonbench.tasks.reid.models._network import ReidNetwork, create_model, read_input_size
-from anonbench.tasks.reid.people import read_people
 from anonbench.tasks.reversible.pairs import Noise
 from anonbench.tasks.reversible.recipe import JointRecipe
 from anonbench.tasks.reversible.validation import Division, Validation, divide
@@ -90,20 +88,6 @@ def read_training(spec: Mapping[str, Any]) -> Settings:
         )
     metric, _ = read_settings(model.get("evaluation") or {})
     return Settings(recipe, model, entry, metric, size)
-
-
-def read_training_people(manifest: Path, splits: Path | None, split: int | None) -> list[Picture]:
-    """The pictures of the training split; raises `DataError` where there is none, or one of nobody in particular."""
-    people = [picture for picture in read_people(manifest, splits, split) if picture.split == "train"]
-    if not people:
-        raise DataError(f"{manifest}: no image has split 'train'. Does this data set come without a training split?")
-    junk = [picture.path for picture in people if picture.labels["pid"] == JUNK_PID]
-    if junk:
-        raise DataError(
-            f"{manifest}: {len(junk)} images of split 'train' have pid {JUNK_PID} (junk), first {junk[0]}; "
-            f"expected an identity, pid >= 0. Leave them out of the data set."
-        )
-    return people
 
 
 @dataclass(frozen=True, eq=False)

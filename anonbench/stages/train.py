@@ -18,10 +18,9 @@ from anonbench.core.errors import ConfigError, DataError
 from anonbench.core.registry import load_plugins
 from anonbench.data.pictures import Picture
 from anonbench.data.seeding import derive_seed
-from anonbench.datasets import JUNK_PID
 from anonbench.tasks.reid.checkpoint import save_network
 from anonbench.tasks.reid.models._network import create_model, read_input_size
-from anonbench.tasks.reid.people import read_people
+from anonbench.tasks.reid.people import read_training_people
 from anonbench.tasks.reid.recipe import Recipe
 from anonbench.tasks.reid.samplers import Shuffle
 from anonbench.tasks.reid.training import ReidTask, check_ranks, train_network
@@ -147,15 +146,7 @@ def _train(task: _Task, device: torch.device, threads: int, ranks: Ranks = ALONE
 
 def _training_set(manifest: Path, splits: Path | None, split: int | None) -> tuple[list[Picture], Tensor, int]:
     """The images of the training split, their labels (N,) int64 numbering the sorted pids, the number of pids."""
-    images = [i for i in read_people(manifest, splits, split) if i.split == "train"]
-    if not images:
-        raise DataError(f"{manifest}: no image has split 'train'. Does this data set come without a training split?")
-    junk = [i.path for i in images if i.labels["pid"] == JUNK_PID]
-    if junk:
-        raise DataError(
-            f"{manifest}: {len(junk)} images of split 'train' have pid {JUNK_PID} (junk), first {junk[0]}; "
-            f"expected an identity, pid >= 0. Leave them out of the data set."
-        )
+    images = read_training_people(manifest, splits, split)
     pids = sorted({i.labels["pid"] for i in images})
     number = {pid: label for label, pid in enumerate(pids)}
     if len(pids) < 2:

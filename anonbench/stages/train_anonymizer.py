@@ -16,11 +16,11 @@ from anonbench.stages._pairs import (
     load_pictures,
     read_reference,
     read_training,
-    read_training_people,
     state_key,
     write_roles,
 )
 from anonbench.tasks.reid.checkpoint import save_network
+from anonbench.tasks.reid.people import read_training_people
 from anonbench.tasks.reversible.training import JointTask, Upgrade, Validated, columns
 from anonbench.training.checkpoint import Resume
 from anonbench.training.device import select_device

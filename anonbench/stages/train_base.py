@@ -10,8 +10,9 @@ from pathlib import Path
 from anonbench.core.command import Input, Output, Spec, command
 from anonbench.core.files import write_text
 from anonbench.core.registry import load_plugins
-from anonbench.stages._pairs import load_pictures, read_training, read_training_people, state_key, write_roles
+from anonbench.stages._pairs import load_pictures, read_training, state_key, write_roles
 from anonbench.tasks.reid.checkpoint import save_network
+from anonbench.tasks.reid.people import read_training_people
 from anonbench.tasks.reversible.base import BaseTask
 from anonbench.training.checkpoint import Resume
 from anonbench.training.device import select_device

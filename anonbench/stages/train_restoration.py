@@ -9,7 +9,8 @@ from anonbench.core.command import Input, Output, Spec, command
 from anonbench.core.errors import DataError
 from anonbench.core.registry import load_plugins
 from anonbench.data.pictures import Picture
-from anonbench.stages._pairs import read_training_people, state_key
+from anonbench.stages._pairs import state_key
+from anonbench.tasks.reid.people import read_training_people
 from anonbench.tasks.reversible.recipe import JointRecipe
 from anonbench.tasks.reversible.restoration import RestorationTask
 from anonbench.training.checkpoint import Resume

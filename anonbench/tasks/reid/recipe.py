@@ -11,7 +11,7 @@ from anonbench.core.errors import ConfigError, nearest
 from anonbench.core.fields import build
 from anonbench.tasks.reid.augmentation import Augmentation
 from anonbench.tasks.reid.losses import LossSettings
-from anonbench.tasks.reid.samplers import IdentitySampler, Sampler, Shuffle
+from anonbench.tasks.reid.samplers import IdentitySampler, Sampler, Shuffle, check_batch_size
 from anonbench.training.optimizers import SGD, Adam, Optimizer
 from anonbench.training.schedules import Constant, OneCycle, Schedule, Step, WarmupStep
 
@@ -59,13 +59,7 @@ class Recipe:
         _checks.integer("batch_size", self.batch_size, 2)
         _checks.choice("precision", self.precision, PRECISIONS)
         _checks.choice("channels_last", self.channels_last, CHANNELS_LAST)
-        if isinstance(self.sampler, IdentitySampler):
-            product = self.sampler.identities * self.sampler.images
-            if product != self.batch_size:
-                raise ValueError(
-                    f"batch_size is {self.batch_size}, but the pk sampler makes batches of identities x images = "
-                    f"{self.sampler.identities} x {self.sampler.images}; expected batch_size: {product}"
-                )
+        check_batch_size(self.batch_size, self.sampler)
 
     @classmethod
     def from_config(cls, entry: Mapping[str, Any] | None, where: str = "training") -> Recipe:

@@ -78,3 +78,12 @@ class IdentitySampler:
 
 
 Sampler = Shuffle | IdentitySampler
+
+
+def check_batch_size(batch_size: int, sampler: Sampler) -> None:
+    """Raise ValueError unless the sampler makes batches of this size."""
+    if isinstance(sampler, IdentitySampler) and batch_size != (product := sampler.identities * sampler.images):
+        raise ValueError(
+            f"batch_size is {batch_size}, but the pk sampler makes batches of identities x images = "
+            f"{sampler.identities} x {sampler.images}; expected batch_size: {product}"
+        )

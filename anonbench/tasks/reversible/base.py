@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from anonbench.tasks.reid.augmentation import normalize
+from anonbench.tasks.reid.augmentation import MEAN, STD
 from anonbench.tasks.reid.losses import CenterLoss, reid_loss
 from anonbench.tasks.reid.models._network import ReidNetwork, TrainingOutput
 from anonbench.tasks.reversible.pairs import Noise, Pairs
@@ -46,6 +46,9 @@ class PairedReid:
         """Place the network on the device; returns what is trained and its optimizers, by name."""
         self.run, loss = run, self.recipe.loss
         place(self.network, run.device, channels_last=True)
+        # Made once: a copy from the CPU in every step would wait for the GPU.
+        mean, std = (torch.tensor(values, device=run.device).view(1, 3, 1, 1) for values in (MEAN, STD))
+        self.scale, self.shift = 0.5 / std, (0.5 - mean) / std
         networks: dict[str, nn.Module] = {"reid": self.network}
         trained = [weight for weight in self.network.parameters() if weight.requires_grad]
         optimizers = {"reid": self.recipe.reid_optimizer.build(trained)}
@@ -64,7 +67,7 @@ class PairedReid:
         """
         both = torch.cat([raw, hidden.float()])  # (2B, 3, H, W)
         with self.run.autocast():
-            output = self.network(normalize((both + 1) * 127.5))
+            output = self.network(both * self.scale + self.shift)  # normalised as ImageNet's pictures
         assert isinstance(output, TrainingOutput)
         count = len(labels)
         values: dict[str, Tensor] = {}
@@ -121,7 +124,7 @@ class BaseTask(Task[Indices]):
     def step(self, batch: Indices, at: Step) -> Mapping[str, Tensor]:
         indices = torch.from_numpy(batch)  # (B,)
         raw, hidden = self.pairs.batch(indices, at.seed_of("pairs"))
-        loss, values = self.reid.losses(raw, hidden, self.labels[indices.to(self.run.device)])
+        loss, values = self.reid.losses(raw, hidden, self.labels[self.pairs.sent(indices)])
         for optimizer in self.optimizers.values():
             optimizer.zero_grad(set_to_none=True)
         loss.backward()

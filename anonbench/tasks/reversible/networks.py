@@ -15,7 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from anonbench.core import checks as _checks
+from anonbench.core.errors import ConfigError
 from anonbench.training.generators import SLOPE, WIDEST, initialize
+
+LEAST_SIDE = 3  # of the map that the two convolutions of stride 1 see, each of which takes a pixel
 
 
 class PatchDiscriminator(nn.Module):
@@ -33,6 +36,7 @@ class PatchDiscriminator(nn.Module):
         super().__init__()
         _checks.integer("width", width, 1)
         _checks.integer("layers", layers, 1)
+        self.depth = layers
         parts: list[nn.Module] = [nn.Conv2d(6, width, 4, 2, 1), nn.LeakyReLU(SLOPE)]
         channels = width
         for layer in range(1, layers + 1):
@@ -49,7 +53,15 @@ class PatchDiscriminator(nn.Module):
 
         condition: what a generator was given, in -1..1.
         shown: what it is to make of it, or has made.
+        Raises `ConfigError` for pictures too small for the layers.
         """
+        height, width = shown.shape[2:]
+        if min(height, width) < LEAST_SIDE << self.depth:
+            raise ConfigError(
+                f"a judge of {self.depth} layers is given pictures of {height} x {width} pixels (height x width); "
+                f"expected at least {LEAST_SIDE << self.depth} on each side. Lower `layers:` of the judge, or change "
+                f"`resize:` of the variant."
+            )
         logits: Tensor = self.layers(torch.cat([condition, shown.to(condition.dtype)], dim=1))
         return logits
 

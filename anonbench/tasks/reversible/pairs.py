@@ -52,19 +52,27 @@ class Pairs:
         """Change what the pictures are to become."""
         self.wanted = wanted if isinstance(wanted, Noise) else DeviceImages(wanted, self.device)
 
+    def sent(self, values: Tensor) -> Tensor:
+        """Values of the CPU on the device, without waiting for what a GPU is doing, as a plain copy would."""
+        return values if self.device.type == "cpu" else values.pin_memory().to(self.device, non_blocking=True)
+
     def batch(self, indices: Tensor, seed: int) -> tuple[Tensor, Tensor]:
         """Given and wanted pictures `indices`, (B,) on the CPU: (B, 3, H, W) float32 in -1..1 each, channels last.
 
         Flips are drawn on the CPU, so that a CPU and a GPU flip the same.
         """
         generator = torch.Generator().manual_seed(seed)
-        flipped = (torch.rand(len(indices), generator=generator) < self.flip).to(self.device, non_blocking=True)
-        given = _flip(self.given[indices].float(), flipped)
+        flipped = self.sent(torch.rand(len(indices), generator=generator) < self.flip)  # (B,)
+        given = _flip(self._taken(self.given, indices), flipped)
         if isinstance(self.wanted, Noise):
             wanted = self.wanted.draw(given, derive_seed(seed, "noise"))
         else:
-            wanted = _flip(self.wanted[indices].float(), flipped)
+            wanted = _flip(self._taken(self.wanted, indices), flipped)
         return from_pixels(given), from_pixels(wanted)
+
+    def _taken(self, images: DeviceImages, indices: Tensor) -> Tensor:
+        on_device = images.images.device.type == self.device.type
+        return images[self.sent(indices) if on_device else indices].float()
 
 
 def _flip(pictures: Tensor, flipped: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from anonbench.core import checks as _checks
 from anonbench.core.fields import build
 from anonbench.tasks.reid.losses import LossSettings
 from anonbench.tasks.reid.recipe import METHODS, PRECISIONS, choose, mapping
-from anonbench.tasks.reid.samplers import IdentitySampler, Sampler
+from anonbench.tasks.reid.samplers import IdentitySampler, Sampler, check_batch_size
 from anonbench.training.optimizers import Adam, Optimizer
 from anonbench.training.schedules import Schedule, WarmupStep
 
@@ -167,13 +167,7 @@ class JointRecipe:
             )
         _checks.number("flip", self.flip, 0, 1)
         _checks.choice("precision", self.precision, PRECISIONS)
-        if isinstance(self.sampler, IdentitySampler):
-            product = self.sampler.identities * self.sampler.images
-            if product != self.batch_size:
-                raise ValueError(
-                    f"batch_size is {self.batch_size}, but the pk sampler makes batches of identities x images = "
-                    f"{self.sampler.identities} x {self.sampler.images}; expected batch_size: {product}"
-                )
+        check_batch_size(self.batch_size, self.sampler)
         if self.upgrade.every % self.validation.every:
             raise ValueError(
                 f"upgrade.every is {self.upgrade.every} and validation.every is {self.validation.every}; expected a "

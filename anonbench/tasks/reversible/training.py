@@ -179,7 +179,7 @@ class JointTask(Task[Indices]):
         if at.epoch < self.recipe.head_start:
             self.descend(loss, "generators")
         else:
-            reid, values = self.reid.losses(originals, protected, self.labels[indices.to(self.run.device)])
+            reid, values = self.reid.losses(originals, protected, self.labels[self.pairs.sent(indices)])
             self._descend(loss + self.recipe.reid_weight * reid)
         return {
             "gan_protected": gan_protected,

@@ -22,6 +22,7 @@ from anonbench.stages.embed import embed
 from anonbench.stages.train_anonymizer import train_anonymizer
 from anonbench.stages.train_base import train_base
 from anonbench.stages.train_restoration import train_restoration
+from anonbench.tasks.reid.people import read_training_people
 from anonbench.tasks.reversible.training import JointTask
 from anonbench.training import loading
 from anonbench.training.generators import from_pixels, load_generator, to_pixels
@@ -134,7 +135,6 @@ def test_no_test_image_is_opened(trained: tuple[Path, Path, list[str]]) -> None:
 def test_the_recorder_would_see_a_test_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A training that looks at all people, not those of the training split alone, fails for want of their files."""
     write_dataset(tmp_path)
-    monkeypatch.setattr(_pairs, "read_training_people", lambda manifest, *_: read_manifest(manifest))
     monkeypatch.setattr(
         "anonbench.stages.train_base.read_training_people", lambda manifest, *_: read_manifest(manifest)
     )
@@ -217,7 +217,7 @@ def test_noise_is_drawn_anew_in_training_and_fixed_for_the_validation(
     noise = pytest.importorskip("anonbench.anonymizers.gaussian_noise").GaussianNoise(0.2)
     spec = {**SPEC, "desensitized": {"method": "gaussian_noise", "std": 0.2, "resize": [HEIGHT, WIDTH]}}
     settings = _pairs.read_training(spec)
-    people = _pairs.read_training_people(root / "manifest.csv", None, None)
+    people = read_training_people(root / "manifest.csv", None, None)
     one, two = (_pairs.load_pictures(root, people, settings, 7, 1, tmp_path) for _ in range(2))
     assert one.noise is not None
     assert one.noise.std == noise.std == 0.2
@@ -231,7 +231,7 @@ def test_desensitized_pictures_are_made_from_the_resized_originals(
     from PIL import Image, ImageFilter
 
     root, _, _ = trained
-    people = _pairs.read_training_people(root / "manifest.csv", None, None)
+    people = read_training_people(root / "manifest.csv", None, None)
     found = _pairs.load_pictures(root, people, _pairs.read_training(SPEC), 7, 1, tmp_path)
     picture = Image.open(root / people[3].path).resize((WIDTH, HEIGHT), Image.Resampling.BILINEAR)
     blurred = picture.filter(ImageFilter.GaussianBlur(0.1 * WIDTH))

@@ -211,6 +211,21 @@ def test_the_pair_passes_the_reid_network_together() -> None:
     assert seen == [8]
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.parametrize("noise", [None, Noise(0.5)])
+def test_no_step_waits_for_the_gpu(noise: Noise | None) -> None:
+    task = joint_task(recipe(precision="bf16"), noise=noise)
+    fit(task, 0, seed=1, device=torch.device("cuda"), precision="bf16")
+    task.run = dataclasses.replace(task.run, epochs=3)
+    chosen = batch(task)
+    task.step(chosen, FIRST)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        task.step(chosen, FIRST)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
 # --- pictures ---
 
 

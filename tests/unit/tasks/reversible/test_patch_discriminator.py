@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from anonbench.core.errors import ConfigError
 from anonbench.tasks.reversible.networks import PatchDiscriminator, fooling, frozen, judged, telling_apart
 
 
@@ -37,6 +38,14 @@ def test_a_logit_sees_a_patch(layers: int, patch: int) -> None:
 def test_there_is_a_logit_for_every_patch(size: tuple[int, int], logits: tuple[int, int]) -> None:
     judge = PatchDiscriminator(width=2)
     assert judge(torch.zeros(2, 3, *size), torch.zeros(2, 3, *size)).shape == (2, 1, *logits)
+
+
+def test_pictures_too_small_for_the_layers_are_refused() -> None:
+    small = torch.zeros(1, 3, 32, 16)
+    with pytest.raises(ConfigError, match=r"a judge of 3 layers is given pictures of 32 x 16 .* at least 24 on each"):
+        PatchDiscriminator(width=2)(small, small)
+    least = torch.zeros(1, 3, 24, 24)
+    assert PatchDiscriminator(width=2)(least, least).shape == (1, 1, 1, 1)
 
 
 class ByMean(nn.Module):
