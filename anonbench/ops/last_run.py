@@ -16,7 +16,9 @@ from anonbench.ops.journal import OPTIONS, read_last_run
 from anonbench.ops.provenance import read_stamp
 
 REPLACE = "ANONBENCH_REPLACE"  # in the environment: what another configuration has made may be replaced
-PRECIOUS = {"render", "render_faces", "detect", "anonymize", "train", "train_detector"}  # the rest takes seconds
+# What takes more than seconds to make.
+PRECIOUS = {"render", "render_faces", "detect", "anonymize", "anonymize_whole", "train", "train_detector", "train_base",
+            "train_anonymizer", "train_restoration"}  # fmt: skip
 SHOWN = 3  # artifacts named in one message
 
 

@@ -33,8 +33,11 @@ PRETRAINED = {
     "mlfn": "mlfn_imagenet.pth",
 }
 """The file of ImageNet weights of a model. That of ResNet-50 is downloaded where there is a network."""
-WEIGHTS = ("tinyfaces",)
-"""Detectors that find nothing without a file of weights that their entry names."""
+WEIGHTS = {
+    "tinyfaces": "a file of weights that its entry names: `weights: path`",
+    "pix2pix": "weights: `training:` of `reversible_trainings` in its entry",
+}
+"""Plug-ins that do nothing without weights, and where their entry names them."""
 
 
 def registry_of(kind: str) -> Registry:
@@ -85,7 +88,7 @@ def _lacking(name: str) -> Iterable[str]:
     if name in PRETRAINED and not (weights_folder() / PRETRAINED[name]).is_file():
         yield f"for `pretrained: true` {PRETRAINED[name]} in {weights_folder()}"
     if name in WEIGHTS:
-        yield "a file of weights that its entry names: `weights: path`"
+        yield WEIGHTS[name]
 
 
 def weights_folder() -> Path:

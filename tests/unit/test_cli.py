@@ -235,7 +235,7 @@ def test_unknown_names(market: Path, run_command: Run, tmp_path: Path) -> None:
     outcome = run_command("train", "--manifest", tmp_path / "m.csv", "--root", market, "--spec", json.dumps(spec),
                           "--seed", 0, "--output", tmp_path / "m.pt", "--history", tmp_path / "h.csv", "--resume-dir",
                           tmp_path / "r", "--device", "cpu")  # fmt: skip
-    refused(outcome, "anonbench train: unknown model 'bott': did you mean 'bot'? Known: bot, hacnn")
+    refused(outcome, "anonbench train: unknown model 'bott': did you mean 'bot'? Known: agw, bot, hacnn")
 
 
 def test_a_results_folder_that_cannot_be_written_to(market: Path, run_command: Run, tmp_path: Path) -> None:

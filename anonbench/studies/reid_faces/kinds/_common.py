@@ -7,9 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from anonbench.core.errors import ConfigError
 from anonbench.core.structure import check_known
 from anonbench.data import paths
-from anonbench.data.entries import built_tables
+from anonbench.data.entries import built_tables, is_whole
 from anonbench.data.results import read_frame
 from anonbench.data.variants import UNTRAINED
 from anonbench.studies.kinds import Files, Source, study_of
@@ -29,6 +30,12 @@ def check_settings(config: Mapping[str, Any], entry: Mapping[str, Any], where: s
     check_known(f"{where}.dataset", [entry["dataset"]], config["datasets"])
     check_known(f"{where}.models", entry["models"], config["models"])
     check_known(f"{where}.variants", entry["variants"], config["variants"])
+    for variant in entry["variants"]:
+        if is_whole(config, variant):
+            raise ConfigError(
+                f"{where}.variants: '{variant}' hides whole pictures, and this study is about detected faces; tables "
+                f"of Study 2 show it (docs/reversible.md)"
+            )
 
 
 def setting_metrics(config: Mapping[str, Any], entry: Mapping[str, Any]) -> list[str]:
