@@ -146,6 +146,14 @@ def figure(name: str, suffix: str = ".svg") -> str:
     return f"{RESULTS}/figures/{name}{suffix}"
 
 
+def human_eval(part: str) -> str:
+    """The kit of a human evaluation.
+
+    part: its pages, or the key that stays behind.
+    """
+    return f"{RESULTS}/human_eval/{part}"
+
+
 def published(study: str, name: str) -> str:
     """Printed numbers of the paper that a study rebuilds."""
     return f"{PUBLISHED}/{study}/{name}.csv"

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from anonbench.ops.costs.estimate import Estimator, Work
 
 LINE_WIDTH = 118
-KINDS = {"train": "models", "embed": "features"}  # what a rule writes below results/; else images
+TRAININGS = ("train", "train_base", "train_anonymizer", "train_restoration")
+KINDS = {**dict.fromkeys(TRAININGS, "models"), "embed": "features"}  # what a rule writes below results/; else images
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def estimate(jobs: Sequence[PlannedJob], estimator: Estimator, on_gpu: bool | No
     for job in jobs:
         work = estimator.work(job.rule, job.wildcards)
         plan.untrained += work.rule == "build"
-        if work.rule == "train":
+        if work.rule in TRAININGS:
             plan.trainings[job.wildcards["dataset"]] += 1
         if estimator.is_listed(work):
             plan.costs.append(_cost(job, work, estimator, plan, on_gpu))
@@ -93,7 +94,7 @@ def _cost(job: PlannedJob, work: Work, estimator: Estimator, plan: Plan, on_gpu:
         rate = estimator.rate(work, quantity)
         if rate and rate.method not in (work.method, ""):
             plan.assumed.setdefault(what, set()).add(work.name)
-    size_kb = estimator.output_kb(work) * (1 if job.rule == "train" else work.images)
+    size_kb = estimator.output_kb(work) * (1 if job.rule in TRAININGS else work.images)
     gpu, cpu = device != "cpu" and gpu_s is not None, device != "cuda" or gpu_s is None
     return Cost(dataset, job.rule, (gpu_s or 0.0) * gpu, cpu_s * cpu, size_kb * 1e3)
 

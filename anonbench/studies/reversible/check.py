@@ -18,6 +18,7 @@ LEVELS = 7
 NAME: dict[str, Any] = {"type": "string"}
 BOOLEAN: dict[str, Any] = {"type": "boolean"}
 COUNT: dict[str, Any] = {"type": "integer", "minimum": 1}
+NUMBER: dict[str, Any] = {"type": "integer", "minimum": 0}
 NAMED = {"type": "object", "propertyNames": {"pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$"}}
 
 
@@ -67,6 +68,13 @@ SECTIONS: dict[str, dict[str, Any]] = {
             "panels": _list(_closed({"title": NAME, "training": NAME, "variant": NAME}, {"protected": NAME}), 1),
         })),
     }),
+    "reversible_human_eval": _closed(
+        {"dataset": NAME, "model": NAME, "groups": {"type": "array", "minItems": 1, "items": _closed(
+            {"name": NAME, "left": NAME, "right": NAME}, {"published": {"type": "object"}},
+        )}},
+        {"pairs": {"type": "integer", "minimum": 2}, "participants": COUNT, "controls": NUMBER, "repeats": NUMBER,
+         "raw": NAME, "upper": NAME, "contact": NAME, "real_people": BOOLEAN},
+    ),
 }  # fmt: skip
 
 
@@ -86,6 +94,7 @@ def check(config: Mapping[str, Any]) -> None:
         _check_grid(config, entry, f"reversible_figures.grids.{name}")
     for name, entry in config["reversible_figures"]["maps"].items():
         _check_maps(config, entry, f"reversible_figures.maps.{name}")
+    _check_human_eval(config, config["reversible_human_eval"], "reversible_human_eval")
 
 
 def _check_recipe(name: str, entry: Mapping[str, Any]) -> None:
@@ -229,6 +238,15 @@ def _check_grid(config: Mapping[str, Any], entry: Mapping[str, Any], where: str)
         raise ConfigError(
             f"{where}.columns begins with '{shown[0]}'; expected '{ORIGINAL}', with which the others are compared"
         )
+
+
+def _check_human_eval(config: Mapping[str, Any], entry: Mapping[str, Any], where: str) -> None:
+    check_known(f"{where}.dataset", [entry["dataset"]], config["datasets"])
+    check_known(f"{where}.model", [entry["model"]], config["models"])
+    for group in entry["groups"]:
+        check_known(f"{where}.groups", [group["left"], group["right"]], [ORIGINAL, *config["variants"]])
+    if upper := entry.get("upper"):
+        check_known(f"{where}.upper", [upper], [group["name"] for group in entry["groups"]])
 
 
 def _check_maps(config: Mapping[str, Any], entry: Mapping[str, Any], where: str) -> None:

@@ -125,6 +125,17 @@ class Plan:
             entry["images"],
         )
 
+    @property
+    def human_eval(self) -> HumanEvalPlan:
+        """What the kit of a human evaluation shows: the copies of one run."""
+        entry = self.config["reversible_human_eval"]
+        dataset, run = entry["dataset"], runs_of(self.config, entry["dataset"], entry["model"])[0]
+        shown = [variant for group in entry["groups"] for variant in (group["left"], group["right"])]
+        variants = list(dict.fromkeys([entry.get("raw", ORIGINAL), *shown]))
+        spec = {key: value for key, value in entry.items() if key not in ("dataset", "model")}
+        people = "rendered" if is_rendered(self.config, dataset) else "real"
+        return HumanEvalPlan(dataset, variants, [stored(self.config, v, run) for v in variants], spec, people)
+
     def _is_at_hand(self, dataset: str, variants: Iterable[str], trainings: Iterable[str] = ()) -> bool:
         if dataset not in self.datasets:
             return False
@@ -156,6 +167,27 @@ class GridPlan:
 
     def roots(self, config: Mapping[str, Any]) -> list[str]:
         return [images_root(config, self.dataset, name) for name in self.stored]
+
+
+@dataclass(frozen=True)
+class HumanEvalPlan:
+    """The kit of a human evaluation.
+
+    variants: whose pictures are shown.
+    stored: the name below which the copy of each lies.
+    spec: groups and numbers of pairs, as `human_eval_kit` takes them.
+    people: real or rendered.
+    """
+
+    dataset: str
+    variants: list[str]
+    stored: list[str]
+    spec: dict[str, Any]
+    people: str
+
+    @property
+    def manifests(self) -> list[str]:
+        return [paths.manifest(self.dataset, name) for name in self.stored]
 
 
 @dataclass(frozen=True)

@@ -172,3 +172,33 @@ rule figure_maps:
         code=lambda w: digest("figure_maps"),
     shell:
         call("figure_maps", without=["seed"])
+
+
+# --- Table 2: pages on which people judge, made where they are named as a target ---
+
+
+rule human_eval_kit:
+    input:
+        manifests=REVERSIBLE.human_eval.manifests,
+        roots=lambda w: shown_folders(REVERSIBLE.human_eval),
+    output:
+        output=directory(paths.human_eval("pages")),
+        key=paths.human_eval("key.json"),
+        stamp=paths.stamp("human_eval_kit"),
+    log:
+        paths.log("human_eval_kit"),
+    conda:
+        "../../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_mb("human_eval_kit"),
+        runtime=minutes("human_eval_kit"),
+    params:
+        variants=REVERSIBLE.human_eval.variants,
+        spec=lambda w: as_json(REVERSIBLE.human_eval.spec),
+        people=REVERSIBLE.human_eval.people,
+        label=data_label([REVERSIBLE.human_eval.dataset]),
+        warning=entries.people_warning(config, REVERSIBLE.human_eval.dataset),  # for DVC: not to be uploaded
+        code=lambda w: digest("human_eval_kit"),
+    shell:
+        call("human_eval_kit", without=["seed"])
