@@ -194,6 +194,7 @@ rule anonymize_whole:
     params:
         spec=lambda w: as_json(variant_entry(stored_variant(w.stored))),
         resume_dir=paths.resume("anonymize_whole", "{dataset}", "{stored}"),
+        warning=lambda w: recovered_warning(w.dataset, w.stored),  # for DVC: not to be uploaded
         code=lambda w: digest("anonymize_whole", config["variants"][stored_variant(w.stored)]["method"]),
         device=lambda w: config["device"] if config["variants"][stored_variant(w.stored)].get("gpu") else "cpu",
         plugins=lambda w: needed_plugins(

@@ -35,3 +35,9 @@ def stored_weights(wildcards):
     """The generator of a learned variant; nothing for one without."""
     variant, run = entries.of_stored(config, wildcards.stored)
     return key_of(wildcards.dataset, variant, run) if run else []
+
+
+def recovered_warning(dataset, stored):
+    """What is to be said of a copy in which hidden people are recovered; "" for others, and for people who are drawn."""
+    recovers = "of" in config["variants"][stored_variant(stored)]
+    return entries.people_warning(config, dataset) if recovers else ""
