@@ -4,8 +4,8 @@
 
 The plain rendering is what one writes first: a `Dataset` that decodes a file, resizes it with torchvision's filter and
 blurs it with Pillow, every time it is asked for; a `DataLoader` in the process that trains; contiguous float32; one
-pass through the re-identification network for the raw pictures and one for the protected ones; judges that are not
-frozen while the generators learn; `torch.optim.Adam` as it comes. Networks and losses are the same in both.
+pass through the re-identification network for the raw pictures and one for the protected ones; discriminators that are
+not frozen while the generators learn; `torch.optim.Adam` as it comes. Networks and losses are the same in both.
 
 Each runs in a process of its own, one thread each, `--runs` times in turn; processor time of a step divided by its
 images, after two steps that warm up; the best run counts. Memory is the peak resident set minus that before the
@@ -60,7 +60,7 @@ def recipe(settings: argparse.Namespace) -> JointRecipe:
         "batch_size": settings.batch,
         "sampler": {"identities": settings.batch // images, "images": images},
         "generator": {"levels": settings.levels, "width": settings.width},
-        "judge": {"width": settings.width},
+        "discriminator": {"width": settings.width},
     }
     return JointRecipe.from_config(entry)
 
@@ -129,7 +129,7 @@ def plain(settings: argparse.Namespace, folder: Path) -> tuple[Callable[[], obje
     reid = reid_network(settings)
     center = CenterLoss(IDENTITIES, reid.feature_dim)
     generators = torch.optim.Adam([*G.parameters(), *R.parameters()], 3.5e-4, (0.5, 0.999), weight_decay=5e-4)
-    judges = torch.optim.Adam([*D1.parameters(), *D2.parameters()], 3.5e-4, (0.5, 0.999), weight_decay=5e-4)
+    discriminators = torch.optim.Adam([*D1.parameters(), *D2.parameters()], 3.5e-4, (0.5, 0.999), weight_decay=5e-4)
     reid_adam = torch.optim.Adam([p for p in reid.parameters() if p.requires_grad], 3.5e-4, weight_decay=5e-4)
     centers = torch.optim.SGD(center.parameters(), 0.5)
     loader = DataLoader(Files(folder, settings.size), settings.batch, shuffle=True, drop_last=True)
@@ -146,11 +146,11 @@ def plain(settings: argparse.Namespace, folder: Path) -> tuple[Callable[[], obje
         protected = G(originals)
         recovered = R(protected)
         hidden, found = protected.detach(), recovered.detach()
-        judge = judged(D1(originals, wanted), True) + judged(D1(originals, hidden), False)
-        judge = judge + judged(D2(hidden, originals), True) + judged(D2(hidden, found), False)
-        judges.zero_grad()
-        judge.backward()
-        judges.step()
+        discriminator = judged(D1(originals, wanted), True) + judged(D1(originals, hidden), False)
+        discriminator = discriminator + judged(D2(hidden, originals), True) + judged(D2(hidden, found), False)
+        discriminators.zero_grad()
+        discriminator.backward()
+        discriminators.step()
         loss = judged(D1(originals, protected), True) + judged(D2(protected, recovered), True)
         loss = loss + 100 * F.l1_loss(protected, wanted) + 100 * F.l1_loss(recovered, originals)
         loss = loss + loss_of(originals, labels) + loss_of(protected, labels)
@@ -194,7 +194,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="The joint training beside a plain rendering of the public recipe.")
     parser.add_argument("--size", type=lambda text: tuple(map(int, text.split("x"))), default=(256, 128))
     parser.add_argument("--levels", type=int, default=7)
-    parser.add_argument("--width", type=int, default=64, help="of generators and judges")
+    parser.add_argument("--width", type=int, default=64, help="of generators and discriminators")
     parser.add_argument("--model", default="agw")
     parser.add_argument("--depth", type=int, default=50)
     parser.add_argument("--batch", type=int, default=16)
@@ -219,7 +219,7 @@ def main() -> None:
     ratio = best["plain"]["seconds"] / best["ours"]["seconds"]
     labels = {"plain": "plain PyTorch", "ours": f"ours, {best['ours']['precision']}"}
     lines = [
-        f"{height}x{width}, generators and judges of width {settings.width}, {settings.model} of depth "
+        f"{height}x{width}, generators and discriminators of width {settings.width}, {settings.model} of depth "
         f"{settings.depth}, batches of {settings.batch}, one thread; {settings.runs} runs of {settings.steps} steps in "
         f"turn; {date.today()}.",
         f"{machine()}; {versions(*PACKAGES)}.",

@@ -24,7 +24,7 @@ RECIPE: dict[str, Any] = {
     "batch_size": 4,
     "sampler": {"identities": 2, "images": 2},
     "generator": {"levels": 4, "width": 2},
-    "judge": {"width": 2, "layers": 1},
+    "discriminator": {"width": 2, "layers": 1},
     "upgrade": {"every": 1},
     "precision": "fp32",
 }

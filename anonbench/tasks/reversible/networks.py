@@ -1,8 +1,8 @@
-"""The judge of pix2pix, which looks at patches of a pair of pictures, and what it and its generator learn by.
+"""The discriminator of pix2pix, which looks at patches of a pair of pictures, and what it and its generator learn by.
 
-judge = PatchDiscriminator()
-telling_apart(judge, originals, wanted, made.detach())  # the judge descends on this
-fooling(judge, originals, made)  # the generator on this, while the judge is frozen
+discriminator = PatchDiscriminator()
+telling_apart(discriminator, originals, wanted, made.detach())  # the discriminator descends on this
+fooling(discriminator, originals, made)  # the generator on this, while the discriminator is frozen
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ class PatchDiscriminator(nn.Module):
         height, width = shown.shape[2:]
         if min(height, width) < LEAST_SIDE << self.depth:
             raise ConfigError(
-                f"a judge of {self.depth} layers is given pictures of {height} x {width} pixels (height x width); "
-                f"expected at least {LEAST_SIDE << self.depth} on each side. Lower `layers:` of the judge, or change "
-                f"`resize:` of the variant."
+                f"a discriminator of {self.depth} layers is given pictures of {height} x {width} pixels (height x "
+                f"width); expected at least {LEAST_SIDE << self.depth} on each side. Lower `layers:` of the "
+                f"discriminator, or change `resize:` of the variant."
             )
         logits: Tensor = self.layers(torch.cat([condition, shown.to(condition.dtype)], dim=1))
         return logits
@@ -72,22 +72,22 @@ def judged(logits: Tensor, real: bool) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, float(real)))
 
 
-def telling_apart(judge: nn.Module, condition: Tensor, real: Tensor, made: Tensor) -> Tensor:
-    """What a judge minimises: the cross entropy of real pairs plus that of made ones, a scalar.
+def telling_apart(discriminator: nn.Module, condition: Tensor, real: Tensor, made: Tensor) -> Tensor:
+    """What a discriminator minimises: the cross entropy of real pairs plus that of made ones, a scalar.
 
     Source: Zhang et al. 2022, equations 1 and 4, whose maximum this is. The sum is not halved, as in their code;
     pix2pix halves it. The two kinds of pairs pass one after the other: each is normalised by its own statistics.
     """
-    return judged(judge(condition, real), True) + judged(judge(condition, made), False)
+    return judged(discriminator(condition, real), True) + judged(discriminator(condition, made), False)
 
 
-def fooling(judge: nn.Module, condition: Tensor, made: Tensor) -> Tensor:
+def fooling(discriminator: nn.Module, condition: Tensor, made: Tensor) -> Tensor:
     """What a generator minimises: the cross entropy of its pairs, called real, a scalar.
 
     Source: Zhang et al. 2022, equations 1 and 4, in the form that does not saturate (that of their code, and the advice
     of Goodfellow et al. 2014): -log D instead of log(1 - D).
     """
-    return judged(judge(condition, made), True)
+    return judged(discriminator(condition, made), True)
 
 
 @contextlib.contextmanager

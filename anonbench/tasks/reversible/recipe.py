@@ -32,11 +32,11 @@ class GeneratorSettings:
 
 
 @dataclass(frozen=True)
-class JudgeSettings:
+class DiscriminatorSettings:
     """The discriminators.
 
     width: channels of the first layer, >= 1.
-    layers: convolutions of stride 2, >= 1; 3 judge patches of 70 x 70 pixels.
+    layers: convolutions of stride 2, >= 1; 3 see patches of 70 x 70 pixels.
     """
 
     width: int = 64
@@ -98,11 +98,11 @@ SECTIONS: dict[str, str | None] = {
     "sampler": "sampler",
     "schedule": "schedule",
     "generator_optimizer": "optimizer",
-    "judge_optimizer": "optimizer",
+    "discriminator_optimizer": "optimizer",
     "reid_optimizer": "optimizer",
     "loss": None,
     "generator": None,
-    "judge": None,
+    "discriminator": None,
     "upgrade": None,
     "validation": None,
 }
@@ -110,38 +110,38 @@ SECTIONS: dict[str, str | None] = {
 
 @dataclass(frozen=True)
 class JointRecipe:
-    """How two generators, two judges and a re-identification network learn together. The defaults are the paper's.
+    """How two generators, their discriminators and a re-identification network learn together, by default as published.
 
     epochs: passes over the training identities, >= 0. 0 keeps the initial weights.
     batch_size: images a step, >= 2. For `pk` it must be identities x images.
     sampler: `method: shuffle | pk`. The paper follows AGW, whose batches are 16 identities x 4 images.
-    generator, judge: sizes of the networks.
+    generator, discriminator: sizes of the networks.
     generator_optimizer: `method: adam | sgd` and its parameters, of both generators.
-    judge_optimizer: the same, of both judges.
+    discriminator_optimizer: the same, of both discriminators.
     reid_optimizer: the same, of the re-identification network.
     schedule: as in a model's recipe; the factor of all three learning rates.
     loss: of the re-identification network, as in a model's recipe. Default: AGW's.
     l1_weight: lambda, of the mean absolute differences in -1..1, >= 0.
     reid_weight: of the re-identification losses of equation 8, > 0 (the paper: 1).
-    head_start: epochs in which the generators and judges learn alone before the re-identification network joins them,
-        >= 0 and < epochs (the paper: 0). A small budget of CPU time goes further so: those epochs cost a third, and the
-        network does not learn from pictures that hide nothing in particular yet. In the others its learning rate runs
-        through the whole schedule, and so it does in the training of the base, which has only them.
+    head_start: epochs in which the generators and discriminators learn alone before the re-identification network
+        joins them, >= 0 and < epochs (the paper: 0). A small budget of CPU time goes further so: those epochs cost a
+        third, and the network does not learn from pictures that hide nothing in particular yet. In the others its
+        learning rate runs through the whole schedule, and so it does in the training of the base, which has only them.
     flip: probability of a horizontal flip, which original and wanted picture share, 0..1.
     upgrade: when the supervision is upgraded.
     validation: which identities are held out, and how often they are looked at.
     precision: fp32, bf16 or auto, as in a model's recipe.
-    Source: Zhang et al. 2022, section 4.2. Weight decay and the judges' betas and learning rate are from their code.
-        What else it changes in the training images beside the flip is not known; here nothing.
+    Source: Zhang et al. 2022, section 4.2. Weight decay and the discriminators' betas and learning rate are from their
+        code. What else it changes in the training images beside the flip is not known; here nothing.
     """
 
     epochs: int = 120
     batch_size: int = 64
     sampler: Sampler = field(default_factory=lambda: IdentitySampler(16, 4))
     generator: GeneratorSettings = field(default_factory=GeneratorSettings)
-    judge: JudgeSettings = field(default_factory=JudgeSettings)
+    discriminator: DiscriminatorSettings = field(default_factory=DiscriminatorSettings)
     generator_optimizer: Optimizer = field(default_factory=lambda: Adam(3.5e-4, 5e-4, (0.5, 0.999)))
-    judge_optimizer: Optimizer = field(default_factory=lambda: Adam(3.5e-4, 5e-4, (0.5, 0.999)))
+    discriminator_optimizer: Optimizer = field(default_factory=lambda: Adam(3.5e-4, 5e-4, (0.5, 0.999)))
     reid_optimizer: Optimizer = field(default_factory=lambda: Adam(3.5e-4, 5e-4))
     schedule: Schedule = field(default_factory=lambda: WarmupStep(10, 0.1, (40, 80), 0.1))
     loss: LossSettings = field(

@@ -28,14 +28,15 @@ class RestorationTask(Task[Indices]):
 
     shown: (N, 3, H, W) uint8: desensitized, or protected ones as they are stored.
     originals: (N, 3, H, W) uint8 of the same people, in the same order.
-    recipe: of it the generator, the judge, their optimizers, the schedule, l1_weight, flip, epochs and batch size.
+    recipe: of it the generator, the discriminator, their optimizers, the schedule, l1_weight, flip, epochs and batch
+        size.
         Every image is seen once an epoch: nobody needs to know who is who.
 
-    gan: how far the generator is from deceiving its judge. l1: mean absolute difference in -1..1. judge: how far the
-    judge is from telling apart.
+    gan: how far the generator is from deceiving its discriminator. l1: mean absolute difference in -1..1.
+    discriminator: how far the discriminator is from telling apart.
     """
 
-    values = ("gan", "l1", "judge")
+    values = ("gan", "l1", "discriminator")
     advice = ADVICE
 
     def __init__(self, shown: Tensor, originals: Tensor, recipe: JointRecipe) -> None:
@@ -45,13 +46,13 @@ class RestorationTask(Task[Indices]):
     def setup(self) -> None:
         recipe, device = self.recipe, self.run.device
         self.recovery = UNet(recipe.generator.levels, recipe.generator.width)
-        self.judge = PatchDiscriminator(recipe.judge.width, recipe.judge.layers)
-        self.networks = {"recovery": self.recovery, "judge": self.judge}
+        self.discriminator = PatchDiscriminator(recipe.discriminator.width, recipe.discriminator.layers)
+        self.networks = {"recovery": self.recovery, "discriminator": self.discriminator}
         for network in self.networks.values():
             place(network, device, channels_last=True)
         self.optimizers = {
             "recovery": recipe.generator_optimizer.build(self.recovery.parameters()),
-            "judge": recipe.judge_optimizer.build(self.judge.parameters()),
+            "discriminator": recipe.discriminator_optimizer.build(self.discriminator.parameters()),
         }
         self.pairs = Pairs(self.shown, self.originals, recipe.flip, device)
 
@@ -63,17 +64,17 @@ class RestorationTask(Task[Indices]):
         share = self.recipe.schedule.factor(at.epoch, at.share, self.run.epochs)
         return {
             "recovery": self.recipe.generator_optimizer.lr * share,
-            "judge": self.recipe.judge_optimizer.lr * share,
+            "discriminator": self.recipe.discriminator_optimizer.lr * share,
         }
 
     def step(self, batch: Indices, at: Step) -> Mapping[str, Tensor]:
         shown, originals = self.pairs.batch(torch.from_numpy(batch), at.seed_of("pairs"))  # (B, 3, H, W) each
         with self.run.autocast():
             recovered = self.recovery(shown)
-            judge = telling_apart(self.judge, shown, originals, recovered.detach())
-        self.descend(judge, "judge")
-        with self.run.autocast(), frozen(self.judge):
-            gan = fooling(self.judge, shown, recovered)
+            discriminator = telling_apart(self.discriminator, shown, originals, recovered.detach())
+        self.descend(discriminator, "discriminator")
+        with self.run.autocast(), frozen(self.discriminator):
+            gan = fooling(self.discriminator, shown, recovered)
         l1 = (recovered.float() - originals).abs().mean()
         self.descend(gan + self.recipe.l1_weight * l1, "recovery")
-        return {"gan": gan, "l1": l1, "judge": judge}
+        return {"gan": gan, "l1": l1, "discriminator": discriminator}

@@ -1,4 +1,4 @@
-"""The joint training of Study 2: two generators, their judges and a re-identification network (equations 1 to 8).
+"""The joint training of Study 2: generators, discriminators and a re-identification network (equations 1 to 8).
 
     task = JointTask(network, originals, desensitized, labels, validation, recipe, reference=0.75)
     history = fit(task, recipe.epochs, seed=0, precision=recipe.precision)
@@ -7,7 +7,7 @@
 
 In the equations' letters: x are the originals, y what the anonymizer G_X is to make of them (the supervision: the
 desensitized pictures, or after an upgrade what it made itself when it was best), G_Y the recovery, D_Y and D_X the
-judges of the protected and of the recovered pictures.
+discriminators of the protected and of the recovered pictures.
 """
 
 from __future__ import annotations
@@ -80,11 +80,11 @@ class Upgrade:
 
 
 class JointTask(Task[Indices]):
-    """Anonymizer, recovery, their judges and a re-identification network, each with its own loss in every step.
+    """Anonymizer, recovery, their discriminators and a re-identification network, each with its own loss in every step.
 
-    First the judges descend on the sum of equations 1 and 4, then the generators and the re-identification network on
-    equation 8. In the second pass the judges are frozen. The re-identification losses of the protected pictures reach
-    the anonymizer, and so do those of the recovery, through what it is given.
+    First the discriminators descend on the sum of equations 1 and 4, then the generators and the re-identification
+    network on equation 8. In the second pass the discriminators are frozen. The re-identification losses of the
+    protected pictures reach the anonymizer, and so do those of the recovery, through what it is given.
 
     network: the re-identification network, trained in place.
     originals: (N, 3, H, W) uint8, of the training identities alone.
@@ -93,16 +93,17 @@ class JointTask(Task[Indices]):
     validation: the identities that are held out.
     reference: the base's R1(raw, desensitized), 0..1. None: the supervision is never upgraded.
 
-    gan_*: how far each generator is from deceiving its judge. l1_*: mean absolute difference in -1..1. judge_*: how far
-    each judge is from telling apart. reid_*, accuracy_*: of the raw and of the hidden (protected) pictures.
+    gan_*: how far each generator is from deceiving its discriminator. l1_*: mean absolute difference in -1..1.
+    discriminator_*: how far each discriminator is from telling apart. reid_*, accuracy_*: of the raw and of the hidden
+    (protected) pictures.
 
     Source: Zhang et al. 2022, sections 3.1 to 3.5. Deviations from their code: raw and protected pictures pass through
     the re-identification network together; what goes into generators is in -1..1.
     """
 
     values = (
-        "gan_protected", "gan_recovered", "l1_protected", "l1_recovered", "judge_protected", "judge_recovered",
-        *PairedReid.values,
+        "gan_protected", "gan_recovered", "l1_protected", "l1_recovered", "discriminator_protected",
+        "discriminator_recovered", *PairedReid.values,
     )  # fmt: skip
     advice = ADVICE
 
@@ -126,18 +127,21 @@ class JointTask(Task[Indices]):
     def setup(self) -> None:
         recipe, device = self.recipe, self.run.device
         self.anonymizer, self.recovery = (UNet(recipe.generator.levels, recipe.generator.width) for _ in range(2))
-        self.judge_protected, self.judge_recovered = (
-            PatchDiscriminator(recipe.judge.width, recipe.judge.layers) for _ in range(2)
+        self.discriminator_protected, self.discriminator_recovered = (
+            PatchDiscriminator(recipe.discriminator.width, recipe.discriminator.layers) for _ in range(2)
         )
         generators = {"anonymizer": self.anonymizer, "recovery": self.recovery}
-        judges = {"judge_protected": self.judge_protected, "judge_recovered": self.judge_recovered}
-        for network in (*generators.values(), *judges.values()):
+        discriminators = {
+            "discriminator_protected": self.discriminator_protected,
+            "discriminator_recovered": self.discriminator_recovered,
+        }
+        for network in (*generators.values(), *discriminators.values()):
             place(network, device, channels_last=True)
         reid_networks, reid_optimizers = self.reid.setup(self.run)
-        self.networks = {**generators, **judges, **reid_networks}
+        self.networks = {**generators, **discriminators, **reid_networks}
         self.optimizers = {
             "generators": recipe.generator_optimizer.build(_weights(*generators.values())),
-            "judges": recipe.judge_optimizer.build(_weights(*judges.values())),
+            "discriminators": recipe.discriminator_optimizer.build(_weights(*discriminators.values())),
             **reid_optimizers,
         }
         self.pairs = Pairs(self.originals, self.desensitized, recipe.flip, device)
@@ -155,7 +159,7 @@ class JointTask(Task[Indices]):
         share = recipe.schedule.factor(at.epoch, at.share, self.run.epochs)
         return {
             "generators": recipe.generator_optimizer.lr * share,
-            "judges": recipe.judge_optimizer.lr * share,
+            "discriminators": recipe.discriminator_optimizer.lr * share,
             "reid": self.reid.learning_rate(max(0, at.epoch - recipe.head_start), at),
         }
 
@@ -166,12 +170,12 @@ class JointTask(Task[Indices]):
             protected = self.anonymizer(originals)
             recovered = self.recovery(protected)
             hidden, found = protected.detach(), recovered.detach()
-            judge_protected = telling_apart(self.judge_protected, originals, wanted, hidden)
-            judge_recovered = telling_apart(self.judge_recovered, hidden, originals, found)
-        self.descend(judge_protected + judge_recovered, "judges")
-        with self.run.autocast(), frozen(self.judge_protected, self.judge_recovered):
-            gan_protected = fooling(self.judge_protected, originals, protected)
-            gan_recovered = fooling(self.judge_recovered, protected, recovered)
+            discriminator_protected = telling_apart(self.discriminator_protected, originals, wanted, hidden)
+            discriminator_recovered = telling_apart(self.discriminator_recovered, hidden, originals, found)
+        self.descend(discriminator_protected + discriminator_recovered, "discriminators")
+        with self.run.autocast(), frozen(self.discriminator_protected, self.discriminator_recovered):
+            gan_protected = fooling(self.discriminator_protected, originals, protected)
+            gan_recovered = fooling(self.discriminator_recovered, protected, recovered)
         l1_protected = (protected.float() - wanted).abs().mean()
         l1_recovered = (recovered.float() - originals).abs().mean()
         loss = gan_protected + gan_recovered + self.recipe.l1_weight * (l1_protected + l1_recovered)
@@ -186,14 +190,14 @@ class JointTask(Task[Indices]):
             "gan_recovered": gan_recovered,
             "l1_protected": l1_protected,
             "l1_recovered": l1_recovered,
-            "judge_protected": judge_protected,
-            "judge_recovered": judge_recovered,
+            "discriminator_protected": discriminator_protected,
+            "discriminator_recovered": discriminator_recovered,
             **values,
         }
 
     def _descend(self, loss: Tensor) -> None:
-        """One step of all optimizers but the judges'."""
-        optimizers = [optimizer for name, optimizer in self.optimizers.items() if name != "judges"]
+        """One step of all optimizers but the discriminators'."""
+        optimizers = [optimizer for name, optimizer in self.optimizers.items() if name != "discriminators"]
         for optimizer in optimizers:
             optimizer.zero_grad(set_to_none=True)
         loss.backward()

@@ -34,7 +34,7 @@ SPEC: dict[str, Any] = {
         "batch_size": 4,
         "sampler": {"identities": 2, "images": 2},
         "generator": {"levels": 4, "width": 2},
-        "judge": {"width": 2, "layers": 1},
+        "discriminator": {"width": 2, "layers": 1},
         "upgrade": {"every": 1, "epsilon_rank1": 1, "epsilon_psnr": 99, "epsilon_ssim": 2},
         "precision": "fp32",
     },

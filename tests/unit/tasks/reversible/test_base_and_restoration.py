@@ -117,18 +117,18 @@ def test_the_judge_and_the_generator_descend_apart() -> None:
     task = restoration()
     fit(task, 0, seed=1)
     task.run = dataclasses.replace(task.run, epochs=3)
-    before = weights(task.recovery), weights(task.judge)
+    before = weights(task.recovery), weights(task.discriminator)
     seen = []
     descend = task.descend
 
     def watched(loss: Tensor, *names: str) -> None:
         descend(loss, *names)
-        seen.append((names, moved(before[0], task.recovery), weights(task.judge)))
+        seen.append((names, moved(before[0], task.recovery), weights(task.discriminator)))
 
     task.descend = watched  # type: ignore[method-assign]
     task.step(task.batches(0)[0], Step(0, 0, 5, seed=1))  # type: ignore[index]
     (first, second) = seen
-    assert (first[0], first[1]) == (("judge",), False)
+    assert (first[0], first[1]) == (("discriminator",), False)
     assert (second[0], second[1]) == (("recovery",), True)
     assert all(torch.equal(a, b) for a, b in zip(first[2], second[2], strict=True))
 

@@ -18,7 +18,7 @@ def test_defaults_are_the_papers() -> None:
     recipe = JointRecipe.from_config(None)
     assert recipe == JointRecipe()
     assert (recipe.epochs, recipe.batch_size, recipe.l1_weight, recipe.reid_weight) == (120, 64, 100, 1)
-    assert recipe.generator_optimizer == recipe.judge_optimizer == Adam(3.5e-4, 5e-4, (0.5, 0.999))
+    assert recipe.generator_optimizer == recipe.discriminator_optimizer == Adam(3.5e-4, 5e-4, (0.5, 0.999))
     assert recipe.reid_optimizer == Adam(3.5e-4, 5e-4, (0.9, 0.999))
     assert recipe.sampler == IdentitySampler(16, 4)
     assert recipe.upgrade == UpgradeSettings(1.0, 0.05, 0.05, 5)
@@ -32,7 +32,7 @@ def test_a_section_keeps_what_its_entry_leaves_out() -> None:
     recipe = JointRecipe.from_config(
         {
             "generator_optimizer": {"lr": 0.002},
-            "judge_optimizer": {"method": "adam", "betas": [0.1, 0.9]},
+            "discriminator_optimizer": {"method": "adam", "betas": [0.1, 0.9]},
             "reid_optimizer": {"method": "sgd"},
             "schedule": {"milestones": [3]},
             "loss": {"center_weight": 0},
@@ -42,7 +42,7 @@ def test_a_section_keeps_what_its_entry_leaves_out() -> None:
         }
     )
     assert recipe.generator_optimizer == Adam(0.002, 5e-4, (0.5, 0.999))
-    assert recipe.judge_optimizer == Adam(3.5e-4, 5e-4, (0.1, 0.9))
+    assert recipe.discriminator_optimizer == Adam(3.5e-4, 5e-4, (0.1, 0.9))
     assert recipe.reid_optimizer == SGD()
     assert recipe.schedule == WarmupStep(10, 0.1, (3,), 0.1)
     assert recipe.loss == LossSettings(0.1, triplet="weighted", triplet_weight=1, center_weight=0)

@@ -58,8 +58,8 @@ def only(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     calls = iter(["gan_protected", "gan_recovered"])
     whole = training.fooling
 
-    def fooled(judge: nn.Module, condition: Tensor, made: Tensor) -> Tensor:
-        loss = whole(judge, condition, made)
+    def fooled(discriminator: nn.Module, condition: Tensor, made: Tensor) -> Tensor:
+        loss = whole(discriminator, condition, made)
         return loss if next(calls) in kept else 0 * loss
 
     monkeypatch.setattr(training, "fooling", fooled)
@@ -80,7 +80,7 @@ STILL = {"generator_optimizer": {"weight_decay": 0}, "loss": {"center_weight": 0
     ("loss", "l1_weight", "moving"),
     [
         ("reid", 0, {"anonymizer"}),  # the re-identification loss alone changes the anonymizer
-        ("gan_recovered", 0, {"anonymizer", "recovery"}),  # and so does the recovery's judge
+        ("gan_recovered", 0, {"anonymizer", "recovery"}),  # and so does the recovery's discriminator
         ("gan_protected", 0, {"anonymizer"}),
         ("l1", 100, {"anonymizer", "recovery"}),
         ("nothing", 0, set()),
@@ -100,22 +100,22 @@ def test_each_loss_reaches_its_generators(
 def test_the_judges_step_changes_no_generator_and_the_generators_no_judge(monkeypatch: pytest.MonkeyPatch) -> None:
     task = ready()
     generators = [task.anonymizer, task.recovery, task.reid.network]
-    judges = [task.judge_protected, task.judge_recovered]
-    before = weights(*generators), weights(*judges)
+    discriminators = [task.discriminator_protected, task.discriminator_recovered]
+    before = weights(*generators), weights(*discriminators)
     seen: list[tuple[bool, bool]] = []
     descend = task.descend
 
     def watched(loss: Tensor, *names: str) -> None:
         descend(loss, *names)
-        seen.append((moved(before[0], *generators), moved(before[1], *judges)))
+        seen.append((moved(before[0], *generators), moved(before[1], *discriminators)))
 
     monkeypatch.setattr(task, "descend", watched)
     kept: list[list[Tensor]] = []
     others = task._descend
-    monkeypatch.setattr(task, "_descend", lambda loss: (kept.append(weights(*judges)), others(loss)))
+    monkeypatch.setattr(task, "_descend", lambda loss: (kept.append(weights(*discriminators)), others(loss)))
     task.step(batch(task), FIRST)
     assert seen == [(False, True)]
-    assert not moved(kept[0], *judges)
+    assert not moved(kept[0], *discriminators)
     assert moved(before[0], *generators)
 
 
@@ -138,7 +138,9 @@ def naive_step(
     networks: dict[str, nn.Module], originals: Tensor, wanted: Tensor, labels: Tensor, lr: float
 ) -> dict[str, float]:
     """Equations 1 to 8 with a graph of its own for each half, in plain float32; returns the losses."""
-    G, R, D1, D2 = (networks[n] for n in ("anonymizer", "recovery", "judge_protected", "judge_recovered"))
+    G, R, D1, D2 = (
+        networks[n] for n in ("anonymizer", "recovery", "discriminator_protected", "discriminator_recovered")
+    )
     reid, center = networks["reid"], networks["centers"]
     assert isinstance(center, CenterLoss)
     log = F.logsigmoid
@@ -146,11 +148,11 @@ def naive_step(
     with torch.no_grad():
         P = copy.deepcopy(G)(originals)
         X = copy.deepcopy(R)(P)
-    judge1 = -(log(D1(originals, wanted)).mean() + log(-D1(originals, P)).mean())
-    judge2 = -(log(D2(P, originals)).mean() + log(-D2(P, X)).mean())
-    (judge1 + judge2).backward()
-    judges = [*D1.parameters(), *D2.parameters()]
-    adam(judges, lr, (0.5, 0.999), 5e-4)
+    discriminator1 = -(log(D1(originals, wanted)).mean() + log(-D1(originals, P)).mean())
+    discriminator2 = -(log(D2(P, originals)).mean() + log(-D2(P, X)).mean())
+    (discriminator1 + discriminator2).backward()
+    discriminators = [*D1.parameters(), *D2.parameters()]
+    adam(discriminators, lr, (0.5, 0.999), 5e-4)
 
     P = G(originals)
     X = R(P)
@@ -171,8 +173,8 @@ def naive_step(
         assert center.centers.grad is not None
         center.centers -= 0.5 * center.centers.grad / 5e-4
     return {
-        "judge_protected": float(judge1.detach()),
-        "judge_recovered": float(judge2.detach()),
+        "discriminator_protected": float(discriminator1.detach()),
+        "discriminator_recovered": float(discriminator2.detach()),
         "gan_protected": float(gan1.detach()),
         "gan_recovered": float(gan2.detach()),
         "l1_protected": float(l1_ano.detach()),
