@@ -42,7 +42,7 @@ def _anonymizer(name: str, spec: Mapping[str, Any], root: Path | None) -> None:
     from anonbench.stages.anonymize import ENTRY_KEYS
     from anonbench.stages.anonymize_whole import ENTRY_KEYS as WHOLE_KEYS
 
-    _print(CONTRACT.hold(AnonymizerSubject(name, _without(spec, {*ENTRY_KEYS, *WHOLE_KEYS}))))
+    _print(CONTRACT.hold(AnonymizerSubject(name, _without(spec, (*ENTRY_KEYS, *WHOLE_KEYS)))))
 
 
 def _detector(name: str, spec: Mapping[str, Any], root: Path | None) -> None:

@@ -197,9 +197,7 @@ rule anonymize_whole:
         warning=lambda w: recovered_warning(w.dataset, w.stored),  # for DVC: not to be uploaded
         code=lambda w: digest("anonymize_whole", config["variants"][stored_variant(w.stored)]["method"]),
         device=lambda w: config["device"] if config["variants"][stored_variant(w.stored)].get("gpu") else "cpu",
-        plugins=lambda w: needed_plugins(
-            "anonymize_whole", config["variants"][stored_variant(w.stored)]["method"]
-        ),
+        plugins=lambda w: needed_plugins("anonymize_whole", config["variants"][stored_variant(w.stored)]["method"]),
     shell:
         call("anonymize_whole")
 
