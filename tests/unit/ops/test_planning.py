@@ -272,7 +272,7 @@ def test_scaled_gpu_rates_follow_from_the_published_one_and_the_costs_on_a_cpu()
     on_gpu = [row for row in read_rates() if row.gpu_images_per_s]
     (anchor,) = [row for row in on_gpu if "published" in row.source]
     assert (anchor.rule, anchor.method, anchor.gpu_images_per_s) == ("train", "bot", 379)
-    assert len(on_gpu) == 12
+    assert len(on_gpu) == 14
     for row in on_gpu:
         assert row.gpu_images_per_s == pytest.approx(379 * row.images_per_s / anchor.images_per_s, rel=0.01), row
         assert row is anchor or "GPU scaled" in row.source
