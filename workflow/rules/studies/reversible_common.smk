@@ -19,7 +19,8 @@ def training_spec(training):
     spec = {"recipe": config["reversible_recipes"][entry["recipe"]]}
     if "model" in entry:
         model = resolve_model(config, entry["model"])
-        spec["model"] = {key: value for key, value in model.items() if key != "evaluation"}
+        metric = model["evaluation"].get("metric", "euclidean")  # rank-1 of validations decides on upgrades
+        spec["model"] = {**model, "evaluation": {"metric": metric}}
     if "desensitized" in entry:
         spec["desensitized"] = variant_entry(entry["desensitized"])
     if entry["method"] == "joint":
