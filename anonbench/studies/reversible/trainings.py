@@ -39,6 +39,12 @@ def role_of(config: Config, training: str) -> str:
     return BASE if entry["method"] == BASE else ""
 
 
+def base_of(config: Config, training: str) -> str | None:
+    """The training with whose rank-1 a joint one begins to upgrade its supervision; None where it never does."""
+    entry = config["reversible_trainings"][training]
+    return str(entry["base"]) if entry.get("upgrade") else None
+
+
 def is_plain(config: Config, training: str) -> bool:
     """Whether a training is the paper's: the first of its kind, on the people of the table."""
     entry = config["reversible_trainings"][training]
@@ -101,5 +107,5 @@ def trainings_of(config: Config, variants: Iterable[str], trainings: Iterable[st
             found[training] = None
             entry = config["reversible_trainings"][training]
             shown += [entry[key] for key in ("desensitized", "of") if key in entry]
-            wanted += [entry["base"]] if entry.get("upgrade") else []
+            wanted += [base] if (base := base_of(config, training)) is not None else []
     return sorted(found)

@@ -2,6 +2,7 @@
 from anonbench.ops.catalog import plugin_module
 from anonbench.studies.reversible.plan import Plan as Reversible
 from anonbench.studies.reversible.plan import figure as reversible_figure
+from anonbench.studies.reversible.trainings import base_of
 
 REVERSIBLE = Reversible(config)
 BESIDE = ("{dataset}", "{model}", "{training}", "{run}")
@@ -53,9 +54,9 @@ def training_plugins(training):
 
 def reference_of(wildcards):
     """What the base training of a joint one scored, where supervision is to be upgraded."""
-    entry = TRAININGS[wildcards.training]
-    names = (wildcards.dataset, wildcards.model, entry["base"], wildcards.run)
-    return paths.beside_network(*names, "reference.json") if entry["upgrade"] else []
+    base = base_of(config, wildcards.training)
+    names = (wildcards.dataset, wildcards.model, base, wildcards.run)
+    return paths.beside_network(*names, "reference.json") if base is not None else []
 
 
 def shown_to(wildcards):

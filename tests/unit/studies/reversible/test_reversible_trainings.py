@@ -6,6 +6,7 @@ import pytest
 from reversible_config import reversible_config
 
 from anonbench.studies.reversible.trainings import (
+    base_of,
     describe,
     is_protected,
     is_recovered,
@@ -50,6 +51,12 @@ def test_what_must_be_trained_first() -> None:
     assert trainings_of(CONFIG, ["protected"]) == ["joint"], "its base is no input without upgrades"
     assert trainings_of(CONFIG, ["other_key"]) == ["base", "second", "upgraded_blurred"]
     assert trainings_of(CONFIG, [], ["restore"]) == ["restore"]
+
+
+def test_only_upgrades_begin_with_the_score_of_a_base() -> None:
+    """`elsewhere` has no `base` at all, as it may without upgrades."""
+    wanted = {"upgraded_blurred": "base", "second": "base", "joint": None, "elsewhere": None, "restore": None}
+    assert {training: base_of(CONFIG, training) for training in wanted} == wanted
 
 
 @pytest.mark.parametrize(
