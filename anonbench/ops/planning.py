@@ -56,6 +56,7 @@ class Plan:
     sizes: dict[str, str] = field(default_factory=dict)
     finished: dict[str, int] = field(default_factory=dict)
     assumed: dict[str, set[str]] = field(default_factory=dict)
+    unrated: Counter[str] = field(default_factory=Counter)
     without_gpu: bool = False
 
 
@@ -75,6 +76,8 @@ def estimate(jobs: Sequence[PlannedJob], estimator: Estimator, on_gpu: bool | No
             plan.trainings[job.wildcards["dataset"]] += 1
         if estimator.is_listed(work):
             plan.costs.append(_cost(job, work, estimator, plan, on_gpu))
+        elif work.rule in TRAININGS:
+            plan.unrated[work.rule] += 1
     return plan
 
 
@@ -226,6 +229,12 @@ def _grounds(plan: Plan) -> list[str]:
     if plan.assumed:
         parts = (f"{what} [{', '.join(sorted(names))}]" for what, names in sorted(plan.assumed.items()))
         lines.append(f"assumed as the most expensive method known: {', '.join(parts)}")
+    if plan.unrated:
+        rules = ", ".join(f"{rule} {number}" for rule, number in sorted(plan.unrated.items()))
+        lines.append(
+            f"NOT COUNTED, since benchmarks/rates.csv has no row of them: {_count(plan.unrated.total(), 'training')} "
+            f"({rules}). They may take longer than everything above"
+        )
     return [*lines, "not counted: tables, figures, the start of each job"] if lines else lines
 
 

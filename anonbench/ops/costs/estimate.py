@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import math
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -154,13 +154,19 @@ class Estimator:
         training, size = wildcards["training"], self.size(wildcards["dataset"])
         entry = self.config["reversible_trainings"][training]
         recipe = self.config["reversible_recipes"][entry["recipe"]]
-        shown = self.config["variants"][entry.get("desensitized") or entry["of"]]
-        sides = shown.get("resize") or self.config["variants"][shown["of"]].get("resize") or ()
+        sides = self._sides(entry.get("desensitized") or entry["of"])
         pixels = math.prod(sides) if sides else size.pixels
         if pixels and rule != "train_base":
             pixels *= (recipe.get("generator", {}).get("width", GENERATOR_WIDTH) / RATED_WIDTH) ** WIDTH_POWER
         epochs = recipe.get("epochs", GENERATOR_EPOCHS)
         return Work(rule, "", training, size.train * epochs, pixels, size.train * math.prod(sides or (0,)) * 6 / 1e6)
+
+    def _sides(self, variant: str) -> Sequence[int]:
+        """Height and width of a variant's pictures, or of what it is made of; () where they keep the originals'."""
+        shown = self.config["variants"][variant]
+        while "resize" not in shown and "of" in shown:
+            shown = self.config["variants"][shown["of"]]
+        return shown.get("resize") or ()
 
     def _of_whole_pictures(self, rule: str, wildcards: Mapping[str, str]) -> Work:
         """Pictures hidden, or compared with the originals, as a whole."""

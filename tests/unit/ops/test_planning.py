@@ -176,6 +176,37 @@ def test_jobs_of_other_rules_count_as_jobs_alone(tmp_path: Path) -> None:
     assert (plan.jobs, plan.trainings.total(), plan.untrained, len(plan.costs)) == (3, 1, 0, 1)
 
 
+GENERATORS: dict[str, Any] = {
+    "variants": {"kept": {"method": "blur", "detector": None, "encoding": "png"},
+                 "sized": {"method": "blur", "detector": None, "encoding": "png", "resize": [20, 10]},
+                 "again": {"method": "net", "training": "undo", "detector": None, "encoding": "png", "of": "sized"}},
+    "reversible_recipes": {"short": {"epochs": 3, "generator": {"width": 16}}},
+    "reversible_trainings": {name: {"method": "restoration", "of": shown, "recipe": "short"}
+                             for name, shown in (("undo", "sized"), ("undo_kept", "kept"), ("redo", "again"))},
+}  # fmt: skip
+
+
+def test_restorations_take_pictures_as_large_as_those_that_they_learn_from(tmp_path: Path) -> None:
+    """Of the size in the entry, of what a copy is made of, or of the originals: here nobody knows."""
+    estimator = Estimator(merge([CONFIG, GENERATORS]), tmp_path / "results")
+    wildcards = {"dataset": "people", "run": "seed0"}
+    found = [
+        estimator.work("train_restoration", {**wildcards, "training": training})
+        for training in ("undo", "redo", "undo_kept")
+    ]
+    assert [work.pixels for work in found] == [200, 200, None]
+    assert {work.images for work in found} == {300}
+
+
+def test_trainings_of_which_nobody_knows_the_time_are_said_to_be_missing(tmp_path: Path) -> None:
+    """A plan of minutes for a day of work would be worse than none."""
+    job = PlannedJob("train_restoration", {"dataset": "people", "training": "undo", "run": "seed0"})
+    plan = plan_of([TRAIN, job, job], merge([CONFIG, GENERATORS]), tmp_path)
+    text = re.sub(r"\s+", " ", describe(plan))
+    assert "NOT COUNTED, since benchmarks/rates.csv has no row of them: 2 trainings (train_restoration 2)" in text
+    assert "NOT COUNTED" not in describe(plan_of([TRAIN], CONFIG, tmp_path))
+
+
 @pytest.mark.parametrize(("device", "gpu_s", "cpu_s"), [("auto", 3.0, 30.0), ("cuda", 3.0, 0.0), ("cpu", 0.0, 30.0)])
 def test_only_the_configured_device_is_counted(device: str, gpu_s: float, cpu_s: float, tmp_path: Path) -> None:
     plan = plan_of([TRAIN], {**CONFIG, "device": device}, tmp_path)
