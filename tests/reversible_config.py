@@ -65,6 +65,10 @@ reversible_figures:
       panels:
         - {title: raw alone, training: original, variant: blurred, protected: blurred pictures}
         - {title: joint, training: upgraded_blurred, variant: upgraded}
+reversible_human_eval:
+  dataset: toy
+  model: agw
+  groups: [{name: both, left: original, right: original}]
 tables:
   table1:
     {study: reversible, rows: unprotected, dataset: toy, model: agw, desensitized: [blurred, pixelated],
