@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from anonbench.anonymizers import ANONYMIZERS
 from anonbench.core.errors import ConfigError
 from anonbench.core.structure import check_known, check_structure
 from anonbench.data.entries import training_of
@@ -195,10 +197,16 @@ def _check_base(config: Mapping[str, Any], where: str, entry: Mapping[str, Any])
 def _check_learned(config: Mapping[str, Any], name: str) -> None:
     """The training of a learned variant has the generator that the variant needs."""
     training = training_of(config, name)
-    if training is None:
-        return
     where, entry = f"variants.{name}", config["variants"][name]
+    if training is None:
+        _refuse_learned_source(config, where, entry)
+        return
     check_known(f"{where}.training", [training], config["reversible_trainings"])
+    if "weights" not in inspect.signature(ANONYMIZERS.get(entry["method"])).parameters:
+        raise ConfigError(
+            f"{where} has a training, and its method '{entry['method']}' has no weights that it could make; expected "
+            f"method: pix2pix, or no `training`"
+        )
     if entry["detector"] is not None:
         raise ConfigError(f"{where}: a learned variant hides whole pictures; expected detector: null")
     method = config["reversible_trainings"][training]["method"]
@@ -211,6 +219,15 @@ def _check_learned(config: Mapping[str, Any], name: str) -> None:
         )
     if "of" in entry:
         check_known(f"{where}.of", [entry["of"]], config["variants"])
+
+
+def _refuse_learned_source(config: Mapping[str, Any], where: str, entry: Mapping[str, Any]) -> None:
+    """A copy without a training is one for all runs; of a learned variant there is one a run."""
+    if "of" in entry and training_of(config, entry["of"]) is not None:
+        raise ConfigError(
+            f"{where}.of names '{entry['of']}', which is learned and has a copy for each run; only a variant with a "
+            f"`training` of its own can be made of it"
+        )
 
 
 def _refuse_circle(config: Mapping[str, Any], way: tuple[tuple[str, str], ...]) -> None:
