@@ -110,6 +110,17 @@ def of_stored(config: Config, name: str) -> tuple[str, str]:
     return name, ""
 
 
+def run_elsewhere(config: Config, dataset: str, run: str) -> str:
+    """The run on another dataset that corresponds to one: of the same seed, and the same split where that has it.
+
+    >>> run_elsewhere({"datasets": {"small": {"splits": [0]}, "large": {}}}, "large", "split0-seed1")
+    'seed1'
+    """
+    split, dash, seed = run.rpartition("-")
+    known = [f"split{number}" for number in config["datasets"][dataset].get("splits") or ()]
+    return run if not dash or split in known else seed
+
+
 def published_names(config: Config, datasets: Iterable[str]) -> dict[str, str]:
     """dataset -> the name that the papers' tables give it."""
     return {d: config["datasets"][d].get("published_as", d) for d in datasets}

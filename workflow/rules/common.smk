@@ -255,7 +255,10 @@ def key_of(dataset, variant, run):
     """The generator that makes a learned variant: what hides, or for a variant `of` another what recovers."""
     training = entries.training_of(config, variant)
     entry, network = TRAININGS[training], "recovery" if "of" in config["variants"][variant] else "anonymizer"
-    return paths.key(entry.get("dataset", dataset), entry.get("model", entry["method"]), training, run, network)
+    home = entry.get("dataset", dataset)
+    if home != dataset:
+        run = entries.run_elsewhere(config, home, run)  # it may have other splits, or none
+    return paths.key(home, entry.get("model", entry["method"]), training, run, network)
 
 
 def detections_of(dataset, variant):
