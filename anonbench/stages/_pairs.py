@@ -139,6 +139,8 @@ def load_pictures(
 ) -> TrainingPictures:
     """Read the originals of a training split, resize them, and desensitize them as `anonymize_whole` does.
 
+    seed: that draws who is held out.
+
     No other picture is opened. The desensitized ones stay in memory.
     """
     pids, camids = ([picture.labels[name] for picture in people] for name in ("pid", "camid"))

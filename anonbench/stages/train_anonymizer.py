@@ -50,6 +50,7 @@ def train_anonymizer(
     threads: int = 1,
     splits: Input | None = None,
     split: int | None = None,
+    division_seed: int | None = None,
     plugins: Sequence[str] = (),
     code: str = "",
 ) -> None:
@@ -76,13 +77,16 @@ def train_anonymizer(
     reference: R1(raw, desensitized) of the base (JSON of `train_base`); needed for upgrades.
     splits: roles of the images in the further splits of the dataset (CSV of `index`).
     split: which of them to train on, from 0 on. Left out: the manifest's own.
+    division_seed: that draws who is held out. Left out: the seed. A second key is judged on the same people as the
+        first, and as the base with whose rank-1 its upgrades begin.
     """
     load_plugins(plugins)
     settings = read_training(spec)
     rank1 = _reference(spec, reference)
     where = select_device(device, threads)
     found = read_training_people(manifest, splits, split)
-    pictures = load_pictures(root, found, settings, seed, threads, resume_dir)
+    held_out = seed if division_seed is None else division_seed
+    pictures = load_pictures(root, found, settings, held_out, threads, resume_dir)
     labels = pictures.labels
     num_identities = int(labels.max()) + 1
     network = settings.build_network(num_identities, seed)
@@ -91,7 +95,7 @@ def train_anonymizer(
         network, pictures.taught_originals, pictures.taught_wanted, labels, pictures.validation(settings, where),
         recipe, rank1,
     )  # fmt: skip
-    resume = Resume(resume_dir, key=state_key(spec, seed, found, code, rank1))
+    resume = Resume(resume_dir, key=state_key(spec, seed, found, code, rank1, held_out))
     rows = fit(task, recipe.epochs, seed, where, recipe.precision, resume)
     task.finish()
     _say(task)

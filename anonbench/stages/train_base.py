@@ -35,12 +35,13 @@ def train_base(
     threads: int = 1,
     splits: Input | None = None,
     split: int | None = None,
+    division_seed: int | None = None,
     plugins: Sequence[str] = (),
     code: str = "",
 ) -> None:
     """Train one re-ID network on pairs of raw and desensitized pictures, and see how well it finds one by the other.
 
-    The identities of the training split are divided as in `train_anonymizer` with the same seed. No picture of another
+    The identities of the training split are divided as in `train_anonymizer` with the same division seed. No picture of another
     split is opened.
 
     manifest: the original images (CSV of `index`).
@@ -55,19 +56,22 @@ def train_base(
     resume_dir: where the state of an unfinished training is kept. Removed on success.
     splits: roles of the images in the further splits of the dataset (CSV of `index`).
     split: which of them to train on, from 0 on. Left out: the manifest's own.
+    division_seed: that draws who is held out. Left out: the seed. A second key is judged on the same people as the
+        first, and as the base with whose rank-1 its upgrades begin.
     """
     load_plugins(plugins)
     settings = read_training(spec)
     where = select_device(device, threads)
     found = read_training_people(manifest, splits, split)
-    pictures = load_pictures(root, found, settings, seed, threads, resume_dir)
+    held_out = seed if division_seed is None else division_seed
+    pictures = load_pictures(root, found, settings, held_out, threads, resume_dir)
     validation = pictures.validation(settings, where)
     labels = pictures.labels
     num_identities = int(labels.max()) + 1
     network = settings.build_network(num_identities, seed)
     recipe = settings.recipe
     task = BaseTask(network, pictures.taught_originals, pictures.taught_wanted, labels, recipe)
-    resume = Resume(resume_dir, key=state_key(spec, seed, found, code))
+    resume = Resume(resume_dir, key=state_key(spec, seed, found, code, held_out))
     rows = fit(task, recipe.reid_epochs, seed, where, recipe.precision, resume)
     scores = {
         "rank1": validation.desensitized_rank1(network),

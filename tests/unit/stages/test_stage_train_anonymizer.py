@@ -178,6 +178,22 @@ def test_base_and_joint_training_divide_people_alike(trained: tuple[Path, Path, 
     assert {row["path"] for row in rows_of(out / "people.csv")} == train
 
 
+def test_a_second_key_is_judged_on_the_people_of_the_first(trained: tuple[Path, Path, list[str]]) -> None:
+    """Else its rank-1 would be compared with that of a base on other people."""
+    root, out, _ = trained
+    roles = {}
+    for name, division in (("alike", {"division_seed": 7}), ("other", {})):
+        folder = out.parent / f"second_{name}"
+        base = {key: changed(epochs=0)[key] for key in ("recipe", "model", "desensitized")}
+        train_base(
+            root / "manifest.csv", root, base, 1009, folder / "base.pt", folder / "reference.json",
+            folder / "base.csv", folder / "people.csv", folder / "resume", "cpu", **division,
+        )  # fmt: skip
+        roles[name] = (folder / "people.csv").read_bytes()
+    assert roles["alike"] == (out / "people.csv").read_bytes()
+    assert roles["other"] != roles["alike"]
+
+
 def test_the_keys_are_generators_that_say_what_they_are(trained: tuple[Path, Path, list[str]]) -> None:
     _, out, _ = trained
     anonymizer, about = load_generator(out / "anonymizer.pt")

@@ -27,6 +27,7 @@ rule train_base:
     params:
         spec=lambda w: training_spec(w.training),
         seed=training_seed,
+        division_seed=lambda w: run_labels(w.run)["seed"],  # a second key is judged on the same people
         split=split_of,
         resume_dir=paths.resume("train_base", *BESIDE),
         device=config["device"],
@@ -66,6 +67,7 @@ rule train_anonymizer:
     params:
         spec=lambda w: training_spec(w.training),
         seed=training_seed,
+        division_seed=lambda w: run_labels(w.run)["seed"],  # a second key is judged on the same people
         split=split_of,
         resume_dir=paths.resume("train_anonymizer", *BESIDE),
         device=config["device"],
