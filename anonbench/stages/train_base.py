@@ -41,8 +41,8 @@ def train_base(
 ) -> None:
     """Train one re-ID network on pairs of raw and desensitized pictures, and see how well it finds one by the other.
 
-    The identities of the training split are divided as in `train_anonymizer` with the same division seed. No picture of another
-    split is opened.
+    The identities of the training split are divided as in `train_anonymizer` with the same division seed. No picture
+    of another split is opened.
 
     manifest: the original images (CSV of `index`).
     root: folder that their paths are relative to.

@@ -66,7 +66,7 @@ def test_a_configuration_without_the_study_passes() -> None:
         ([(f"{V}.protected.training", "restore")], "'restore', a restoration, which can only recover; it needs `of`"),
         ([(f"{V}.protected.detector", "haar")], "variants.protected: a learned variant hides whole pictures; exp"),
         ([(f"{V}.recovered.of", "upgrade")], "variants.recovered.of names 'upgrade'"),
-        ([(f"{V}.pixelated.of", "upgraded")], "variants.pixelated.of names 'upgraded', which is learned and has a copy"),
+        ([(f"{V}.pixelated.of", "upgraded")], "variants.pixelated.of names 'upgraded', which is learned and has a"),
         ([(f"{V}.protected.method", "mosaic")], "variants.protected has a training, and its method 'mosaic' has no we"),
         ([(f"{F}.grids.methods.people", 0)], "reversible_figures.grids.methods.people is 0"),
         ([(f"{F}.grids.methods.columns", [{"variant": "original", "title": "raw"}])], "grids.methods.columns is"),
