@@ -133,9 +133,12 @@ def _say(task: JointTask) -> None:
             *(last.psnr_protected, last.ssim_protected, psnr, ssim),
         )
     if task.reference is not None and not task.upgrades:
-        best = max(row.rank1 for row in task.validated)
+        private = [row.rank1 for row in task.validated if row.private]
+        found = (
+            f"with R1(raw, protected) {max(private):.3f} at most" if private else "without which nothing is upgraded"
+        )
         logger.warning(
-            "the supervision was never upgraded: R1(raw, protected) was %.3f at most, expected more than %.3f where it "
-            "is decided. Train longer, or compare more queries (validation.query_share).",
-            best, task.upgrading.best,
+            "the supervision was never upgraded: %d of %d validations met the privacy rule, %s; expected rank-1 above "
+            "%.3f where it is decided. Train longer, or compare more queries (validation.query_share).",
+            len(private), len(task.validated), found, task.upgrading.best,
         )  # fmt: skip

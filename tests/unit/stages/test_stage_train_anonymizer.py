@@ -8,6 +8,7 @@ import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,11 @@ from anonbench.data.images import encode_image, read_image, sha256
 from anonbench.data.pictures import Picture, read_manifest, write_manifest
 from anonbench.stages import _pairs
 from anonbench.stages.embed import embed
-from anonbench.stages.train_anonymizer import train_anonymizer
+from anonbench.stages.train_anonymizer import _say, train_anonymizer
 from anonbench.stages.train_base import train_base
 from anonbench.stages.train_restoration import train_restoration
 from anonbench.tasks.reid.people import read_training_people
-from anonbench.tasks.reversible.training import JointTask
+from anonbench.tasks.reversible.training import JointTask, Validated
 from anonbench.training import loading
 from anonbench.training.generators import from_pixels, load_generator, to_pixels
 
@@ -263,8 +264,24 @@ def test_a_training_that_was_never_upgraded_says_so(
     spec = changed(epochs=1, upgrade={"every": 1, "epsilon_rank1": 0, "epsilon_psnr": 0, "epsilon_ssim": 0})
     with caplog.at_level(logging.WARNING):
         run_joint(root, tmp_path, tmp_path / "reference.json", spec)
-    assert "the supervision was never upgraded: R1(raw, protected) was" in caplog.text
+    assert "the supervision was never upgraded: " in caplog.text
+    assert " of 1 validations met the privacy rule, with R1(raw, protected) " in caplog.text
     assert (tmp_path / "upgrades.csv").read_text().count("\n") == 1  # the header alone
+
+
+def test_a_rule_that_was_never_met_is_not_taken_for_a_low_rank_1(caplog: pytest.LogCaptureFixture) -> None:
+    def look(epoch: int, rank1: float, private: bool) -> Validated:
+        return Validated(epoch, 20.0, 0.5, 30.0, 0.9, rank1, private, False, "desensitized")
+
+    task = SimpleNamespace(
+        reference=0.5, upgrades=[], upgrading=SimpleNamespace(limits=(18.0, 0.4), best=0.45),
+        validated=[look(1, 0.3, True), look(2, 0.9, False)],
+    )  # fmt: skip
+    _say(task)  # type: ignore[arg-type]
+    assert "1 of 2 validations met the privacy rule, with R1(raw, protected) 0.300 at most; expected" in caplog.text
+    task.validated = task.validated[1:]
+    _say(task)  # type: ignore[arg-type]
+    assert "0 of 1 validations met the privacy rule, without which nothing is upgraded" in caplog.text
 
 
 def test_a_last_epoch_that_breaks_the_privacy_rule_is_said(
