@@ -77,6 +77,7 @@ def describe(config: Config, dataset: str, variants: Sequence[str], trainings: I
     made_by, desensitized: learned variant -> its training, and the variant that guided it.
     protected, recovered: variants that are the paper's.
     roles: training -> what the paper calls it.
+    guided: training -> the variant whose pictures it begins with; none for a restoration.
     plain: trainings that are the paper's.
     """
     learned = {v: made_by for v in variants if (made_by := training_of(config, v)) is not None}
@@ -90,6 +91,7 @@ def describe(config: Config, dataset: str, variants: Sequence[str], trainings: I
         "protected": [v for v in learned if is_protected(config, v)],
         "recovered": [v for v in learned if is_recovered(config, v)],
         "roles": {t: role_of(config, t) for t in several},
+        "guided": {t: shown for t in several if (shown := config["reversible_trainings"][t].get("desensitized"))},
         "plain": [t for t in several if is_plain(config, t)],
     }
 

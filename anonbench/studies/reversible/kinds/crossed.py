@@ -142,7 +142,8 @@ def rows_of(entry: Entry, described: Mapping[str, Any] | None = None) -> list[Ro
         training, variant = named["training"], named["variant"]
         method, role = told.get("methods", {}).get(variant, ""), told.get("roles", {}).get(training, "")
         made_by = told.get("made_by", {}).get(variant)
-        protected = made_by is None if role == trainings.BASE else made_by == training
+        guide = told.get("guided", {}).get(training)
+        protected = variant == guide if role == trainings.BASE else made_by == training
         own = protected and training in told.get("plain", ()) and (made_by is None or variant in told["protected"])
         for setting in FOUR:
             condition = setting.of(dataset, model, training=training, variant=variant)

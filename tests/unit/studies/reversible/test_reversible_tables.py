@@ -14,6 +14,8 @@ from reversible_config import reversible_config
 from anonbench.core.errors import ConfigError, DataError
 from anonbench.report.tables import Table, write_table
 from anonbench.studies.kinds import check_table, kind_of
+from anonbench.studies.reversible.kinds.crossed import rows_of as crossed_rows
+from anonbench.studies.reversible.trainings import describe
 
 ROOT = Path(__file__).parents[4]
 CONFIG = reversible_config()
@@ -176,6 +178,14 @@ def test_a_second_key_is_shown_by_its_name_and_compared_with_nothing_printed(fol
     assert list(dict.fromkeys(table.shown["training"])) == [
         "Base", "Ours (w/o U)", "upgraded_blurred", "second", "Upper",
     ]  # fmt: skip
+
+
+def test_a_base_on_pictures_that_it_never_saw_is_compared_with_nothing_printed() -> None:
+    changed = [{"training": "base", "variant": "pixelated"}, {"training": "base", "variant": "blurred"}]
+    entry = {**CONFIG["tables"]["table5"], "trainings": changed}
+    described = describe(CONFIG, "toy", ["pixelated", "blurred"], ["base"])
+    printed = {row.labels["variant"]: row.printed is not None for row in crossed_rows(entry, described)}
+    assert printed == {"pixelated": False, "blurred": True, "original": True}
 
 
 def test_protected_images_before_a_network_that_knows_raw_ones(folder: Path) -> None:

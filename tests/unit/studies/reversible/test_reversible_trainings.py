@@ -43,6 +43,7 @@ def test_what_is_the_papers() -> None:
     assert told["data"] == "market1501"
     assert told["made_by"] == {"other_key": "second"}
     assert told["desensitized"] == {"other_key": "blurred"}
+    assert told["guided"] == {"base": "blurred", "second": "blurred"}
     assert told["plain"] == ["base"]
 
 
