@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 from anonbench.core.command import Input, Output, Spec, command
 from anonbench.core.errors import ConfigError
-from anonbench.core.fields import build
 from anonbench.core.files import atomic_folder
 from anonbench.data.entries import REAL_PEOPLE
 from anonbench.studies.reversible.human.kit import Source, check_allowed, make_kit, pages, write_folder, write_key
-from anonbench.studies.reversible.human.pairs import Group, Study
+from anonbench.studies.reversible.human.pairs import read_study
 
 
 @command("study", needs={"spec": ("groups",)})
@@ -60,12 +58,3 @@ def human_eval_kit(
         f"human-eval-kit: {count} pages of {len(kit.forms[0])} pairs in {output}, kit {kit.id}\n"
         f"Send each participant one page, and nobody the key ({key})."
     )
-
-
-def read_study(entry: Mapping[str, Any]) -> Study:
-    """The human evaluation that a config entry describes; raises `ConfigError` for an unknown key or a bad value."""
-    groups = entry.get("groups")
-    if not isinstance(groups, list | tuple):
-        raise ConfigError(f"human evaluation: groups is {groups!r}; expected a list, each with name, left and right")
-    built = tuple(build(Group, group, f"groups[{number}]") for number, group in enumerate(groups))
-    return build(Study, {**entry, "groups": built}, "human evaluation")

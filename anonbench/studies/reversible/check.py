@@ -8,10 +8,11 @@ from typing import Any
 
 from anonbench.anonymizers import ANONYMIZERS
 from anonbench.core.errors import ConfigError
-from anonbench.core.structure import check_known, check_structure
+from anonbench.core.structure import check_at, check_known, check_structure
 from anonbench.data.entries import training_of
 from anonbench.data.paths import study_config
 from anonbench.data.variants import ORIGINAL, RESERVED
+from anonbench.studies.reversible.human.pairs import read_study
 from anonbench.studies.reversible.settings import STUDY
 from anonbench.studies.reversible.trainings import BASE, JOINT, RESTORATION
 
@@ -264,6 +265,8 @@ def _check_human_eval(config: Mapping[str, Any], entry: Mapping[str, Any], where
         check_known(f"{where}.groups", [group["left"], group["right"]], [ORIGINAL, *config["variants"]])
     if upper := entry.get("upper"):
         check_known(f"{where}.upper", [upper], [group["name"] for group in entry["groups"]])
+    study = {key: value for key, value in entry.items() if key not in ("dataset", "model")}
+    check_at(where, lambda: read_study(study))  # numbers of pairs, before networks are trained for the pages
 
 
 def _check_maps(config: Mapping[str, Any], entry: Mapping[str, Any], where: str) -> None:

@@ -182,7 +182,7 @@ rule figure_maps:
 rule human_eval_kit:
     input:
         manifests=REVERSIBLE.human_eval.manifests,
-        roots=lambda w: shown_folders(REVERSIBLE.human_eval),
+        roots=lambda w: judged_folders(REVERSIBLE.human_eval),
     output:
         output=directory(paths.human_eval("pages")),
         key=paths.human_eval("key.json"),

@@ -71,3 +71,13 @@ def shown_folders(plan):
 
 def figure_splits(plan):
     return paths.splits(plan.dataset) if "split" in run_labels(plan.run) else []
+
+
+def judged_folders(plan):
+    """The image folders of the pages. Real people who may not be shown stop the run before anything is trained."""
+    if plan.people == "real" and not plan.spec.get("real_people"):
+        raise WorkflowError(
+            f"reversible_human_eval: the people of {plan.dataset} are real and would be sent to every participant. "
+            f"Where the dataset's terms and a review board allow it, write `real_people: true` there (docs/human-eval.md)."
+        )
+    return shown_folders(plan)

@@ -20,11 +20,12 @@ import dataclasses
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
-from anonbench.core.errors import DataError, nearest
+from anonbench.core.errors import ConfigError, DataError, nearest
+from anonbench.core.fields import build
 from anonbench.core.structure import check_known
 from anonbench.data.pictures import Picture
 from anonbench.data.seeding import generator
@@ -113,6 +114,15 @@ class Study:
             check_known(f"group '{group.name}'", (group.left, group.right), known)
         if self.controls:
             check_known("raw (for the control pairs)", [self.raw], known)
+
+
+def read_study(entry: Mapping[str, Any]) -> Study:
+    """The human evaluation that a config entry describes; raises `ConfigError` for an unknown key or a bad value."""
+    groups = entry.get("groups")
+    if not isinstance(groups, list | tuple):
+        raise ConfigError(f"human evaluation: groups is {groups!r}; expected a list, each with name, left and right")
+    built = tuple(build(Group, group, f"groups[{number}]") for number, group in enumerate(groups))
+    return build(Study, {**entry, "groups": built}, "human evaluation")
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,7 @@ def test_a_configuration_without_the_study_passes() -> None:
         ([(f"{F}.grids.methods.model", "agv")], "reversible_figures.grids.methods.model names 'agv'"),
         ([(f"{F}.maps.features.people", 1)], "reversible_figures.maps.features.people is 1"),
         ([(f"{F}.maps.features.people", 8)], "reversible_figures.maps.features.people is 8"),
+        ([("reversible_human_eval.participants", 7)], "human evaluation: pairs is 100 for 7 participants; expected"),
         (
             [(f"{F}.maps.features.panels", [{"title": "", "training": "upgrade", "variant": "blurred"}])],
             "reversible_figures.maps.features.panels names 'upgrade'",
