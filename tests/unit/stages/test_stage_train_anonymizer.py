@@ -269,6 +269,15 @@ def test_a_training_that_was_never_upgraded_says_so(
     assert (tmp_path / "upgrades.csv").read_text().count("\n") == 1  # the header alone
 
 
+def test_a_models_own_recipe_is_not_needed() -> None:
+    """The rules leave it out: it trains nothing here, and a change of it must not re-run anything."""
+    spec = changed()
+    del spec["model"]["training"]
+    settings = _pairs.read_training(spec)
+    assert settings.build_network(3, 0).feature_dim > 0
+    assert settings.checkpoint_entry["training"]["epochs"] == 2
+
+
 def test_a_rule_that_was_never_met_is_not_taken_for_a_low_rank_1(caplog: pytest.LogCaptureFixture) -> None:
     def look(epoch: int, rank1: float, private: bool) -> Validated:
         return Validated(epoch, 20.0, 0.5, 30.0, 0.9, rank1, private, False, "desensitized")

@@ -21,7 +21,8 @@ def training_spec(training):
     if "model" in entry:
         model = resolve_model(config, entry["model"])
         metric = model["evaluation"].get("metric", "euclidean")  # rank-1 of validations decides on upgrades
-        spec["model"] = {**model, "evaluation": {"metric": metric}}
+        own = {key: value for key, value in model.items() if key != "training"}  # what it learns by alone
+        spec["model"] = {**own, "evaluation": {"metric": metric}}
     if "desensitized" in entry:
         spec["desensitized"] = variant_entry(entry["desensitized"])
     if entry["method"] == "joint":
