@@ -24,9 +24,9 @@ variants:
   faces: {method: gaussian_blur, sigma_rel: 0.1, detector: haar, box_scale: 1.0, jpeg_quality: 90}
   blurred: {method: gaussian_blur, sigma_rel: 0.1, detector: null, resize: [64, 32], encoding: png}
   pixelated: {method: mosaic, cell_px: 6, pixel: corner, detector: null, resize: [64, 32], encoding: png}
-  protected: {method: pix2pix, training: joint, detector: null, resize: [64, 32], encoding: png}
-  upgraded: {method: pix2pix, training: upgraded_blurred, detector: null, resize: [64, 32], encoding: png}
-  upgraded_q75: {method: pix2pix, training: upgraded_blurred, detector: null, resize: [64, 32], encoding: jpeg}
+  protected: {method: pix2pix, training: joint, detector: null, encoding: png}
+  upgraded: {method: pix2pix, training: upgraded_blurred, detector: null, encoding: png}
+  upgraded_q75: {method: pix2pix, training: upgraded_blurred, detector: null, encoding: jpeg}
   recovered: {method: pix2pix, training: upgraded_blurred, of: upgraded, detector: null, encoding: png}
   recovered_q75: {method: pix2pix, training: upgraded_blurred, of: upgraded_q75, detector: null, encoding: png}
   restored: {method: pix2pix, training: restore, of: blurred, detector: null, encoding: png}

@@ -89,6 +89,23 @@ def training_of(config: Config, variant: str) -> str | None:
     return None if training is None else str(training)
 
 
+def picture_size(config: Config, variant: str) -> tuple[int, int] | None:
+    """Height and width to which the pictures of a variant are brought; None where they keep their own.
+
+    A variant `of` another has the size of that one, a learned one that of the pictures that guided its training.
+    """
+    seen: set[str] = set()
+    while variant in config["variants"] and variant not in seen:  # a circle is refused elsewhere
+        seen.add(variant)
+        entry = config["variants"][variant]
+        if "resize" in entry:
+            height, width = entry["resize"]
+            return height, width
+        training = config["reversible_trainings"].get(entry.get("training"), {})
+        variant = entry.get("of") or training.get("desensitized", "")
+    return None
+
+
 def stored(config: Config, variant: str, run: str) -> str:
     """The name below which a variant's pictures and manifest lie.
 

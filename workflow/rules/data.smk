@@ -192,7 +192,7 @@ rule anonymize_whole:
         runtime=minutes("anonymize_whole"),
         gpu=lambda w: variant_gpus(stored_variant(w.stored)),
     params:
-        spec=lambda w: as_json(variant_entry(stored_variant(w.stored))),
+        spec=lambda w: as_json(stored_entry(w.stored)),
         resume_dir=paths.resume("anonymize_whole", "{dataset}", "{stored}"),
         warning=lambda w: recovered_warning(w.dataset, w.stored),  # for DVC: not to be uploaded
         code=lambda w: digest("anonymize_whole", config["variants"][stored_variant(w.stored)]["method"]),

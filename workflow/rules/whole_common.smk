@@ -41,3 +41,11 @@ def recovered_warning(dataset, stored):
     """What is to be said of a copy in which hidden people are recovered; "" for others, and for people who are drawn."""
     recovers = "of" in config["variants"][stored_variant(stored)]
     return entries.people_warning(config, dataset) if recovers else ""
+
+
+def stored_entry(stored):
+    """What a copy is. A learned one has the size of the pictures with which its training begins."""
+    variant = stored_variant(stored)
+    entry, size = variant_entry(variant), entries.picture_size(config, variant)
+    learned = entries.training_of(config, variant) is not None and "of" not in entry
+    return {**entry, "resize": list(size)} if learned and size else entry

@@ -9,14 +9,14 @@ from __future__ import annotations
 import csv
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from anonbench.core.errors import DataError
-from anonbench.data.entries import of_stored
+from anonbench.data.entries import of_stored, picture_size
 from anonbench.ops.costs.rates import RATES, Rate, find_rate, read_rates
 from anonbench.ops.costs.sizes import UNKNOWN, DatasetSize, dataset_size
 from anonbench.ops.provenance import read_stamp
@@ -27,6 +27,10 @@ METHOD_OF = {"model": "models", "variant": "variants", "detector": "detectors"} 
 DEFAULT_EPOCHS = 100
 # Of Study 2's generators. Rates are of width 16; at 64 a step takes 5.2 times as long (measured, 128 x 64, ResNet-18).
 GENERATOR_EPOCHS, GENERATOR_WIDTH, RATED_WIDTH, WIDTH_POWER = 120, 64, 16, 1.2
+HELD_OUT, HEAD_START_SAVES = (
+    0.2,
+    2 / 3,
+)  # of the training identities; of the time of an epoch in which generators learn alone
 EMBED_CHUNK = 4096  # images that embedding decodes at a time
 ROW_MB = 0.002  # of a manifest with its boxes, in memory
 # A stage of pictures holds one at a time: decoded, with a mask, changed. Measured at 6 and 24 megapixels: index 10
@@ -154,19 +158,17 @@ class Estimator:
         training, size = wildcards["training"], self.size(wildcards["dataset"])
         entry = self.config["reversible_trainings"][training]
         recipe = self.config["reversible_recipes"][entry["recipe"]]
-        sides = self._sides(entry.get("desensitized") or entry["of"])
+        sides = picture_size(self.config, entry.get("desensitized") or entry["of"])
         pixels = math.prod(sides) if sides else size.pixels
         if pixels and rule != "train_base":
             pixels *= (recipe.get("generator", {}).get("width", GENERATOR_WIDTH) / RATED_WIDTH) ** WIDTH_POWER
-        epochs = recipe.get("epochs", GENERATOR_EPOCHS)
-        return Work(rule, "", training, size.train * epochs, pixels, size.train * math.prod(sides or (0,)) * 6 / 1e6)
-
-    def _sides(self, variant: str) -> Sequence[int]:
-        """Height and width of a variant's pictures, or of what it is made of; () where they keep the originals'."""
-        shown = self.config["variants"][variant]
-        while "resize" not in shown and "of" in shown:
-            shown = self.config["variants"][shown["of"]]
-        return shown.get("resize") or ()
+        epochs, alone = recipe.get("epochs", GENERATOR_EPOCHS), recipe.get("head_start", 0)
+        images = size.train * (1 - recipe.get("validation", {}).get("share", HELD_OUT))
+        if rule == "train_restoration":
+            images, passes = size.train, epochs
+        else:
+            passes = epochs - alone * (HEAD_START_SAVES if rule == "train_anonymizer" else 1)
+        return Work(rule, "", training, images * passes, pixels, size.train * math.prod(sides or (0,)) * 6 / 1e6)
 
     def _of_whole_pictures(self, rule: str, wildcards: Mapping[str, str]) -> Work:
         """Pictures hidden, or compared with the originals, as a whole."""

@@ -9,7 +9,7 @@ from typing import Any
 from anonbench.anonymizers import ANONYMIZERS
 from anonbench.core.errors import ConfigError
 from anonbench.core.structure import check_at, check_known, check_structure
-from anonbench.data.entries import training_of
+from anonbench.data.entries import picture_size, training_of
 from anonbench.data.paths import study_config
 from anonbench.data.variants import ORIGINAL, RESERVED
 from anonbench.studies.reversible.human.pairs import read_study
@@ -142,7 +142,7 @@ def _check_size(
     config: Mapping[str, Any], where: str, entry: Mapping[str, Any], variant: Mapping[str, Any], shown: str
 ) -> None:
     """Generators halve both sides of a picture once a level."""
-    size = _size(config, entry[shown])
+    size = picture_size(config, entry[shown])
     if entry["method"] == BASE or size is None:
         return
     levels = config["reversible_recipes"][entry["recipe"]].get("generator", {}).get("levels", LEVELS)
@@ -152,18 +152,6 @@ def _check_size(
             f"needs sides divisible by {2**levels}. Change `resize`, or generator.levels of "
             f"reversible_recipes.{entry['recipe']}"
         )
-
-
-def _size(config: Mapping[str, Any], variant: str) -> tuple[int, ...] | None:
-    """Height and width of a variant's pictures, those of what it is made of where it does not say; None for any."""
-    seen: set[str] = set()
-    while variant not in seen:
-        seen.add(variant)
-        entry = config["variants"].get(variant, {})
-        if "resize" in entry:
-            return tuple(entry["resize"])
-        variant = entry.get("of", variant)
-    return None
 
 
 def _check_input(config: Mapping[str, Any], where: str, entry: Mapping[str, Any], variant: Mapping[str, Any]) -> None:
@@ -210,6 +198,11 @@ def _check_learned(config: Mapping[str, Any], name: str) -> None:
         )
     if entry["detector"] is not None:
         raise ConfigError(f"{where}: a learned variant hides whole pictures; expected detector: null")
+    if "resize" in entry:
+        raise ConfigError(
+            f"{where} has 'resize', but a learned variant has the size of its training's pictures; take it out, or "
+            f"change `resize` of the variant that '{training}' begins with"
+        )
     method = config["reversible_trainings"][training]["method"]
     if method == BASE:
         raise ConfigError(f"{where}.training names '{training}', a base training, which makes no generator")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from anonbench.data.entries import of_stored, run_elsewhere, stored
+from anonbench.data.entries import of_stored, picture_size, run_elsewhere, stored
 
 CONFIG: dict[str, Any] = {
     "datasets": {"one": {}, "several": {"splits": [0, 2]}},
@@ -33,3 +33,22 @@ def test_a_training_on_another_dataset_takes_a_split_that_there_is(dataset: str,
 def test_the_stored_name_says_variant_and_run(run: str) -> None:
     assert of_stored(CONFIG, stored(CONFIG, "learned", run)) == ("learned", run)
     assert of_stored(CONFIG, stored(CONFIG, "blurred", run)) == ("blurred", "")
+
+
+def test_a_learned_variant_has_the_size_of_what_guides_its_training() -> None:
+    config = {
+        "variants": {
+            "blurred": {"resize": [64, 32]},
+            "plain": {},
+            "protected": {"training": "joint"},
+            "recovered": {"training": "restore", "of": "protected"},
+            "again": {"of": "recovered"},
+            "circle": {"of": "circle"},
+        },
+        "reversible_trainings": {"joint": {"desensitized": "blurred"}, "restore": {"of": "plain"}},
+    }
+    sizes = {name: picture_size(config, name) for name in config["variants"]}
+    assert sizes == {
+        "blurred": (64, 32), "plain": None, "protected": (64, 32), "recovered": (64, 32), "again": (64, 32),
+        "circle": None,
+    }  # fmt: skip

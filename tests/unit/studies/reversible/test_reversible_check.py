@@ -53,6 +53,7 @@ def test_a_configuration_without_the_study_passes() -> None:
             [("models.agw.input", [128, 64])],
             "models.agw takes pictures of [128, 64] pixels (height, width), variants.blurred.resize is [64, 32]",
         ),
+        ([(f"{V}.protected.resize", [64, 32])], "variants.protected has 'resize', but a learned variant has the size"),
         ([(f"{V}.blurred.resize", None)], "variants.blurred.resize is left out; expected the same"),
         (
             [("reversible_recipes.small.generator.levels", 6)],

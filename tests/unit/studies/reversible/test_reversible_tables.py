@@ -167,7 +167,7 @@ def test_a_second_key_is_shown_by_its_name_and_compared_with_nothing_printed(fol
                 name = f"results/metrics/toy/agw/second/seed{seed}/{query}-vs-{gallery}.json"
                 labels = {"dataset": "toy", "model": "agw", "train": "second", "query": query, "gallery": gallery}
                 write_json(folder / name, {**labels, "seed": seed, "rank1": 0.7, "rank5": 0.8, "map": 0.6, "minp": 0.3})
-    other = {"method": "pix2pix", "training": "second", "detector": None, "resize": [64, 32], "encoding": "png"}
+    other = {"method": "pix2pix", "training": "second", "detector": None, "encoding": "png"}
     trainings = [*CONFIG["tables"]["table5"]["trainings"], {"training": "second", "variant": "other"}]
     changed = reversible_config(("variants.other", other), ("tables.table5.trainings", trainings))
     table = build(folder, "table5", changed)
