@@ -118,7 +118,7 @@ rule train_restoration:
 rule figure_grid:
     input:
         manifests=lambda w: REVERSIBLE.grid(w.grid).manifests,
-        roots=lambda w: shown_folders(REVERSIBLE.grid(w.grid)),
+        roots=lambda w: image_folders(REVERSIBLE.grid(w.grid).dataset, REVERSIBLE.grid(w.grid).stored),
         splits=lambda w: figure_splits(REVERSIBLE.grid(w.grid)),
     output:
         output=captioned(reversible_figure("{grid}"), "figure_grid", "Study 2", figure="{grid}"),

@@ -65,11 +65,6 @@ def shown_to(wildcards):
     return entries.stored(config, TRAININGS[wildcards.training]["of"], wildcards.run)
 
 
-def shown_folders(plan):
-    """The image folders of a grid's columns."""
-    return [image_folder(plan.dataset, name) for name in plan.stored]
-
-
 def figure_splits(plan):
     return paths.splits(plan.dataset) if "split" in run_labels(plan.run) else []
 
@@ -81,4 +76,4 @@ def judged_folders(plan):
             f"reversible_human_eval: the people of {plan.dataset} are real and would be sent to every participant. "
             f"Where the dataset's terms and a review board allow it, write `real_people: true` there (docs/human-eval.md)."
         )
-    return shown_folders(plan)
+    return image_folders(plan.dataset, plan.stored)
