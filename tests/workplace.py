@@ -66,10 +66,8 @@ def planned(dry_run: Run) -> set[str]:
     return set(re.findall(r"^ +output: ([^,\n]+)", dry_run.text, flags=re.MULTILINE))
 
 
-@contextlib.contextmanager
-def copy_of_repository(folder: Path) -> Iterator[Workplace]:
-    """The repository below `folder` as a clone would hold it: nothing that git ignores. Removed at the end."""
-    root = folder / "anonbench"
+def copy_files(root: Path) -> None:
+    """Make `root` the repository as a clone would hold it: nothing that git ignores."""
     names = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=REPOSITORY, capture_output=True, text=True, check=True,
@@ -78,5 +76,12 @@ def copy_of_repository(folder: Path) -> Iterator[Workplace]:
         if (REPOSITORY / name).exists():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(REPOSITORY / name, root / name, follow_symlinks=False)
+
+
+@contextlib.contextmanager
+def copy_of_repository(folder: Path) -> Iterator[Workplace]:
+    """The repository below `folder`, removed at the end."""
+    root = folder / "anonbench"
+    copy_files(root)
     yield Workplace(root)
     shutil.rmtree(root)  # 0.7 GB of networks

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import pytest
 from comparison import comparable
+from workplace import copy_files
 
 from anonbench.ops.dag import Job, workflow_jobs
 from anonbench.ops.journal import (
@@ -146,15 +147,7 @@ def signal_all(pids: list[int], number: signal.Signals) -> None:
 
 
 def copy_repository(root: Path) -> Workplace:
-    """The repository as a clone would hold it: nothing that git ignores."""
-    names = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=REPOSITORY, capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
-    for name in filter(None, names.split("\0")):
-        if (REPOSITORY / name).exists():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(REPOSITORY / name, root / name, follow_symlinks=False)
+    copy_files(root)
     return Workplace(root)
 
 
