@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from skimage import metrics
+from torchmetrics.functional import image as peer
 
 from anonbench.tasks.reversible import quality
 from anonbench.tasks.reversible.quality import identical, pooled_psnr, psnr, psnr_of, squared_error, ssim
@@ -86,7 +88,6 @@ def test_ssim_against_the_formula(size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_against_scikit_image(size: tuple[int, int]) -> None:
-    metrics = pytest.importorskip("skimage.metrics")
     raw, copy = pictures(*size)
     for n in range(len(raw)):
         a, b = raw[n].permute(1, 2, 0).numpy(), copy[n].permute(1, 2, 0).numpy()
@@ -104,7 +105,6 @@ def test_against_scikit_image(size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_against_torchmetrics(size: tuple[int, int]) -> None:
-    peer = pytest.importorskip("torchmetrics.functional.image")
     raw, copy = (p.float() for p in pictures(*size))
     whole, maps = peer.structural_similarity_index_measure(
         raw, copy, data_range=255.0, reduction="none", return_full_image=True
