@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from slurm_sandbox import Sandbox
+from workplace import copy_files
 
 from anonbench.ops.journal import Event, read_events
 
-REPOSITORY = Path(__file__).parents[2]
 PROFILE = "workflow/profiles/slurm"
 # What differs from the shipped profile: how often it looks, how many jobs and CPUs two real cores can bear.
 QUICKLY = (
@@ -49,13 +48,7 @@ class Folder:
 
     @classmethod
     def copy(cls, root: Path, sandbox: Sandbox) -> Folder:
-        files = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-        names = subprocess.run(files, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
-        for name in filter(None, names.split("\0")):
-            source, target = REPOSITORY / name, root / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if source.exists():
-                shutil.copyfile(source, target, follow_symlinks=False)
+        copy_files(root)
         return cls(root, sandbox)
 
     @property

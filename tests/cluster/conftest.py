@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster_folder import REPOSITORY, Folder, Run
+from cluster_folder import Folder, Run
 from cluster_trials import METRICS, RESULT, TRIALS, overlay
 from slurm_sandbox import Sandbox, missing_programs
+from workplace import REPOSITORY
 
 TRANSCRIPT = REPOSITORY / "logs/test-cluster.txt"
 told: list[str] = []
