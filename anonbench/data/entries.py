@@ -12,6 +12,7 @@ from anonbench.data.variants import ORIGINAL
 Config = Mapping[str, Any]
 DETECTION = "detection"
 """The table of detectors: named under `build:` it also shows those tried on pictures of faces (`face_images`)."""
+SCENE_FORMATS = ("bdd100k", "cityscapes", "coco")  # layouts of pictures with instances (`data.instances`)
 UNION = "union"
 """The method of a detector that joins what others found."""
 REAL_PEOPLE = "REAL PEOPLE: not to be published, sent around or committed"
@@ -58,6 +59,11 @@ def members(config: Config, detector: str) -> list[str]:
 def is_rendered(config: Config, name: str) -> bool:
     """Whether a dataset, or pictures for face detectors, are drawn."""
     return "render" in (config["datasets"].get(name) or config["face_images"].get(name) or {})
+
+
+def is_scene(config: Config, dataset: str) -> bool:
+    """Whether a dataset has pictures of scenes with instances, and not of single people."""
+    return config["datasets"][dataset]["format"] in SCENE_FORMATS
 
 
 def people_warning(config: Config, name: str) -> str:

@@ -106,6 +106,29 @@ def beside_network(dataset: str, model: str, train: str, run: str, file: str) ->
     return f"{network(dataset, model, train, run)}/{file}"
 
 
+def instances(dataset: str) -> str:
+    """Who and what stands where in the pictures of a scene dataset (`data.instances`)."""
+    return f"{RESULTS}/instances/{dataset}.jsonl"
+
+
+def inpainter(dataset: str, name: str, file: str = "generator.pt") -> str:
+    """The generator that fills the regions of people with others, or a file beside it."""
+    return f"{RESULTS}/inpainters/{dataset}/{name}/{file}"
+
+
+def predictions(dataset: str, model: str, train: str, run: str, tested: str) -> str:
+    """What a network of instances finds in the test pictures of a variant (COCO's list of results)."""
+    return f"{RESULTS}/predictions/{dataset}/{model}/{train}/{run}/{tested}.json"
+
+
+def scores(dataset: str, model: str, train: str, run: str, tested: str, suffix: str = ".json") -> str:
+    """What those predictions score.
+
+    suffix: of one of its files.
+    """
+    return f"{RESULTS}/metrics/{dataset}/{model}/{train}/{run}/{tested}{suffix}"
+
+
 def quality(dataset: str, stored: str, suffix: str = ".json") -> str:
     """How much the pictures of a variant look like the originals.
 

@@ -1,0 +1,1 @@
+"""Study 3: what anonymizing faces and bodies costs instance segmentation and keypoint detection (docs/scenes.md)."""

@@ -1,0 +1,5 @@
+"""The study's name."""
+
+from __future__ import annotations
+
+STUDY = "scenes"
