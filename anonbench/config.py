@@ -233,8 +233,6 @@ def _check_references(config: Mapping[str, Any]) -> None:
                 f"variants.{name}: a name must not end like a run, as the copies of learned variants do "
                 f"(protected-seed0); choose another"
             )
-    for name in config["variants"]:
-        _refuse_circular_copies(config, (name,))
 
 
 def _refuse_circle(config: Mapping[str, Any], way: tuple[str, ...]) -> None:
@@ -245,17 +243,6 @@ def _refuse_circle(config: Mapping[str, Any], way: tuple[str, ...]) -> None:
             raise ConfigError(f"detectors.{member}.of: a union must not contain itself: {circle}")
         if config["detectors"][member]["method"] == UNION:
             _refuse_circle(config, (*way, member))
-
-
-def _refuse_circular_copies(config: Mapping[str, Any], way: tuple[str, ...]) -> None:
-    """way: variants, each made of the one before."""
-    source = config["variants"][way[-1]].get("of")
-    if source is None:
-        return
-    if source in way:
-        circle = " -> ".join([*way[way.index(source) :], source])
-        raise ConfigError(f"variants.{source}.of: a copy must not be made of itself: {circle}")
-    _refuse_circular_copies(config, (*way, source))
 
 
 def _check_paths(config: Mapping[str, Any]) -> None:

@@ -91,8 +91,9 @@ def check(config: Mapping[str, Any]) -> None:
         _check_training(config, name, entry)
     for name in config["variants"]:
         _check_learned(config, name)
-    for name in config["reversible_trainings"]:
-        _refuse_circle(config, (("reversible_trainings", name),))
+    for section in ("reversible_trainings", "variants"):
+        for name in config[section]:
+            _refuse_circle(config, ((section, name),))
     for name, entry in config["reversible_figures"]["grids"].items():
         _check_grid(config, entry, f"reversible_figures.grids.{name}")
     for name, entry in config["reversible_figures"]["maps"].items():

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from anonbench.data import paths
-from anonbench.data.entries import built_tables, images_root, is_rendered, people_warning, runs_of, stored
+from anonbench.data.entries import built_tables, is_rendered, people_warning, runs_of, stored
 from anonbench.data.variants import ORIGINAL
 from anonbench.studies.kinds import kind_of, study_of
 from anonbench.studies.reversible.settings import STUDY
@@ -164,9 +164,6 @@ class GridPlan:
     @property
     def manifests(self) -> list[str]:
         return [paths.manifest(self.dataset, name) for name in self.stored]
-
-    def roots(self, config: Mapping[str, Any]) -> list[str]:
-        return [images_root(config, self.dataset, name) for name in self.stored]
 
 
 @dataclass(frozen=True)

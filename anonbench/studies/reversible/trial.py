@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from anonbench.data.variants import ORIGINAL
+from anonbench.studies.reversible.trainings import BASE
 
 EPOCHS, WIDTH, DEPTH, SIZE = 120, 64, 50, (256, 128)
 RAW = "raw images alone"
@@ -32,7 +33,9 @@ def budget(config: Mapping[str, Any], model: str, trainings: Iterable[str], raw:
         settings = config["reversible_trainings"][training]
         recipe = config["reversible_recipes"][settings["recipe"]]
         epochs[training] = recipe.get("epochs", EPOCHS)
-        if settings["method"] != "base":
+        if settings["method"] == BASE:  # it has no generators, which learn alone for the first epochs of a joint one
+            epochs[training] -= recipe.get("head_start", 0)
+        else:
             widths[training] = recipe.get("generator", {}).get("width", WIDTH)
     return {**found, "epochs": epochs, "widths": widths}
 

@@ -66,7 +66,7 @@ class PatchDiscriminator(nn.Module):
         return logits
 
 
-def judged(logits: Tensor, real: bool) -> Tensor:
+def loss_as(logits: Tensor, real: bool) -> Tensor:
     """Binary cross entropy of logits whose pairs are all real or all made, a scalar."""
     logits = logits.float()
     return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, float(real)))
@@ -78,7 +78,7 @@ def telling_apart(discriminator: nn.Module, condition: Tensor, real: Tensor, mad
     Source: Zhang et al. 2022, equations 1 and 4, whose maximum this is. The sum is not halved, as in their code;
     pix2pix halves it. The two kinds of pairs pass one after the other: each is normalised by its own statistics.
     """
-    return judged(discriminator(condition, real), True) + judged(discriminator(condition, made), False)
+    return loss_as(discriminator(condition, real), True) + loss_as(discriminator(condition, made), False)
 
 
 def fooling(discriminator: nn.Module, condition: Tensor, made: Tensor) -> Tensor:
@@ -87,7 +87,7 @@ def fooling(discriminator: nn.Module, condition: Tensor, made: Tensor) -> Tensor
     Source: Zhang et al. 2022, equations 1 and 4, in the form that does not saturate (that of their code, and the advice
     of Goodfellow et al. 2014): -log D instead of log(1 - D).
     """
-    return judged(discriminator(condition, made), True)
+    return loss_as(discriminator(condition, made), True)
 
 
 @contextlib.contextmanager

@@ -26,7 +26,7 @@ from typing import Any
 
 import pandas as pd
 
-from anonbench.core.errors import DataError
+from anonbench.core.errors import ConfigError, DataError
 from anonbench.core.structure import check_known
 from anonbench.data import paths
 from anonbench.data.entries import runs_of, stored, training_of
@@ -62,6 +62,12 @@ class Quality:
         check_keys(entry, where, {"dataset": NAME, "model": NAME, "variants": NAMES, "published": PUBLISHED}, {})
         check_evaluated(config, entry, where)
         check_known(f"{where}.variants", entry["variants"], config["variants"])
+        plain = [variant for variant in entry["variants"] if training_of(config, variant) is None]
+        if plain and config["datasets"][entry["dataset"]].get("splits"):
+            raise ConfigError(
+                f"{where}: datasets.{entry['dataset']} has splits, and '{plain[0]}' has one copy for all of them, so that "
+                f"nobody can say whose test images its PSNR would be of; take it out, or use a dataset without `splits`"
+            )
 
     def datasets(self, config: Mapping[str, Any], entry: Entry) -> list[str]:
         return [entry["dataset"]]

@@ -101,3 +101,11 @@ def test_what_needs_itself_is_refused_with_the_way_round() -> None:
         check(reversible_config((f"{T}.restore.of", "restored")))
     with pytest.raises(ConfigError, match=r"needs itself: recovered -> recovered"):
         check(reversible_config((f"{V}.recovered.of", "recovered"), (f"{T}.restore.of", "recovered")))
+
+
+def test_a_copy_that_is_made_of_itself_is_refused() -> None:
+    copies = {name: {"method": "mosaic", "detector": None, "of": of} for name, of in (("a", "b"), ("b", "a"))}
+    config = reversible_config()
+    config["variants"] |= copies
+    with pytest.raises(ConfigError, match="variants.a needs itself: a -> b -> a"):
+        check(config)

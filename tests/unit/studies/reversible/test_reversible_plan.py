@@ -43,7 +43,6 @@ def test_a_grid_shows_the_copies_of_the_first_run() -> None:
     assert grid.title == "Raw and protected"
     assert grid.stored == ["original", "upgraded-seed0"]
     assert grid.manifests == ["results/manifests/toy/original.csv", "results/manifests/toy/upgraded-seed0.csv"]
-    assert grid.roots(config) == ["data/rendered/toy", "results/images/toy/upgraded-seed0"]
     assert grid.columns[1] == {"variant": "upgraded", "title": "protected", "group": "blurring"}
 
 

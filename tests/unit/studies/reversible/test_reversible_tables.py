@@ -334,6 +334,7 @@ def test_quality_says_why_it_has_no_chain() -> None:
         ("tables.table1.metric", 1, "unknown key 'metric' at tables.table1"),
         ("tables.table3.model", None, "key 'model' is missing at tables.table3; config/studies/reversible.yaml shows"),
         ("tables.table3.variants", ["blured"], "tables.table3.variants names 'blured'"),
+        ("datasets.toy.splits", [0, 1], "datasets.toy has splits, and 'blurred' has one copy for all of them"),
         ("tables.table4.variants", ["blured"], "tables.table4.variants names 'blured'"),
         ("tables.table5.dataset", "tot", "tables.table5.dataset names 'tot'"),
         ("tables.table5.model", "bot", "tables.table5.model is 'bot'; reversible_trainings.base trains 'agw'"),
@@ -360,5 +361,5 @@ def test_quality_says_why_it_has_no_chain() -> None:
 def test_entries_that_cannot_be_used(name: str, value: Any, message: str) -> None:
     config = reversible_config((name, value))
     with pytest.raises(ConfigError) as refused:
-        check_table(config, name.split(".")[1])
+        check_table(config, name.split(".")[1] if name.startswith("tables") else "table3")
     assert message in str(refused.value)

@@ -86,6 +86,8 @@ def test_budgets_come_from_the_configuration() -> None:
         "depth": 18, "input": [64, 32], "pretrained": False, "epochs": {"original": 20, "base": 60, "joint": 60},
         "widths": {"joint": 16},
     }  # fmt: skip
+    late = reversible_config(("reversible_recipes.small.head_start", 10))
+    assert budget(late, "agw", ["base", "joint"])["epochs"] == {"original": 20, "base": 50, "joint": 60}
     paper = reversible_config(("reversible_trainings.joint.recipe", "paper"))
     assert budget(paper, "bot", ["joint"], raw=False) == {
         "depth": 50, "input": [256, 128], "pretrained": True, "epochs": {"joint": 120}, "widths": {"joint": 64},

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from anonbench.core.errors import ConfigError
-from anonbench.tasks.reversible.networks import PatchDiscriminator, fooling, frozen, judged, telling_apart
+from anonbench.tasks.reversible.networks import PatchDiscriminator, fooling, frozen, loss_as, telling_apart
 
 
 def test_the_papers_judge_has_pix2pix_layers() -> None:
@@ -70,7 +70,7 @@ def test_losses_by_hand() -> None:
     assert float(fooling(discriminator, nothing, made).detach()) == pytest.approx(
         -math.log(probability["made"]), rel=1e-6
     )
-    assert float(judged(torch.zeros(3), True)) == pytest.approx(math.log(2))
+    assert float(loss_as(torch.zeros(3), True)) == pytest.approx(math.log(2))
 
 
 def test_a_frozen_judge_passes_gradients_on_and_gets_none() -> None:
