@@ -65,8 +65,9 @@ class Quality:
         plain = [variant for variant in entry["variants"] if training_of(config, variant) is None]
         if plain and config["datasets"][entry["dataset"]].get("splits"):
             raise ConfigError(
-                f"{where}: datasets.{entry['dataset']} has splits, and '{plain[0]}' has one copy for all of them, so that "
-                f"nobody can say whose test images its PSNR would be of; take it out, or use a dataset without `splits`"
+                f"{where}: datasets.{entry['dataset']} has splits, and '{plain[0]}' has one copy for all of them, so "
+                f"that nobody can say of which test images its PSNR would be; take it out, or use a dataset without "
+                f"`splits`"
             )
 
     def datasets(self, config: Mapping[str, Any], entry: Entry) -> list[str]:

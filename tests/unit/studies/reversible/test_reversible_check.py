@@ -107,5 +107,5 @@ def test_a_copy_that_is_made_of_itself_is_refused() -> None:
     copies = {name: {"method": "mosaic", "detector": None, "of": of} for name, of in (("a", "b"), ("b", "a"))}
     config = reversible_config()
     config["variants"] |= copies
-    with pytest.raises(ConfigError, match="variants.a needs itself: a -> b -> a"):
+    with pytest.raises(ConfigError, match=r"variants\.a needs itself: a -> b -> a"):
         check(config)
