@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,9 @@ import pandas as pd
 
 from anonbench.core.errors import DataError
 from anonbench.core.files import write_text
+
+Metrics = Mapping[str, Any]
+"""The contents of a metrics file."""
 
 # Names stay text: a variant may be called 6, NA or None, which pandas takes for a number and for missing values.
 NAMES = ("data", "dataset", "model", "variant", "anonymizer", "contrast", "metric", "group", "path")

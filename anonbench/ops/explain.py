@@ -17,18 +17,19 @@ from anonbench.data import paths
 from anonbench.data.paths import DEFAULT_CONFIG
 from anonbench.data.pictures import read_manifest
 from anonbench.data.regions import clip_region, read_regions
+from anonbench.data.results import read_metrics
 from anonbench.data.tables import read_csv
 from anonbench.data.variants import ORIGINAL
 from anonbench.ops.dag import SNAKEFILE, Job, workflow_jobs
 from anonbench.ops.dvc.cells import stage_name
 from anonbench.ops.verify import Finding, Verifier, asked_settings
+from anonbench.report.cells import Cell, number
 from anonbench.report.layout import STANDARD_ERROR
-from anonbench.studies.kinds import kind_of
+from anonbench.studies.kinds import Source, kind_of
 from anonbench.tasks.reid.columns import QUERY_COLUMNS
-from anonbench.tasks.reid.setting_table import Cell
-from anonbench.tasks.reid.settings import Condition
 
 WIDTH = 116
+METRICS = {"map": "mAP", "rank1": "rank-1", "rank5": "rank-5", "minp": "mINP"}
 # Printed apart from the settings, or said by the names of the files.
 NAMES = (
     "labels", "label", "name", "roles", "plugins", "seed", "split", "spec.models", "spec.dataset", "spec.variants",
@@ -39,7 +40,7 @@ NO_BREAK = "\N{NO-BREAK SPACE}"
 
 @dataclass(frozen=True, slots=True)
 class CellAddress:
-    """A cell of a table of settings: which model, trained on what, queries and gallery of what, by which metric.
+    """A cell of a table: which condition, by which metric.
 
     key: the columns of the table that name its row.
     """
@@ -47,18 +48,13 @@ class CellAddress:
     table: str
     row: str
     column: str
-    dataset: str
-    model: str
-    train: str
-    query: str
-    gallery: str
-    metric: str
+    source: Source
     key: tuple[str, ...] = ()
 
-    @property
-    def tested(self) -> str:
-        """What it was tested on, in words."""
-        return Condition(self.dataset, self.model, self.train, self.query, self.gallery).tested
+    def as_map(self) -> dict[str, Any]:
+        """For machines: the labels of the condition beside the cell's place."""
+        place = {"table": self.table, "row": self.row, "column": self.column}
+        return {**place, **self.source.condition.labels, "metric": self.source.metric, "key": self.key}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +141,7 @@ def explain(
     value, error = read_cell(folder / target, address)
     return Explanation(
         address, value, error,
-        {run_name(job): read_run(folder / job.artifacts[0], address.metric) for job in evaluations},
+        {run_name(job): read_run(folder / job.artifacts[0], address.source.metric) for job in evaluations},
         tuple(chain(verifier, top, evaluations)),
         tuple(query_score(verifier, job, address, query) for job in evaluations) if query else (),
         tuple(commands(target, evaluations, configfiles)),
@@ -178,17 +174,13 @@ def find_cell(config: Mapping[str, Any], table: str, row: str, column: str) -> C
         raise ConfigError(
             f"{name} has no column '{column}' that holds a metric: {nearest(column.lower(), cells[found])}"
         )
-    source = cells[found][where]
-    return CellAddress(name, found, where, **source.condition.labels, metric=source.metric, key=tuple(kind.key))
+    return CellAddress(name, found, where, cells[found][where], tuple(kind.key))
 
 
 def cell_evaluations(verifier: Verifier, top: Job, address: CellAddress) -> list[Job]:
     """The evaluations that the cell is the mean of, one a run."""
-    wanted = {
-        "dataset": address.dataset, "model": address.model, "train_variant": address.train,
-        "query_variant": address.query, "gallery_variant": address.gallery,
-    }  # fmt: skip
-    return [job for job in verifier.upstream(top) if wanted.items() <= dict(job.wildcards).items()]
+    file = address.source.file
+    return [job for job in verifier.upstream(top) if file(job.wildcards.get("run", "")) in job.outputs]
 
 
 def read_cell(path: Path, address: CellAddress) -> tuple[float | None, float | None]:
@@ -208,9 +200,10 @@ def read_run(path: Path, metric: str) -> float | None:
     """One run's metric in percent; None when it has not been evaluated."""
     if not path.is_file():
         return None
+    metrics = read_metrics(path)
     try:
-        return 100 * float(json.loads(path.read_text(encoding="utf-8"))[metric])
-    except (ValueError, KeyError, TypeError) as error:
+        return 100 * number(metrics, metric)
+    except DataError as error:
         raise DataError(f"{path}: not a metrics file ({error}). Delete it and evaluate again.") from error
 
 
@@ -239,7 +232,9 @@ def query_score(verifier: Verifier, job: Job, address: CellAddress, query: str) 
 
     query: the image's path as manifests have it, or any path that ends with it.
     """
-    results = next(verifier.root / path for path in job.artifacts if path.endswith(".queries.csv"))
+    results = next((verifier.root / path for path in job.artifacts if path.endswith(".queries.csv")), None)
+    if results is None:
+        raise ConfigError(f"{address.table} has no queries: its metrics are of whole pictures. Leave out --query.")
     rows = {row["path"]: row for _, row in read_csv(results, QUERY_COLUMNS)}
     path = next((p for p in rows if query == p or query.endswith(f"/{p}")), None)
     if path is None:
@@ -260,9 +255,10 @@ def hidden_boxes(
     verifier: Verifier, address: CellAddress, path: str
 ) -> tuple[str | None, tuple[tuple[int, int, int, int, float], ...]]:
     """The detections that the queries' variant depends on, and the boxes that it hides in an image, with scores."""
-    if address.query == ORIGINAL:
+    labels = address.source.condition.labels
+    if labels["query"] == ORIGINAL:
         return None, ()
-    wanted = {"dataset": address.dataset, "variant": address.query}
+    wanted = {"dataset": labels["dataset"], "variant": labels["query"]}
     job = next((j for j in verifier.jobs if j.rule == "anonymize" and dict(j.wildcards) == wanted), None)
     if job is None:  # a variant that hides whole pictures
         return None, ()
@@ -300,7 +296,7 @@ def as_text(found: Explanation) -> str:
 
 def as_json(found: Explanation) -> str:
     """For machines: the fields of `Explanation`."""
-    return json.dumps(asdict(found), indent=1, ensure_ascii=False)
+    return json.dumps({**asdict(found), "address": found.address.as_map()}, indent=1, ensure_ascii=False)
 
 
 def _step(verifier: Verifier, job: Job, depth: int, sources: Sequence[Job]) -> Step:
@@ -328,8 +324,8 @@ def _heading(found: Explanation) -> str:
     if found.standard_error is not None:
         shown += f" ± {found.standard_error} (standard error)"
     lines = [f"{a.table}, row {a.row}, column {a.column}: {shown}"]
-    metric = {"map": "mAP", "rank1": "rank-1"}[a.metric]
-    lines.append(f"  {metric} of {a.model} on {a.dataset}, trained on {a.train}, tested on {a.tested}")
+    c, metric = a.source.condition, a.source.words or METRICS.get(a.source.metric, a.source.metric)
+    lines.append(f"  {metric} of {c.model} on {c.dataset}, trained on {c.train}, tested on {c.tested}")
     lines += [
         f"  {run}: " + ("not evaluated yet" if value is None else f"{value:.2f} %") for run, value in found.runs.items()
     ]

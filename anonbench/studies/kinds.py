@@ -8,7 +8,7 @@ evaluations a cell is the mean of. Rules, the check of the config and `anonbench
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -16,9 +16,10 @@ from typing import Any, Protocol, cast
 from anonbench.core.errors import ConfigError
 from anonbench.core.registry import Registry
 from anonbench.core.structure import check_known
+from anonbench.data import paths
+from anonbench.report.cells import Condition
 from anonbench.report.tables import Table
 from anonbench.studies import DEFAULT_STUDY, STUDIES
-from anonbench.tasks.reid.settings import Condition
 
 Entry = Mapping[str, Any]
 """A table's config entry."""
@@ -28,10 +29,20 @@ Files = Mapping[str, Sequence[Path]]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a cell is: one metric of every run of a condition."""
+    """What a cell is: one metric of every run of a condition.
+
+    words: what the metric is called, "" where its name says it.
+    place: of `data.paths`, where the metrics of such conditions are; called with their labels and the run.
+    """
 
     condition: Condition
     metric: str
+    words: str = ""
+    place: Callable[..., str] = paths.metrics
+
+    def file(self, run: str) -> str:
+        """The metrics of one run."""
+        return self.place(run=run, **self.condition.labels)
 
 
 class TableKind(Protocol):

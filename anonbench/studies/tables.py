@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,9 @@ import pandas as pd
 from anonbench.core.structure import check_structure
 from anonbench.data import paths
 from anonbench.data.entries import runs_of
-from anonbench.data.results import read_frame, read_metrics
+from anonbench.data.results import Metrics, read_frame, read_metrics
+from anonbench.report.cells import Condition, describe_results
 from anonbench.studies.kinds import Entry, Files, study_of
-from anonbench.tasks.reid.setting_table import describe_results
-from anonbench.tasks.reid.settings import Condition, Metrics
 
 NAME, NAMES = {"type": "string"}, {"type": "array", "minItems": 1, "uniqueItems": True, "items": {"type": "string"}}
 PUBLISHED = {"type": ["string", "null"]}
@@ -36,11 +35,12 @@ def check_keys(entry: Entry, where: str, needed: Mapping[str, Any], optional: Ma
     check_structure(entry, schema, where, paths.study_config(study_of(entry)))
 
 
-def metrics_of(config: Mapping[str, Any], condition: Condition) -> list[str]:
-    """The metrics files of every run of a condition."""
-    c = condition
-    runs = runs_of(config, c.dataset, c.model)
-    return [paths.metrics(c.dataset, c.model, c.train, run, c.query, c.gallery) for run in runs]
+def metrics_of(config: Mapping[str, Any], condition: Condition, place: Callable[..., str] = paths.metrics) -> list[str]:
+    """The metrics files of every run of a condition.
+
+    place: of `data.paths`, where the metrics of such conditions are.
+    """
+    return [place(run=run, **condition.labels) for run in runs_of(config, condition.dataset, condition.model)]
 
 
 def published_inputs(entry: Entry, *keys: str) -> dict[str, list[str]]:

@@ -8,9 +8,10 @@ from typing import Any
 
 from anonbench.core.errors import ConfigError, DataError
 from anonbench.core.fields import refuse_unknown
+from anonbench.data.results import Metrics
+from anonbench.report.cells import Runs, of_condition
 from anonbench.studies.reid_faces.settings import DESIGN
-from anonbench.tasks.reid.setting_table import Runs
-from anonbench.tasks.reid.settings import Condition, Metrics, of_condition
+from anonbench.tasks.reid.settings import Condition
 
 CASE_KEYS = ("dataset", "model", "variant")
 

@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from anonbench.core.errors import DataError
+from anonbench.data.results import Metrics
 from anonbench.report.style import FAINT, MARGIN, house_style, open_page
 from anonbench.studies.reid_faces.cases import Case, find_runs
 from anonbench.studies.reid_faces.series import SERIES
-from anonbench.tasks.reid.settings import Metrics
 
 PAGE_WIDTH = 7.6  # inches
 COLUMNS = 3

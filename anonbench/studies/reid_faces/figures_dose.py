@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import offset_copy
 
 from anonbench.core.errors import ConfigError
+from anonbench.data.results import Metrics
+from anonbench.report.cells import Runs
 from anonbench.report.style import (
     FAINT,
     MARGIN,
@@ -24,8 +26,6 @@ from anonbench.studies.reid_faces.cases import Case, describe_runs, has_runs, kn
 from anonbench.studies.reid_faces.headings import HEADINGS
 from anonbench.studies.reid_faces.series import SERIES
 from anonbench.studies.reid_faces.settings import BASELINE, CONTRASTS, TESTED
-from anonbench.tasks.reid.setting_table import Runs
-from anonbench.tasks.reid.settings import Metrics
 
 PAGE_WIDTH = 7.6  # inches
 NUDGE = 2.5  # points

@@ -12,6 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from anonbench.core.errors import DataError
+from anonbench.data.results import Metrics
+from anonbench.report.cells import Runs
 from anonbench.report.style import (
     BAND,
     FAINT,
@@ -28,8 +30,6 @@ from anonbench.studies.reid_faces.cases import Case, describe_runs, runs_of
 from anonbench.studies.reid_faces.headings import HEADINGS
 from anonbench.studies.reid_faces.series import SERIES
 from anonbench.studies.reid_faces.settings import CONTRASTS, METRICS
-from anonbench.tasks.reid.setting_table import Runs
-from anonbench.tasks.reid.settings import Metrics
 
 PAGE_WIDTH = 7.6  # inches
 DIFFERENCE_COLUMNS = ("dataset", "model", "variant", "metric", "contrast", "difference", "low", "high")

@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from anonbench.data.results import read_frame, read_metrics
+from anonbench.data.results import Metrics, read_frame, read_metrics
 from anonbench.data.variants import ORIGINAL, UNTRAINED
 from anonbench.tasks.reid.columns import QUERY_COLUMNS
 from anonbench.tasks.reid.scores import pair_runs, read_scores
-from anonbench.tasks.reid.settings import Condition, Metrics, Setting
+from anonbench.tasks.reid.settings import Condition, Setting
 
 TRIAL, BARELY = "†", "‡"
 GAIN = 10.0  # percent of what the untrained network leaves to 100 %

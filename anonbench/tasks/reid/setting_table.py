@@ -1,69 +1,23 @@
 """Metrics of settings arranged in rows: the settings of a row side by side, in percent.
 
-A cell is the mean over runs (seeds, and splits where a dataset has several) with its standard error; the runs go into
-a table beside it.
+A cell is the mean over runs with its standard error (`report.cells`); the runs go into a table beside it.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from statistics import fmean, stdev
 from typing import Any
 
 import pandas as pd
 
 from anonbench.core.errors import DataError
+from anonbench.data.results import Metrics
+from anonbench.report.cells import RUN, Cell, cell_of
 from anonbench.report.compare import Pair, compare_number, comparison
-from anonbench.report.layout import STANDARD_ERROR
-from anonbench.tasks.reid.settings import Condition, Design, Metrics, Setting, of_condition
+from anonbench.tasks.reid.settings import Design, Setting
 
-RUN = ("split", "seed")
 Baselines = Mapping[str, Pair]
 """metric -> (published, rebuilt) scores of the baseline"""
-
-
-@dataclass(frozen=True, slots=True)
-class Runs:
-    """One metric of the runs of one setting, in percent."""
-
-    values: tuple[float, ...]
-
-    @property
-    def mean(self) -> float:
-        return fmean(self.values)
-
-    @property
-    def standard_error(self) -> float:
-        """Standard error of the mean; NaN for a single run, which says nothing about the others."""
-        return stdev(self.values) / math.sqrt(len(self.values)) if len(self.values) > 1 else math.nan
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """The mean less and plus one standard error; the mean itself for a single run."""
-        error = self.standard_error if len(self.values) > 1 else 0.0
-        return self.mean - error, self.mean + error
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One metric of one setting in percent: {(split, seed): value}; split is None where a dataset has only one."""
-
-    runs: Mapping[tuple[int | None, int], float]
-
-    @property
-    def mean(self) -> float:
-        """Mean over the runs, two decimals."""
-        return round(Runs(tuple(self.runs.values())).mean, 2)
-
-    @property
-    def standard_error(self) -> float | None:
-        """Of the mean over the runs, two decimals; None for a single run.
-
-        Splits share images, so that their runs are less independent than their number says: a lower bound there.
-        """
-        return round(Runs(tuple(self.runs.values())).standard_error, 2) if len(self.runs) > 1 else None
 
 
 def row_cells(
@@ -90,25 +44,6 @@ def row_cells(
     return found
 
 
-def cell_of(results: Sequence[Metrics], metric: str, condition: Condition) -> Cell:
-    """One metric of every run of a condition. Raises `DataError` when there is none."""
-    matching = of_condition(results, condition)
-    if not matching:
-        raise DataError(
-            f"no metrics for {condition.dataset}, {condition.model}, trained on {condition.train}, tested on "
-            f"{condition.tested}; the table needs that setting among its inputs."
-        )
-    runs = {(r.get("split"), r["seed"]): 100 * r[metric] for r in matching}
-    return Cell(dict(sorted(runs.items(), key=lambda run: (run[0][0] or 0, run[0][1]))))
-
-
-def summary(row: Mapping[str, Cell]) -> dict[str, Any]:
-    """The fields of a row: means, number of runs, standard errors (`<column>_se`)."""
-    runs = len(next(iter(row.values())).runs)
-    errors = {f"{column}{STANDARD_ERROR}": cell.standard_error for column, cell in row.items()}
-    return {**{column: cell.mean for column, cell in row.items()}, "runs": runs, **errors}
-
-
 def runs_table(
     results: Sequence[Metrics],
     dataset: str,
@@ -128,14 +63,6 @@ def runs_table(
                 {"data": dataset, "model": model, "variant": variant, **dict(zip(RUN, run, strict=True)), **values}
             )
     return pd.DataFrame(table).astype({"split": "Int64"})
-
-
-def describe_results(results: Sequence[Metrics]) -> str:
-    """Which runs there are, in words: `seeds 0, 1 and splits 0, 1`."""
-    seeds = sorted({r["seed"] for r in results})
-    splits = sorted({r["split"] for r in results if r.get("split") is not None})
-    text = f"{'seeds' if len(seeds) > 1 else 'seed'} {', '.join(map(str, seeds))}"
-    return text + (f" and splits {', '.join(map(str, splits))}" if splits else "")
 
 
 def compare_settings(

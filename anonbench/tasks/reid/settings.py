@@ -20,13 +20,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from anonbench.core.errors import ConfigError, nearest
+from anonbench.data.results import Metrics
 from anonbench.data.variants import RESERVED
-
-Metrics = Mapping[str, Any]
-"""The contents of a metrics file."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -65,12 +62,6 @@ class Condition:
 def condition_of(metrics: Metrics) -> Condition:
     """The condition that a metrics file is labelled with."""
     return Condition(*(str(metrics[key]) for key in ("dataset", "model", "train", "query", "gallery")))
-
-
-def of_condition(metrics: Sequence[Metrics], condition: Condition) -> list[Metrics]:
-    """The metrics of every run (seed, split) of a condition, in the order given."""
-    labels = condition.labels
-    return [m for m in metrics if all(m.get(key) == value for key, value in labels.items())]
 
 
 @dataclass(frozen=True, slots=True)

@@ -299,9 +299,10 @@ def test_unknown_cells(table: str, row: str, column: str, message: str) -> None:
 )  # fmt: skip
 def test_cells_are_found_by_any_spelling(table: str, row: str, column: str, expected: tuple[str, ...]) -> None:
     a = find_cell(CONFIG, table, row, column)
-    assert (a.table, a.row, a.column, a.model, a.train, a.query, a.metric) == expected
-    assert a.gallery == a.query
-    assert a.dataset == "mine"
+    labels = a.source.condition.labels
+    assert (a.table, a.row, a.column, labels["model"], labels["train"], labels["query"], a.source.metric) == expected
+    assert labels["gallery"] == labels["query"]
+    assert labels["dataset"] == "mine"
 
 
 # --- the command ---

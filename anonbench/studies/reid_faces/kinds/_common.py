@@ -11,14 +11,14 @@ from anonbench.core.errors import ConfigError
 from anonbench.core.structure import check_known
 from anonbench.data import paths
 from anonbench.data.entries import built_tables, is_whole
-from anonbench.data.results import read_frame
+from anonbench.data.results import Metrics, read_frame
 from anonbench.data.variants import UNTRAINED
 from anonbench.studies.kinds import Files, Source, study_of
 from anonbench.studies.reid_faces import marks
 from anonbench.studies.reid_faces.settings import DESIGN, STUDY
 from anonbench.studies.tables import NAME, NAMES, PUBLISHED, check_keys, metrics_of
 from anonbench.tasks.reid.setting_table import runs_table
-from anonbench.tasks.reid.settings import Metrics, Setting
+from anonbench.tasks.reid.settings import Setting
 
 
 def check_settings(config: Mapping[str, Any], entry: Mapping[str, Any], where: str) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 import pandas as pd
 
 from anonbench.core.errors import ConfigError, DataError
+from anonbench.data.results import Metrics
+from anonbench.report.cells import summary
 from anonbench.report.tables import Table
 from anonbench.studies.kinds import Entry, Files, Source
 from anonbench.studies.reid_faces import marks
@@ -27,8 +29,7 @@ from anonbench.studies.reid_faces.kinds._common import (
 )
 from anonbench.studies.reid_faces.settings import BASELINE, CONTRASTS, DESIGN, METRICS
 from anonbench.studies.tables import note_on, published_inputs, read_published, read_results
-from anonbench.tasks.reid.setting_table import compare_settings, row_cells, summary
-from anonbench.tasks.reid.settings import Metrics
+from anonbench.tasks.reid.setting_table import compare_settings, row_cells
 
 
 @KINDS.register("anonymizers")

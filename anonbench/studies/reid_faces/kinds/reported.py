@@ -9,7 +9,7 @@ import pandas as pd
 
 from anonbench.core.structure import check_known
 from anonbench.data.entries import built_tables, published_names
-from anonbench.data.results import read_frame
+from anonbench.data.results import Metrics, read_frame
 from anonbench.data.variants import ORIGINAL
 from anonbench.report.compare import compare_number, comparison, known
 from anonbench.report.tables import Table
@@ -21,7 +21,6 @@ from anonbench.studies.reid_faces.kinds._common import named_reranked
 from anonbench.studies.reid_faces.settings import BASELINE, DESIGN, METRICS
 from anonbench.studies.tables import NAME, NAMES, check_keys, metrics_of, note_on, published_inputs, read_results
 from anonbench.tasks.reid.setting_table import row_cells
-from anonbench.tasks.reid.settings import Metrics
 
 
 @KINDS.register("reported")

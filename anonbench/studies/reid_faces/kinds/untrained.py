@@ -8,6 +8,8 @@ from typing import Any
 import pandas as pd
 
 from anonbench.core.structure import check_known
+from anonbench.data.results import Metrics
+from anonbench.report.cells import cell_of
 from anonbench.report.tables import Table
 from anonbench.studies.kinds import Entry, Files, Source
 from anonbench.studies.reid_faces import marks
@@ -16,8 +18,6 @@ from anonbench.studies.reid_faces.kinds import KINDS
 from anonbench.studies.reid_faces.kinds._common import named_reranked
 from anonbench.studies.reid_faces.settings import METRICS
 from anonbench.studies.tables import NAMES, check_keys, metrics_of, note_on, read_results
-from anonbench.tasks.reid.setting_table import cell_of
-from anonbench.tasks.reid.settings import Metrics
 
 SETTINGS = (marks.WITHOUT, marks.TRAINED)
 

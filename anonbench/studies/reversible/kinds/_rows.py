@@ -10,13 +10,14 @@ import pandas as pd
 
 from anonbench.core.errors import ConfigError
 from anonbench.core.structure import check_known
+from anonbench.data.results import Metrics
+from anonbench.report.cells import RUN, cell_of, summary
 from anonbench.report.compare import AGREES, DIFFERS, NO_EFFECT, Pair, compare_number, comparison
 from anonbench.report.layout import STANDARD_ERROR
 from anonbench.studies.kinds import Source
 from anonbench.studies.reversible import headings, trial
 from anonbench.studies.tables import NAME, metrics_of
-from anonbench.tasks.reid.setting_table import RUN, cell_of, summary
-from anonbench.tasks.reid.settings import Condition, Metrics
+from anonbench.tasks.reid.settings import Condition
 
 TRAINED = {
     "type": "array",

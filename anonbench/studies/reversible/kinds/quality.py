@@ -31,6 +31,7 @@ from anonbench.core.structure import check_known
 from anonbench.data import paths
 from anonbench.data.entries import runs_of, stored, training_of
 from anonbench.data.results import read_metrics
+from anonbench.report.cells import RUN, Runs
 from anonbench.report.compare import compare_number, comparison
 from anonbench.report.layout import STANDARD_ERROR
 from anonbench.report.tables import Table
@@ -40,7 +41,6 @@ from anonbench.studies.reversible.kinds import KINDS
 from anonbench.studies.reversible.kinds._rows import budget_notes, check_evaluated, of_data, printed_row
 from anonbench.studies.reversible.settings import QUALITY
 from anonbench.studies.tables import NAME, NAMES, PUBLISHED, check_keys, published_inputs, read_published
-from anonbench.tasks.reid.setting_table import RUN, Runs
 
 DIGITS = {"psnr": 2, "psnr_pooled": 2, "ssim": 3}
 PRINTED = {"psnr_pooled": "psnr", "ssim": "ssim"}

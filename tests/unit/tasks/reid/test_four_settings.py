@@ -15,12 +15,13 @@ import pytest
 from anonbench.core.errors import ConfigError, DataError
 from anonbench.data import paths
 from anonbench.data.tables import write_csv
+from anonbench.report.cells import summary
 from anonbench.report.layout import Headings
 from anonbench.report.tables import Table, write_table
 from anonbench.studies.reid_faces.cells import cell_table, no_contrast
 from anonbench.tasks.reid.columns import QUERY_COLUMNS
 from anonbench.tasks.reid.scores import read_scores
-from anonbench.tasks.reid.setting_table import compare_settings, row_cells, runs_table, summary
+from anonbench.tasks.reid.setting_table import compare_settings, row_cells, runs_table
 from anonbench.tasks.reid.settings import Condition, Contrast, Design, Setting
 
 RAW, HIDDEN = "original", "{variant}"
