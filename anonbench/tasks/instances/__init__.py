@@ -1,0 +1,1 @@
+"""Instance segmentation and keypoint detection: networks, training, prediction, evaluation."""
