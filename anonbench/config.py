@@ -22,7 +22,7 @@ from anonbench.core.errors import ConfigError
 from anonbench.core.fields import check_types, refuse_unknown
 from anonbench.core.registry import load_plugins
 from anonbench.core.structure import check_at, check_known, check_structure
-from anonbench.data.entries import DETECTION, RUN, UNION, built_tables, members, tried_detectors, unions
+from anonbench.data.entries import COMPOSED, DETECTION, RUN, built_tables, members, tried_detectors
 from anonbench.data.left_out import files_of
 from anonbench.data.paths import DEFAULT_CONFIG, rendered, study_config
 from anonbench.data.variants import RESERVED
@@ -142,8 +142,10 @@ def _check_face_training(entry: Mapping[str, Any]) -> None:
 
 
 def _check_detector(entry: Mapping[str, Any]) -> None:
-    if entry["method"] == UNION:  # neither a GPU nor a default box: its members have theirs
-        refuse_unknown(entry, ("method", "of"), "detector 'union'", "key")
+    method = entry["method"]
+    if method in COMPOSED:  # neither a GPU nor a default box: its members have theirs
+        parameters = inspect.signature(DETECTORS.get(method)).parameters
+        refuse_unknown(entry, ("method", *parameters), f"detector '{method}'", "key")
     DETECTORS.create(entry, ignore=DETECTOR_KEYS)
     read_default_box(entry)
 
@@ -219,9 +221,9 @@ def _check_references(config: Mapping[str, Any]) -> None:
     for name in RESERVED:
         if name in config["variants"]:
             raise ConfigError(f"variants.{name}: the name is reserved; choose another")
-    for name in unions(config):
+    for name in config["detectors"]:
         check_known(f"detectors.{name}.of", members(config, name), config["detectors"])
-    for name in unions(config):
+    for name in config["detectors"]:
         _refuse_circle(config, (name,))
     for name, variant in config["variants"].items():
         if variant["detector"] is not None:
@@ -236,13 +238,12 @@ def _check_references(config: Mapping[str, Any]) -> None:
 
 
 def _refuse_circle(config: Mapping[str, Any], way: tuple[str, ...]) -> None:
-    """way: unions, each a member of the one before."""
+    """way: detectors, each a member of the one before."""
     for member in members(config, way[-1]):
         if member in way:
             circle = " -> ".join([*way[way.index(member) :], member])
-            raise ConfigError(f"detectors.{member}.of: a union must not contain itself: {circle}")
-        if config["detectors"][member]["method"] == UNION:
-            _refuse_circle(config, (*way, member))
+            raise ConfigError(f"detectors.{member}.of: a detector must not be made of itself: {circle}")
+        _refuse_circle(config, (*way, member))
 
 
 def _check_paths(config: Mapping[str, Any]) -> None:

@@ -110,7 +110,11 @@ def anonymize_images(
 
 
 def in_order(regions: Iterable[Region]) -> list[Region]:
-    """Regions from the smallest box to the largest, ties by coordinates; what covers the same pixels counts once."""
+    """Regions from the smallest to the largest, ties by coordinates; what covers the same pixels counts once.
+
+    A mask counts with its own pixels, as in DeepPrivacy2: the box of a person who stretches an arm may be larger than
+    that of someone nearer who covers more of the picture.
+    """
     found: dict[object, Region] = {}
     for region in sorted(regions, key=_size):
         found.setdefault((region.pixels, region.mask), region)
@@ -127,10 +131,10 @@ def covered(regions: Iterable[Region], height: int, width: int) -> NDArray[np.bo
 
 
 def _size(region: Region) -> tuple[object, ...]:
-    """Area, then whatever tells two regions apart, so that their order is always the same."""
+    """Pixels, then whatever tells two regions apart, so that their order is always the same."""
     x0, y0, x1, y1 = region.pixels
     mask = "" if region.mask is None else str(region.mask)
-    area = (x1 - x0) * (y1 - y0)
+    area = (x1 - x0) * (y1 - y0) if region.mask is None else region.mask.area
     return area, region.pixels, mask, -region.score, region.kind, region.source, region.keypoints or ()
 
 

@@ -29,6 +29,12 @@ def choice(name: str, value: object, known: Collection[object]) -> None:
         raise ValueError(f"{name} is {value!r}; expected one of {', '.join(_yaml(k) for k in known)}")
 
 
+def names(name: str, value: object) -> None:
+    """Demand a list of texts, at least one; lists of a config are tuples here."""
+    if not (isinstance(value, tuple) and value and all(isinstance(text, str) and text for text in value)):
+        raise ValueError(f"{name} is {value!r}; expected a list of names, at least one")
+
+
 def pair(name: str, value: object, low: float, high: float = math.inf, *, above: bool = False) -> None:
     """Demand two ascending numbers within bounds."""
     if not isinstance(value, tuple) or len(value) != 2:

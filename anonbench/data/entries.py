@@ -15,6 +15,9 @@ DETECTION = "detection"
 SCENE_FORMATS = ("bdd100k", "cityscapes", "coco")  # layouts of pictures with instances (`data.instances`)
 UNION = "union"
 """The method of a detector that joins what others found."""
+BODIES, MATCHED_FACES = "annotated_bodies", "matched_faces"
+COMPOSED = (UNION, BODIES, MATCHED_FACES)
+"""Methods of detectors that look at no picture: rules of their own make their regions of other files."""
 REAL_PEOPLE = "REAL PEOPLE: not to be published, sent around or committed"
 """What every picture says on which people who are not drawn can be seen."""
 RUN = r"(?:split\d+-)?seed\d+"
@@ -46,14 +49,21 @@ def tried_detectors(config: Config) -> list[tuple[str, str]]:
     ]
 
 
-def unions(config: Config) -> list[str]:
-    """The detectors that join what others found."""
-    return [name for name, entry in config["detectors"].items() if entry["method"] == UNION]
+def detectors_by(config: Config, *methods: str) -> list[str]:
+    """The detectors that have one of these methods."""
+    return [name for name, entry in config["detectors"].items() if entry["method"] in methods]
 
 
 def members(config: Config, detector: str) -> list[str]:
-    """The detectors that a union joins, sorted: their order changes nothing."""
-    return sorted(config["detectors"][detector]["of"])
+    """The detectors of whose regions another's are made, sorted: their order changes nothing.
+
+    >>> members({"detectors": {"faces": {"method": "matched_faces", "of": "centerface"}}}, "faces")
+    ['centerface']
+    """
+    entry = config["detectors"][detector]
+    if entry["method"] == MATCHED_FACES:
+        return [entry["of"]]
+    return sorted(entry["of"]) if entry["method"] == UNION else []
 
 
 def is_rendered(config: Config, name: str) -> bool:

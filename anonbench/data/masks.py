@@ -50,6 +50,11 @@ class Mask:
         values = np.arange(len(runs)) % 2 == 1
         return np.repeat(values, runs).reshape(self.height, self.width, order="F")
 
+    @property
+    def area(self) -> int:
+        """How many pixels belong to it."""
+        return sum(_decompress(self.counts)[1::2])
+
     def __str__(self) -> str:
         """As the file of regions holds it, such as `480x640:PQ1…`."""
         return f"{self.height}x{self.width}:{self.counts}"

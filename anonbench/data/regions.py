@@ -13,7 +13,7 @@ the file has one.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NoReturn, get_args
@@ -209,6 +209,16 @@ def read_regions(path: Path) -> dict[str, list[Region]]:
                 *_shape_of(row, where),
             )
         )
+    return regions
+
+
+def read_regions_of(path: Path, manifest: Path, pictures: Collection[str]) -> dict[str, list[Region]]:
+    """The same for the pictures of a manifest. Raises `DataError` unless the file lists these and no others."""
+    regions = read_regions(path)
+    different = sorted(regions.keys() ^ set(pictures))
+    if different:
+        what = "is not in the manifest" if different[0] in regions else "is not in it"
+        raise DataError(f"{path}: does not belong to {manifest}: {different[0]} {what}. Run the detection again.")
     return regions
 
 

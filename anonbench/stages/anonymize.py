@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,11 @@ from anonbench.core.shards import shard_key
 from anonbench.data.copies import KEEP, encode_copy
 from anonbench.data.extras import UNSEEN, extras
 from anonbench.data.images import decode_image, sha256
+from anonbench.data.instances import InstanceFile
 from anonbench.data.left_out import left_out_of
+from anonbench.data.people import count_people, say_people
 from anonbench.data.pictures import Picture, read_manifest, read_sidecars
-from anonbench.data.regions import Region, clip_region, fault_of, read_regions, region_as_json
+from anonbench.data.regions import Region, clip_region, fault_of, read_regions_of, region_as_json
 from anonbench.data.seeding import image_generator
 from anonbench.stages._copies import Job, Sidecars, Writer, demand_weights, read_indexed, write_copies
 
@@ -43,6 +46,7 @@ def anonymize(
     output_manifest: Output,
     weights: Input | None = None,
     dropped: Input | None = None,
+    instances: Input | None = None,
     device: str | None = None,
     threads: int = 1,
     plugins: Sequence[str] = (),
@@ -68,19 +72,17 @@ def anonymize(
     weights: file of weights, for a learned anonymizer.
     dropped: list of the images that are left out (CSV of `index`), where some are on request: rows about them are left
         out of such tables too.
+    instances: of a scene dataset, who stands where (file of `index_instances`). The copy's manifest then counts the
+        people of each picture: `people`, `hidden` and `visible` (`data.people`).
     device: cuda, or auto where there is a GPU: takes a free one for this job. cpu hides all. Left out: the anonymizer's
         own choice.
     resume_dir: where the images written so far are kept, so that a killed run goes on. Removed on success, and used for
         the same entry, weights, images, regions and code only.
     """
     images = read_manifest(manifest)
-    regions = read_regions(detections)
+    regions = read_regions_of(detections, manifest, [image.path for image in images])
     extra = read_sidecars(sidecars)
     gone = left_out_of(dropped) if dropped else []
-    missing = [image.path for image in images if image.path not in regions]
-    if missing or len(regions) != len(images):
-        what = f"{missing[0]} is not in it" if missing else "it lists images that the manifest does not"
-        raise DataError(f"{detections}: does not belong to {manifest}: {what}. Run the detection again.")
     load_plugins(plugins)
     entry = {**spec, "weights": str(weights)} if weights else dict(spec)
     plugin = ANONYMIZERS.create(entry, ignore=ENTRY_KEYS)
@@ -95,12 +97,15 @@ def anonymize(
     key = shard_key(plugin, root, entry, data, extra, code)
     jobs = [(image, _inside(image, regions[image.path], entry)) for image in images]
     batches = _batches(jobs, int(plugin.batch) if is_learned(plugin) else 1)
+    copies = _counted(jobs, instances, bool(entry.get("control"))) if instances else images
     beside_them = Sidecars(root, extra, gone)
     written = write_copies(
-        "anonymize", batches, images, beside_them, open_anonymizer, (entry, list(plugins)), output, output_manifest,
+        "anonymize", batches, copies, beside_them, open_anonymizer, (entry, list(plugins)), output, output_manifest,
         threads=threads, resume_dir=resume_dir, key=key,
     )  # fmt: skip
     _say(jobs, written, entry)
+    for line in say_people(copies):
+        print(f"anonymize: {line}")
     beside_them.say("anonymize")
     beside_them.say_named("anonymize")
     if not entry.get("control") and (cuts := getattr(plugin, "cuts", None)):
@@ -160,6 +165,16 @@ def _inside(image: Picture, regions: Sequence[Region], entry: Mapping[str, Any])
             )
         clipped.append(pixels)
     return beside(clipped, image.width, image.height) if entry.get("control") == "beside" else clipped
+
+
+def _counted(jobs: Sequence[Job], instances: Path, nothing_hidden: bool) -> list[Picture]:
+    """The rows of the copy's manifest, with the people of each picture counted."""
+    scenes = InstanceFile(instances)
+    counts = (count_people(scenes.of(image.path), [] if nothing_hidden else found) for image, found in jobs)
+    return [
+        dataclasses.replace(image, labels={**image.labels, **count.labels})
+        for (image, _), count in zip(jobs, counts, strict=True)
+    ]
 
 
 def _batches(jobs: Sequence[Job], size: int) -> list[list[Job]]:

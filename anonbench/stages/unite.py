@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from anonbench.core.command import Input, Output, command
-from anonbench.core.errors import DataError
 from anonbench.data.pictures import read_manifest
-from anonbench.data.regions import read_regions, write_regions
+from anonbench.data.regions import read_regions_of, write_regions
 from anonbench.detectors.union import join
 
 
@@ -20,12 +19,7 @@ def unite(manifest: Input, detections: list[Input], output: Output) -> None:
     Raises `DataError` for a member that does not list the same images.
     """
     images = [image.path for image in read_manifest(manifest)]
-    members = {str(file): read_regions(file) for file in detections}
-    for file, found in members.items():
-        different = sorted(found.keys() ^ set(images))
-        if different:
-            what = "is not in the manifest" if different[0] in found else "is not in it"
-            raise DataError(f"{file}: does not belong to {manifest}: {different[0]} {what}. Run the detection again.")
+    members = {str(file): read_regions_of(file, manifest, images) for file in detections}
     joined = {path: join({file: found[path] for file, found in members.items()}) for path in images}
     write_regions(output, joined)
     counts = [sum(map(len, found.values())) for found in members.values()]

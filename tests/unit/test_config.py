@@ -292,13 +292,13 @@ MISTAKES: dict[str, tuple[Change, str]] = {
     ),
     "union of itself": (
         lambda c: c["detectors"].update(both={"method": "union", "of": ["both"]}),
-        r"detectors\.both\.of: a union must not contain itself: both -> both"
+        r"detectors\.both\.of: a detector must not be made of itself: both -> both"
     ),
     "unions in a circle": (
         lambda c: c["detectors"].update(
             {name: {"method": "union", "of": ["centerface", of]} for name, of in (("a", "b"), ("b", "c"), ("c", "b"))}
         ),
-        r"detectors\.b\.of: a union must not contain itself: b -> c -> b"
+        r"detectors\.b\.of: a detector must not be made of itself: b -> c -> b"
     ),
     "a GPU for a union": (
         lambda c: c["detectors"].update(both={"method": "union", "of": ["centerface"], "gpu": True}),

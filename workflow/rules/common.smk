@@ -40,7 +40,9 @@ DATASET_ENTRIES = config["datasets"]
 CAPTIONS = Path(str(workflow.current_basedir)).parent / "report"
 RENDERED = [name for name, entry in DATASET_ENTRIES.items() if "render" in entry]
 UNPACKED = [name for name, entry in DATASET_ENTRIES.items() if entry.get("unpack")]
-UNIONS = entries.unions(config)
+UNIONS = entries.detectors_by(config, entries.UNION)
+COMPOSED = entries.detectors_by(config, *entries.COMPOSED)
+SCENES = [name for name in DATASET_ENTRIES if entries.is_scene(config, name)]
 FACE_IMAGES = config["face_images"]
 FACE_TRAININGS = config["face_trainings"]
 DRAWN_FACES = [name for name, entry in FACE_IMAGES.items() if "render" in entry]
@@ -263,6 +265,11 @@ def key_of(dataset, variant, run):
 
 def detections_of(dataset, variant):
     return entries.detections_of(config, dataset, variant)
+
+
+def scene_instances(wildcards):
+    """Who and what stands where in the pictures of a scene dataset; nothing for others."""
+    return paths.instances(wildcards.dataset) if wildcards.dataset in SCENES else []
 
 
 def variant_weights(wildcards):

@@ -96,7 +96,7 @@ rule detect:
         paths.log("detect", "{dataset}", "{detector}"),
     wildcard_constraints:
         dataset=any_of([*DATASET_ENTRIES, *FACE_IMAGES]),
-        detector=any_of(name for name in config["detectors"] if name not in UNIONS) or "none",
+        detector=any_of(name for name in config["detectors"] if name not in COMPOSED) or "none",
     conda:
         "../../envs/cpu.yaml"
     threads: lambda w: 1 if detector_gpus(w) else WORKERS
@@ -147,6 +147,7 @@ rule anonymize:
         root=original_root,
         weights=variant_weights,
         dropped=dropped_list,
+        instances=scene_instances,
     output:
         output=directory(paths.images("{dataset}", "{variant}")),
         output_manifest=paths.manifest("{dataset}", "{variant}"),

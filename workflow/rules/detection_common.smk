@@ -31,8 +31,8 @@ def with_scales(rows):
 
 def scales_in_words(detector):
     """At which scales a detector looks at pictures. For `params:` of a job: a detector may need torch, seconds to load."""
-    if detector in UNIONS:
-        said = {member: scales_in_words(member) for member in entries.members(config, detector)}
+    if members := entries.members(config, detector):
+        said = {member: scales_in_words(member) for member in members}
         return "; ".join(f"{member}: {text}" for member, text in said.items() if text)
     plugin = DETECTORS.create(config["detectors"][detector], ignore=DETECTOR_KEYS)
     return getattr(plugin, "scales_in_words", "")

@@ -39,6 +39,19 @@ def test_smallest_first_and_largest_on_top() -> None:
     assert (result[4:] == 9).all()
 
 
+def test_of_masks_their_own_pixels_count() -> None:
+    """Somebody thin in a large box, and in front of him somebody larger in a smaller box."""
+    thin, large = np.zeros((6, 8), bool), np.zeros((6, 8), bool)
+    np.fill_diagonal(thin, True)  # 6 pixels in a box of 36
+    large[2:5, 2:6] = True  # 12 pixels
+    behind, before = Region((0, 0, 6, 6), mask=Mask.pack(thin)), Region((2, 2, 6, 5), mask=Mask.pack(large))
+    assert in_order([before, behind]) == [behind, before]
+    assert (Mask.pack(thin).area, Mask.pack(large).area) == (6, 12)
+    result = anonymize_image(IMAGE, [before, behind], Count(), np.random.default_rng(0))
+    assert (result[2:5, 2:6] == 101).all()
+    assert result[0, 0, 0] == result[5, 5, 0] == 100
+
+
 def test_each_patch_sees_the_original() -> None:
     @dataclass(frozen=True)
     class Brighter:

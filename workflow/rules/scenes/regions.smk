@@ -1,0 +1,52 @@
+# What is hidden in pictures of scenes (datasets with instances): people's bodies, and faces that belong to people.
+
+
+rule bodies:
+    input:
+        manifest=paths.manifest("{dataset}"),
+        instances=paths.instances("{dataset}"),
+    output:
+        output=paths.detections("{dataset}", "{detector}"),
+        stamp=paths.stamp("bodies", "{dataset}", "{detector}"),
+    log:
+        paths.log("bodies", "{dataset}", "{detector}"),
+    wildcard_constraints:
+        dataset=any_of(SCENES) or "none",
+        detector=any_of(entries.detectors_by(config, entries.BODIES)) or "none",
+    conda:
+        "../../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_mb("bodies"),
+        runtime=minutes("bodies"),
+    params:
+        spec=lambda w: as_json(detector_entry(w.detector)),
+        code=lambda w: digest("bodies", config["detectors"][w.detector]["method"]),
+    shell:
+        call("bodies")
+
+
+rule match_faces:
+    input:
+        manifest=paths.manifest("{dataset}"),
+        detections=lambda w: paths.detections(w.dataset, *entries.members(config, w.detector)),
+        instances=paths.instances("{dataset}"),
+    output:
+        output=paths.detections("{dataset}", "{detector}"),
+        stamp=paths.stamp("match_faces", "{dataset}", "{detector}"),
+    log:
+        paths.log("match_faces", "{dataset}", "{detector}"),
+    wildcard_constraints:
+        dataset=any_of(SCENES) or "none",
+        detector=any_of(entries.detectors_by(config, entries.MATCHED_FACES)) or "none",
+    conda:
+        "../../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_mb("match_faces"),
+        runtime=minutes("match_faces"),
+    params:
+        spec=lambda w: as_json(detector_entry(w.detector)),
+        code=lambda w: digest("match_faces", config["detectors"][w.detector]["method"]),
+    shell:
+        call("match_faces")
