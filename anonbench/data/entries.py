@@ -27,7 +27,8 @@ NO_EVIDENCE = " (rendered people: a check of the pipeline, not evidence about re
 
 def runs_of(config: Config, dataset: str, model: str) -> list[str]:
     """The repetitions of a model's training on a dataset: one a seed, and one a split where it has several."""
-    seeds = config["models"][model].get("seeds") or config["seeds"]
+    entry = config["models"].get(model) or config["instance_models"][model]
+    seeds = entry.get("seeds") or config["seeds"]
     splits = config["datasets"][dataset].get("splits")
     return [f"split{k}-seed{n}" for k in splits for n in seeds] if splits else [f"seed{n}" for n in seeds]
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 STANDARD_ERROR = "_se"  # the column `map_orig_anon_se` holds the standard errors of `map_orig_anon`
+CHANGE = "_change"  # `ap_change` holds the differences of `ap` to what it is compared with
 DASH = "–"
 NUMBER = re.compile(r"-?[\d,]+(\.\d+)?( |$)")  # perhaps with a standard error or a published count behind it
 
@@ -85,17 +86,29 @@ def latex(table: pd.DataFrame, caption: str, label: str, headings: Headings = PL
 
 
 def displayed(table: pd.DataFrame) -> pd.DataFrame:
-    """A table as strings: one decimal, `mean ± standard error`; columns of errors are folded into their means'."""
+    """A table as strings: one decimal, `mean ± standard error (change)`; these two have no column of their own."""
     shown = {}
     for column in table.columns:
-        if column.endswith(STANDARD_ERROR):
+        if column.endswith((STANDARD_ERROR, CHANGE)):
             continue
         errors = table.get(f"{column}{STANDARD_ERROR}")
         texts = [_show(value) for value in table[column]]
         if errors is not None:
             texts = [t if pd.isna(e) else f"{t} ± {e:.1f}" for t, e in zip(texts, errors, strict=True)]
+        changes = table.get(f"{column}{CHANGE}")
+        if changes is not None:
+            texts = [t if pd.isna(c) else f"{t} ({signed(c)})" for t, c in zip(texts, changes, strict=True)]
         shown[column] = texts
     return pd.DataFrame(shown, dtype=str)
+
+
+def signed(change: float) -> str:
+    """
+    >>> signed(-2.14), signed(0.3), signed(-0.04)
+    ('-2.1', '+0.3', '0.0')
+    """
+    text = f"{change:+.1f}"
+    return text[1:] if float(text) == 0 else text
 
 
 def _show(value: object) -> str:
