@@ -22,7 +22,7 @@ from anonbench.core.errors import ConfigError
 from anonbench.core.fields import check_types, refuse_unknown
 from anonbench.core.registry import load_plugins
 from anonbench.core.structure import check_at, check_known, check_structure
-from anonbench.data.entries import COMPOSED, DETECTION, RUN, built_tables, members, tried_detectors
+from anonbench.data.entries import COMPOSED, DETECTION, RUN, SCENE_FORMATS, built_tables, members, tried_detectors
 from anonbench.data.left_out import files_of
 from anonbench.data.paths import DEFAULT_CONFIG, rendered, study_config
 from anonbench.data.variants import RESERVED
@@ -173,7 +173,11 @@ def _check_dataset(entry: Mapping[str, Any]) -> None:
     where = f"dataset format '{entry['format']}'"
     refuse_unknown(entry, [*DATASET_KEYS, *options], where, "option")
     check_types(adapter, {key: entry[key] for key in options if key in entry}, where)
-    if "render" in entry:
+    if "render" in entry and entry["format"] in SCENE_FORMATS:
+        from anonbench.stages.render_scenes import read_scene
+
+        read_scene(entry["render"], entry["format"])
+    elif "render" in entry:
         from anonbench.stages.render import read_spec
 
         read_spec(entry["render"])

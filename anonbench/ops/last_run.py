@@ -17,8 +17,8 @@ from anonbench.ops.provenance import read_stamp
 
 REPLACE = "ANONBENCH_REPLACE"  # in the environment: what another configuration has made may be replaced
 # What takes more than seconds to make.
-PRECIOUS = {"render", "render_faces", "detect", "anonymize", "anonymize_whole", "train", "train_detector", "train_base",
-            "train_anonymizer", "train_restoration"}  # fmt: skip
+PRECIOUS = {"render", "render_faces", "render_scenes", "detect", "anonymize", "anonymize_whole", "train",
+            "train_detector", "train_base", "train_anonymizer", "train_restoration"}  # fmt: skip
 SHOWN = 3  # artifacts named in one message
 
 

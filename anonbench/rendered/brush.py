@@ -26,6 +26,7 @@ class Brush:
     column, row: the pixel of the origin (where the thing stands).
     scale: pixels per metre.
     light: factor on all colours.
+    mirrored: left and right change places.
     """
 
     image: Array
@@ -34,9 +35,11 @@ class Brush:
     row: float
     scale: float
     light: float = 1.0
+    mirrored: bool = False
 
     def _pixel(self, point: Point) -> tuple[int, int]:
-        return round(self.column + point[0] * self.scale), round(self.row - point[1] * self.scale)
+        aside = -point[0] if self.mirrored else point[0]
+        return round(self.column + aside * self.scale), round(self.row - point[1] * self.scale)
 
     def _width(self, metres: float) -> int:
         return max(1, round(metres * self.scale))

@@ -230,11 +230,24 @@ def _visible_faces(people: list[_Standing]) -> tuple[CrowdFace, ...]:
         face: Mask = person.layer.part == Part.FACE
         seen = face if hidden is None else face & ~hidden
         hidden = person.layer.covered if hidden is None else hidden | person.layer.covered
-        fraction = float(seen.sum()) / max(1e-9, person.face_area_px)
-        box = face_extent(seen, 1)
-        if box is not None and fraction >= LEAST_FACE:
-            height, width = face.shape
-            cut = box[0] <= 0 or box[1] <= 0 or box[2] >= width or box[3] >= height
-            occluded = bool(cut or seen.sum() < 0.95 * face.sum())
-            faces.append(CrowdFace(box, person.view, fraction, fraction >= FACE_THRESHOLD, person.skin_tone, occluded))
+        found = visible_face(face, seen, person.view, person.face_area_px, person.skin_tone)
+        if found is not None:
+            faces.append(found)
     return tuple(reversed(faces))
+
+
+def visible_face(face: Mask, seen: Mask, view: str, face_area_px: float, skin_tone: int) -> CrowdFace | None:
+    """A face of which only the pixels `seen` show; None where that is nothing.
+
+    face, seen: (height, width) bool of the whole picture.
+    view: of the head.
+    face_area_px: what it would cover from the front.
+    """
+    fraction = float(seen.sum()) / max(1e-9, face_area_px)
+    box = face_extent(seen, 1)
+    if box is None or fraction < LEAST_FACE:
+        return None
+    height, width = face.shape
+    cut = box[0] <= 0 or box[1] <= 0 or box[2] >= width or box[3] >= height
+    occluded = bool(cut or seen.sum() < 0.95 * face.sum())
+    return CrowdFace(box, view, fraction, fraction >= FACE_THRESHOLD, skin_tone, occluded)

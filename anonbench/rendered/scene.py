@@ -163,7 +163,7 @@ def _furnish(
         at = (rng.uniform(0, image.shape[1]), standing - behind * sin_pitch * scale)
         light = rng.uniform(0.65, 1.05)
         shadow_size = (max(1, round(0.45 * scale * shrink)), max(1, round(0.12 * scale * shrink)))
-        _darken(image, at, shadow_size, 0.45)
+        darken(image, at, shadow_size, 0.45)
         name = str(rng.choice(names, p=shares / shares.sum()))
         if behind < NEAR_M:
             name = place.stand_ins.get(name, name)
@@ -182,7 +182,7 @@ def _reflect(image: Array, cover: Mask, row: int, scale: float, gloss: float) ->
     image[row : row + reach] += fade[..., None] * (mirrored - image[row : row + reach])
 
 
-def _darken(image: Array, at: tuple[float, float], radii: tuple[int, int], strength: float) -> None:
+def darken(image: Array, at: tuple[float, float], radii: tuple[int, int], strength: float) -> None:
     """A soft contact shadow, in place."""
     reach_x, reach_y = 2 * radii[0], 2 * radii[1]
     x0, x1 = max(0, int(at[0]) - reach_x), min(image.shape[1], int(at[0]) + reach_x)

@@ -212,7 +212,21 @@ def railing(brush: Brush, rng: np.random.Generator) -> None:
 
 def bicycle(brush: Brush, rng: np.random.Generator) -> None:
     """A parked bicycle seen from the side."""
-    wheel, frame, flip = linear((34, 34, 36)), any_colour(rng), rng.choice([-1, 1])
+    frame, flip = any_colour(rng), rng.choice([-1, 1])
+    bicycle_side(brush, frame, flip)
+    if rng.random() < 0.6:
+        basket = 0.5 * flip
+        brush.polygon(
+            [(basket - 0.15, 0.72), (basket + 0.15, 0.72), (basket + 0.18, 0.95), (basket - 0.18, 0.95)], metal(rng)
+        )
+
+
+def bicycle_side(brush: Brush, frame: Array, flip: int) -> None:
+    """A bicycle of a frame's colour seen from the side.
+
+    flip: 1 when it points to the right, -1 to the left.
+    """
+    wheel = linear((34, 34, 36))
     for x in (-0.52, 0.52):
         brush.ellipse((x, 0.33), (0.33, 0.33), wheel, 0.035)
         brush.line((x - 0.3, 0.33), (x + 0.3, 0.33), 0.008, wheel * 2)
@@ -231,11 +245,6 @@ def bicycle(brush: Brush, rng: np.random.Generator) -> None:
     brush.line(head, bars, 0.03, wheel)
     brush.line((bars[0] - 0.1, bars[1]), (bars[0] + 0.1, bars[1]), 0.03, wheel)
     brush.line((saddle[0] - 0.12, saddle[1] + 0.02), (saddle[0] + 0.12, saddle[1] + 0.02), 0.06, wheel)
-    if rng.random() < 0.6:
-        basket = bars[0] + 0.12 * flip
-        brush.polygon(
-            [(basket - 0.15, 0.72), (basket + 0.15, 0.72), (basket + 0.18, 0.95), (basket - 0.18, 0.95)], metal(rng)
-        )
 
 
 def plant(brush: Brush, rng: np.random.Generator) -> None:

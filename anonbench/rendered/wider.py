@@ -36,7 +36,7 @@ def render_crowds(spec: CrowdSpec, validation: int, output: Path, workers: int) 
         _write_split(folder, "train", spec, workers)
         testing = replace(spec, seed=validation_seed(spec.seed), images=validation)
         drawn = _write_split(folder, "val", testing, workers)
-        rows = [row for name, faces in drawn.items() for row in _truth_rows(f"WIDER_val/images/{name}", faces)]
+        rows = [row for name, faces in drawn.items() for row in face_rows(f"WIDER_val/images/{name}", faces)]
         write_csv(folder / TRUTH, FACE_COLUMNS, rows)
 
 
@@ -87,8 +87,8 @@ def _wider_lines(name: str, faces: tuple[CrowdFace, ...]) -> list[str]:
     return lines if faces else [*lines, "0 0 0 0 0 0 0 0 0 0"]
 
 
-def _truth_rows(name: str, faces: tuple[CrowdFace, ...]) -> list[list[object]]:
-    """A row a face; one with empty fields for an image without."""
+def face_rows(name: str, faces: tuple[CrowdFace, ...]) -> list[list[object]]:
+    """The rows of a picture in `FACE_COLUMNS`: one a face, or one with empty fields for an image without."""
     return [
         [name, *(f"{v:.2f}" for v in face.box), int(face.visible), f"{face.fraction:.3f}", face.view, face.skin_tone,
          int(face.occluded)]

@@ -20,7 +20,7 @@ from anonbench.ops.given import read_mapping, read_names, read_rows
 Run = Callable[..., Any]
 # Those work on the whole folder of the workflow, which the tests of each make.
 ON_THE_FOLDER = {"adopt", "dvc_cells", "dvc_settings", "record", "recover", "status", "verify"}
-DRAWS = {"render", "render_faces"}  # with an empty spec the whole default dataset
+DRAWS = {"render", "render_faces", "render_scenes"}  # with an empty spec the whole default dataset
 VALUES = {"int": "2", "count": "2", "float": "0.5", "str": "x", "rows": "[]", "names": "[]"}
 
 

@@ -39,6 +39,7 @@ except AnonbenchError as error:
 DATASET_ENTRIES = config["datasets"]
 CAPTIONS = Path(str(workflow.current_basedir)).parent / "report"
 RENDERED = [name for name, entry in DATASET_ENTRIES.items() if "render" in entry]
+DRAWN_SCENES = [name for name in RENDERED if entries.is_scene(config, name)]
 UNPACKED = [name for name, entry in DATASET_ENTRIES.items() if entry.get("unpack")]
 UNIONS = entries.detectors_by(config, entries.UNION)
 COMPOSED = entries.detectors_by(config, *entries.COMPOSED)

@@ -18,7 +18,7 @@ rule render:
     log:
         paths.log("render", "{dataset}"),
     wildcard_constraints:
-        dataset=any_of(RENDERED) or "none",
+        dataset=any_of(name for name in RENDERED if name not in DRAWN_SCENES) or "none",
     conda:
         "../../envs/cpu.yaml"
     threads: WORKERS

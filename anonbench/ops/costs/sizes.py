@@ -12,6 +12,7 @@ from typing import Any
 
 from PIL import Image
 
+from anonbench.data.entries import SCENE_FORMATS
 from anonbench.data.images import UNREADABLE
 
 PUBLISHED = Path(__file__).parents[3] / "config" / "published"
@@ -57,7 +58,7 @@ def dataset_size(name: str, entry: Mapping[str, Any], results: Path) -> DatasetS
         pixels = [int(row["width"]) * int(row["height"]) for row in rows]
         return DatasetSize(train, len(rows) - train, statistics.fmean(pixels), MANIFEST, max(pixels))
     if "render" in entry:
-        return _of_rendering(entry["render"])
+        return _of_scenes(entry["render"]) if entry.get("format") in SCENE_FORMATS else _of_rendering(entry["render"])
     if listed := _of_folder(entry):
         return listed
     for table in PUBLISHED.rglob("table2.csv"):
@@ -109,6 +110,14 @@ def _of_rendering(settings: Mapping[str, Any]) -> DatasetSize:
     crops = plan_crops(spec)
     train = sum(crop.person is not None and crop.person < spec.train_identities for crop in crops)
     return DatasetSize(train, len(crops) - train, float(spec.height_px * spec.width_px), RENDERED)
+
+
+def _of_scenes(settings: Mapping[str, Any]) -> DatasetSize:
+    from anonbench.stages.render_scenes import read_scene
+
+    spec = read_scene(settings)
+    pixels = float(spec.height_px * spec.width_px)
+    return DatasetSize(spec.train, spec.val, pixels, RENDERED, pixels)
 
 
 def _of_table_2(row: Mapping[str, str], entry: Mapping[str, Any]) -> DatasetSize:
