@@ -17,8 +17,9 @@ import h5py
 import numpy as np
 import scipy.io
 from PIL import Image
+from scene_writers import write_bdd100k, write_cityscapes, write_coco
 
-from anonbench.datasets import airport, msmt17
+from anonbench.datasets import SCENE_SPLITS, SPLITS, airport, msmt17
 from anonbench.rendered import CropPlan, RenderSpec, plan_crops
 from anonbench.rendered.plan import MARKET_FOLDERS, sidecars
 
@@ -30,16 +31,18 @@ CUHK03_PERSONS = {1: (1, 2, 3), 2: (1, 2)}  # camera pair: persons; identities a
 class Format:
     """How the contract tests make and break a dataset of one format.
 
-    write(root): a valid dataset with all three splits, at least one image outside the protocol and one sidecar.
+    write(root): a valid dataset with all its splits, at least one image outside the protocol and one sidecar.
     empty_split(root, split): takes every image of a split away.
     duplicate(root): lists one image twice.
     options: what `read` needs to accept it.
+    splits: those that a dataset of the format must have.
     """
 
     write: Callable[[Path], object]
     empty_split: Callable[[Path, str], object]
     duplicate: Callable[[Path], object]
     options: dict[str, Any] = field(default_factory=dict)
+    splits: tuple[str, ...] = SPLITS
 
 
 def write_image(path: Path, seed: int = 0, width: int = 8, height: int = 16) -> None:
@@ -297,6 +300,27 @@ FORMATS = {
         _empty_msmt17,
         lambda root: _repeat_line(root, "list_query.txt"),
         {"expect": "any"},
+    ),
+    "coco": Format(
+        write_coco,
+        _empty_folder({split: f"{split}2017" for split in SCENE_SPLITS}),
+        lambda root: write_image(root / "val2017/000000000004.png"),
+        {"expect": "any"},
+        SCENE_SPLITS,
+    ),
+    "cityscapes": Format(
+        write_cityscapes,
+        _empty_folder({split: f"leftImg8bit/{split}/ulm" for split in SCENE_SPLITS}),
+        lambda root: write_image(root / "leftImg8bit/val/ulm/ulm_000000_000004_leftImg8bit.jpg"),
+        {"expect": "any"},
+        SCENE_SPLITS,
+    ),
+    "bdd100k": Format(
+        write_bdd100k,
+        _empty_folder({split: f"images/10k/{split}" for split in SCENE_SPLITS}),
+        lambda root: write_image(root / "images/10k/val/0000000d-4.png"),
+        {"expect": "any"},
+        SCENE_SPLITS,
     ),
     "folder": Format(
         write_folder,

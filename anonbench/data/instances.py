@@ -5,6 +5,8 @@ A file of instances is JSON lines. The first line says what there is, then one l
     {"categories": ["person", "car"], "keypoints": ["nose", …]}
     {"path": "val2017/000000000139.jpg", "instances": [{"category": "person", "box": [x0, y0, x1, y1], …}, …]}
 
+A line ends with `"void": mask` where a dataset has pixels in which no class is scored, as Cityscapes has.
+
     scenes = InstanceFile(Path("results/instances/coco.jsonl"))
     scenes.categories                       # ("person", "car")
     scenes.of("val2017/000000000139.jpg")   # [Instance(...), ...]
@@ -16,17 +18,18 @@ from __future__ import annotations
 
 import json
 import mmap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from anonbench.core.errors import DataError
 from anonbench.core.files import atomic_file
 from anonbench.data.masks import Mask
 from anonbench.data.regions import Keypoints
 
+Parsed = TypeVar("Parsed")
 PERSON = "person"  # what every layout's adapter calls the people who walk or stand
 
 COCO_KEYPOINTS = (
@@ -60,6 +63,10 @@ class Instance:
     keypoints: Keypoints | None = None
 
 
+Scene = tuple[str, Sequence[Instance], Mask | None]
+"""The path of a picture, its instances, and the pixels of which a dataset scores no class; None for none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
     """What the instances of a dataset can be.
@@ -85,10 +92,11 @@ class Vocabulary:
 
 
 def write_instances(
-    path: Path, vocabulary: Vocabulary, pictures: Iterable[tuple[str, Sequence[Instance]]]
+    path: Path, vocabulary: Vocabulary, pictures: Iterable[Scene | tuple[str, Sequence[Instance]]]
 ) -> dict[str, int]:
     """Write a file of instances; pictures may come one by one, sorted by path. Returns instances by category.
 
+    pictures: the path and the instances of each; a third element is its void (`InstanceFile.void`).
     Raises ValueError for a picture out of order or a class that the vocabulary does not have.
     """
     counts = dict.fromkeys(vocabulary.categories, 0)
@@ -96,7 +104,7 @@ def write_instances(
     with atomic_file(path) as partial, partial.open("w", encoding="utf-8") as file:
         header = {"categories": vocabulary.categories, "keypoints": vocabulary.keypoints}
         file.write(json.dumps(header, ensure_ascii=False) + "\n")
-        for picture, instances in pictures:
+        for picture, instances, *more in pictures:
             if last and picture <= last:
                 raise ValueError(f"{picture} comes after {last}; expected pictures sorted by path, each once")
             last = picture
@@ -104,7 +112,9 @@ def write_instances(
                 if instance.category not in counts:
                     raise ValueError(f"{picture}: '{instance.category}' is no category of {list(counts)}")
                 counts[instance.category] += 1
-            row = {"path": picture, "instances": [_as_json(instance) for instance in instances]}
+            row: dict[str, Any] = {"path": picture, "instances": [_as_json(instance) for instance in instances]}
+            if more and more[0] is not None:
+                row["void"] = str(more[0])
             file.write(json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n")
     return counts
 
@@ -137,13 +147,20 @@ class InstanceFile:
 
     def of(self, picture: str) -> list[Instance]:
         """The instances of a picture, in the file's order; [] for one without. `DataError` for one not in the file."""
+        return self._read(picture, lambda row: [_from_json(instance) for instance in row["instances"]])
+
+    def void(self, picture: str) -> Mask | None:
+        """The pixels of a picture that its dataset scores for no class; None for none. `DataError` as `of`."""
+        return self._read(picture, lambda row: Mask.parse(row["void"]) if "void" in row else None)
+
+    def _read(self, picture: str, parse: Callable[[dict[str, Any]], Parsed]) -> Parsed:
         if picture not in self._places:
             raise DataError(f"{self.path}: does not list {picture}. Make it again: anonbench index-instances")
         with self.path.open("rb") as file:
             file.seek(self._places[picture])
             line = file.readline()
         try:
-            return [_from_json(row) for row in json.loads(line)["instances"]]
+            return parse(json.loads(line))
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(
                 f"{self.path}: the line of {picture} cannot be read ({error}). Make the file again."

@@ -14,6 +14,7 @@ from anonbench.core.registry import Registry
 DATASETS = Registry("dataset format", __name__)
 
 SPLITS = ("train", "query", "gallery")  # of re-identification
+SCENE_SPLITS = ("train", "val")  # of pictures with instances
 JUNK_PID = -1  # an image that is neither right nor wrong: ignored in every ranking
 DISTRACTOR_PID = 0  # a person (or a false detection) whom no query looks for: always wrong in a ranking
 IDENTITY = ("pid", "camid")  # labels of a picture for re-identification

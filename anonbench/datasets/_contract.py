@@ -18,7 +18,7 @@ from anonbench.core.contract import BrokenPromiseError, Contract, expect
 from anonbench.core.errors import ConfigError, DataError
 from anonbench.core.parallel import parallel_map
 from anonbench.data.pictures import Picture, describe_images
-from anonbench.datasets import DATASETS, DISTRACTOR_PID, JUNK_PID, SPLITS, PersonImage
+from anonbench.datasets import DATASETS, DISTRACTOR_PID, JUNK_PID, SCENE_SPLITS, SPLITS, PersonImage
 from anonbench.datasets._listing import (
     DatasetInfo,
     DatasetListing,
@@ -142,16 +142,21 @@ def groups_every_file(subject: DatasetSubject) -> str:
     forgotten, invented = files - set(counts), set(counts) - files
     expect(not forgotten, f"{some(forgotten)}: in no group; hand all files to `complete(...)`.")
     expect(not invented, f"{some(invented)}: listed, but there is no such file below {subject.root}.")
-    pictures = [path for path in listing.sidecars if is_image(path)]
+    pictures = [path for path in listing.sidecars if is_image(path) and path not in listing.label_pictures]
     expect(not pictures, f"{some(pictures)}: images as sidecars would show the faces again in anonymized copies.")
+    photos = [path for path in listing.label_pictures if not path.lower().endswith(".png")]
+    expect(not photos, f"{some(photos)}: pictures of labels are PNG; other formats change the numbers of pixels.")
     silent = [d.path for d in listing.dropped if not d.reason.strip()]
     expect(not silent, f"{some(silent)}: dropped without a reason.")
     return f"{len(listing.images):,} images, {len(listing.dropped):,} dropped, {len(listing.sidecars):,} sidecars"
 
 
-@CONTRACT.promise("fills all three splits; identities and cameras are whole numbers; nobody is both in train and test")
+@CONTRACT.promise("fills all its splits; identities and cameras are whole numbers; nobody is both in train and test")
 def has_valid_records(subject: DatasetSubject) -> str | None:
-    images = subject.listing.images
+    if not subject.listing.people:
+        return _has_valid_scenes(subject.listing)
+    images = subject.listing.people
+    expect(len(images) == len(subject.listing.images), "Some images have identities and others have none.")
     for image in images:
         expect(image.split in SPLITS, f"{image.path}: split is {image.split!r}; expected one of {', '.join(SPLITS)}.")
         expect(type(image.pid) is int and type(image.camid) is int, f"{image}: pid or camid is no Python int.")
@@ -165,9 +170,23 @@ def has_valid_records(subject: DatasetSubject) -> str | None:
     return f"{len(splits)} ways to split it" if splits else None
 
 
-@CONTRACT.promise("has queries with an image of the same person under another camera in the gallery")
-def has_answerable_queries(subject: DatasetSubject) -> str:
-    images = subject.listing.images
+def _has_valid_scenes(listing: DatasetListing) -> str:
+    for image in listing.images:
+        expect(image.split in SCENE_SPLITS, f"{image.path}: split is {image.split!r}; expected train or val.")
+        expect(not image.labels, f"{image.path}: has labels {dict(image.labels)}; pictures of scenes have none.")
+        expect(not is_hidden(image.path), f"{image.path}: hidden files are no images of the protocol.")
+    empty = [split for split in SCENE_SPLITS if all(image.split != split for image in listing.images)]
+    expect(not empty, f"No image for {' and '.join(empty)}.")
+    return "scenes: nobody has an identity"
+
+
+@CONTRACT.promise(
+    "has queries, where people have identities, with an image of theirs under another camera in the gallery"
+)
+def has_answerable_queries(subject: DatasetSubject) -> str | None:
+    images = subject.listing.people
+    if not images:
+        return None
     cameras: dict[int, set[int]] = {}
     for image in images:
         if image.split == "gallery":
@@ -189,27 +208,30 @@ def images_decode(subject: DatasetSubject) -> str:
 
 
 def count_listing(listing: DatasetListing) -> dict[str, dict[str, int]]:
-    """For each split its images, identities (people alone), cameras, distractors and junk."""
+    """For each split its images, and of people the identities, cameras, distractors and junk."""
     counts = {}
-    for split in SPLITS:
-        pids = [i.pid for i in listing.images if i.split == split]
-        counts[split] = {
-            "images": len(pids),
-            "identities": len(set(pids) - {JUNK_PID, DISTRACTOR_PID}),
-            "cameras": len({i.camid for i in listing.images if i.split == split}),
-            "distractors": pids.count(DISTRACTOR_PID),
-            "junk": pids.count(JUNK_PID),
-        }
+    for split in listing.roles:
+        counts[split] = {"images": sum(image.split == split for image in listing.images)}
+        people = [image for image in listing.people if image.split == split]
+        pids = [image.pid for image in people]
+        if listing.people:
+            counts[split] |= {
+                "identities": len(set(pids) - {JUNK_PID, DISTRACTOR_PID}),
+                "cameras": len({image.camid for image in people}),
+                "distractors": pids.count(DISTRACTOR_PID),
+                "junk": pids.count(JUNK_PID),
+            }
     return counts
 
 
 def describe_listing(listing: DatasetListing) -> list[str]:
     """Lines with what a dataset holds: each split's images, identities, cameras, junk, distractors; why files drop."""
-    lines = [f"{'split':<10}{'images':>9}{'identities':>12}{'cameras':>9}{'distractors':>13}{'junk':>8}"]
-    for split, n in count_listing(listing).items():
-        lines.append(
-            f"{split:<10}{n['images']:>9,}{n['identities']:>12,}{n['cameras']:>9,}{n['distractors']:>13,}{n['junk']:>8,}"
-        )
+    counts = count_listing(listing)
+    widths = {"images": 9, "identities": 12, "cameras": 9, "distractors": 13, "junk": 8}
+    columns = [column for column in widths if column in counts[listing.roles[0]]]
+    lines = [f"{'split':<10}" + "".join(f"{column:>{widths[column]}}" for column in columns)]
+    for split, found in counts.items():
+        lines.append(f"{split:<10}" + "".join(f"{found[column]:>{widths[column]},}" for column in columns))
     reasons = Counter(d.reason for d in listing.dropped)
     return lines + [f"dropped: {n:,} x {reason}" for reason, n in sorted(reasons.items())]
 

@@ -9,21 +9,22 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 from anonbench.core.errors import ConfigError, DataError
 from anonbench.core.fields import check_types, refuse_unknown
 from anonbench.data.images import IMAGE_SUFFIXES
 from anonbench.data.left_out import LeftOut
-from anonbench.data.pictures import DroppedImage
+from anonbench.data.pictures import DroppedImage, Listed, ListedPicture
 from anonbench.data.tables import MOST, raise_all
-from anonbench.datasets import DISTRACTOR_PID, JUNK_PID, SPLITS, PersonImage
+from anonbench.datasets import DISTRACTOR_PID, JUNK_PID, SCENE_SPLITS, SPLITS, PersonImage
 
 SIDECAR_SUFFIXES = (".txt", ".md", ".csv", ".json", ".yaml", ".yml")  # text cannot show a face
 EXPECT = ("published", "any")
 NAMELESS = "name that is not UTF-8, or has a backslash or a control character: rename it"
 NOT_PORTABLE = re.compile(r"[\x00-\x1f\x7f\\\udc80-\udcff]")  # bytes that are no UTF-8 arrive as lone surrogates
 SHOWN = 5  # names quoted in a message about many files
+Image = TypeVar("Image", bound=Listed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class DatasetInfo:
 class DatasetListing:
     """Every file below a dataset's root, in exactly one of three groups, each sorted by path.
 
-    images: the images of the re-identification protocol.
+    images: the images of the protocol: each a `PersonImage`, or in a dataset of scenes a `ListedPicture`.
     dropped: images outside the protocol, and files that may hold images (thumbnail caches, archives), with the reason.
         A copy with hidden faces must leave them out: they would show the faces again.
     sidecars: text and protocol files that a drop-in copy needs, relative to the root.
@@ -54,13 +55,22 @@ class DatasetListing:
     Hidden folders, and hidden files that are no images (`.DS_Store`, `.snakemake_timestamp`), are in none.
     splits: path -> "train", "query" or "gallery", one map for each way in which the dataset is divided; the first is
         what `images` says. Empty for a dataset with one division.
+    roles: the splits that every dataset of this kind has.
+    label_pictures: those sidecars that are image files and show which pixel belongs to what, but nobody.
     """
 
-    images: tuple[PersonImage, ...]
+    images: tuple[Listed, ...]
     dropped: tuple[DroppedImage, ...]
     sidecars: tuple[str, ...]
     splits: tuple[Mapping[str, str], ...] = ()
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    roles: tuple[str, ...] = SPLITS
+    label_pictures: frozenset[str] = frozenset()
+
+    @property
+    def people(self) -> tuple[PersonImage, ...]:
+        """The images of a dataset for re-identification; () of one of scenes, where nobody has an identity."""
+        return tuple(image for image in self.images if isinstance(image, PersonImage))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +78,17 @@ class SplitCounts:
     """Published size of a split. identities counts people alone, without junk and distractors."""
 
     images: int
-    identities: int
+    identities: int = 0
     junk: int = 0
 
 
-def adapter(info: DatasetInfo) -> Callable[[Callable[..., DatasetListing]], Callable[..., DatasetListing]]:
-    """Decorator of every adapter: attaches `info`; `ConfigError` for an unknown option or a wrong type."""
+def adapter(
+    info: DatasetInfo, instances: Callable[..., Any] | None = None
+) -> Callable[[Callable[..., DatasetListing]], Callable[..., DatasetListing]]:
+    """Decorator of every adapter: attaches `info`; `ConfigError` for an unknown option or a wrong type.
+
+    instances: of a format with pictures of scenes, what reads who and what stands where (`_instances.Reader`).
+    """
 
     def decorate(read: Callable[..., DatasetListing]) -> Callable[..., DatasetListing]:
         known = [p.name for p in inspect.signature(read).parameters.values() if p.kind is p.KEYWORD_ONLY]
@@ -86,6 +101,7 @@ def adapter(info: DatasetInfo) -> Callable[[Callable[..., DatasetListing]], Call
             return read(Path(root), **options)
 
         checked.info = info  # type: ignore[attr-defined]
+        checked.instances = instances  # type: ignore[attr-defined]
         return checked
 
     return decorate
@@ -203,16 +219,54 @@ def complete(
     ordered = tuple(sorted(images, key=lambda image: image.path))
     _check_unique(root, ordered)
     for where, divided in _divisions(str(root), ordered, splits):
-        _check_splits(root, where, info, divided)
+        _check_splits(root, where, info, divided, SPLITS)
         _check_identities(where, divided)
+    others = _others(ordered, files)
+    sidecars = [path for path in others if not is_image(path) and sidecar(path)]
+    return DatasetListing(
+        ordered, _dropped(root, others, sidecars, reason), tuple(sidecars), tuple(splits), dict(columns or {})
+    )
 
-    listed = {image.path for image in ordered}
-    others = sorted(set(files) - listed)
-    sidecars = tuple(path for path in others if not is_image(path) and sidecar(path))
+
+def complete_scenes(
+    root: Path,
+    info: DatasetInfo,
+    images: Iterable[ListedPicture],
+    files: Iterable[str],
+    reason: Callable[[str], str],
+    label_picture: Callable[[str], bool] = lambda path: False,
+) -> DatasetListing:
+    """As `complete`, for pictures of scenes: nobody has an identity, and the splits are train and val.
+
+    label_picture: whether an image file shows labels, such as which pixel belongs to which person. A copy needs it.
+
+    Raises `DataError` for a path listed twice or an empty split.
+    """
+    ordered = tuple(sorted(images, key=lambda image: image.path))
+    _check_unique(root, ordered)
+    _check_splits(root, f"{root}: ", info, ordered, SCENE_SPLITS)
+    others = _others(ordered, files)
+    labels = frozenset(path for path in others if is_image(path) and not is_hidden(path) and label_picture(path))
+    sidecars = [path for path in others if path in labels or (not is_image(path) and is_text(path))]
+    return DatasetListing(
+        ordered,
+        _dropped(root, others, sidecars, reason),
+        tuple(sidecars),
+        roles=SCENE_SPLITS,
+        label_pictures=labels,
+    )
+
+
+def _others(images: Iterable[Listed], files: Iterable[str]) -> list[str]:
+    return sorted(set(files) - {image.path for image in images})
+
+
+def _dropped(
+    root: Path, others: Iterable[str], sidecars: Iterable[str], reason: Callable[[str], str]
+) -> tuple[DroppedImage, ...]:
     kept = set(sidecars)
     left_out = [DroppedImage(path, _why_dropped(path, reason)) for path in others if path not in kept]
-    dropped = tuple(sorted(left_out + unusable_files(root), key=lambda image: image.path))
-    return DatasetListing(ordered, dropped, sidecars, tuple(splits), dict(columns or {}))
+    return tuple(sorted(left_out + unusable_files(root), key=lambda image: image.path))
 
 
 def leave_out(root: Path, listing: DatasetListing, listed: Mapping[str, LeftOut]) -> DatasetListing:
@@ -230,16 +284,27 @@ def leave_out(root: Path, listing: DatasetListing, listed: Mapping[str, LeftOut]
             if path not in known | dropped
         ]
     )
-    images = tuple(image for image in listing.images if image.path not in listed)
     gone = [DroppedImage(path, why.reason) for path, why in listed.items() if path in known]
-    splits = tuple({path: role for path, role in split.items() if path not in listed} for split in listing.splits)
-    for where, divided in _divisions(f"{root} without the {len(gone)} images that are left out", images, splits):
-        empty = [split for split in SPLITS if not any(image.split == split for image in divided)]
+    return without(f"{root} without the {len(gone)} images that are left out", listing, gone)
+
+
+def without(where: str, listing: DatasetListing, gone: Sequence[DroppedImage]) -> DatasetListing:
+    """The listing with some of its images dropped.
+
+    where: the folder and what was left out of it, for messages.
+    Raises `DataError` where the images that are left fail the checks of `complete`.
+    """
+    paths = {image.path for image in gone}
+    images = tuple(image for image in listing.images if image.path not in paths)
+    splits = tuple({path: role for path, role in split.items() if path not in paths} for split in listing.splits)
+    for place, divided in _divisions(where, images, splits):
+        empty = [role for role in listing.roles if not any(image.split == role for image in divided)]
         if empty:
-            raise DataError(f"{where}no image is left for {' and '.join(empty)}. Leave out fewer.")
-        _check_identities(where, divided)
-    dropped_now = tuple(sorted((*listing.dropped, *gone), key=lambda image: image.path))
-    return replace(listing, images=images, dropped=dropped_now, splits=splits)
+            raise DataError(f"{place}no image is left for {' and '.join(empty)}. Leave out fewer.")
+        if listing.people:
+            _check_identities(place, [image for image in divided if isinstance(image, PersonImage)])
+    dropped = tuple(sorted((*listing.dropped, *gone), key=lambda image: image.path))
+    return replace(listing, images=images, dropped=dropped, splits=splits)
 
 
 def check_published(
@@ -255,9 +320,10 @@ def check_published(
     differences = []
     for where, images in _divisions("", listing.images, listing.splits):
         for split, expected in published.items():
-            pids = [image.pid for image in images if image.split == split]
+            listed = [image for image in images if image.split == split]
+            pids = [image.pid for image in listed if isinstance(image, PersonImage)]
             people = {pid for pid in pids if pid not in (JUNK_PID, DISTRACTOR_PID)}
-            found = SplitCounts(len(pids), len(people), pids.count(JUNK_PID))
+            found = SplitCounts(len(listed), len(people), pids.count(JUNK_PID))
             if found != expected:
                 differences.append(f"  {where}{split}: found {_counts(found)}; expected {_counts(expected)}")
     if differences:
@@ -288,16 +354,16 @@ def some(names: Iterable[object]) -> str:
 
 
 def _divisions(
-    root: str, images: Sequence[PersonImage], splits: Sequence[Mapping[str, str]]
-) -> Iterator[tuple[str, Sequence[PersonImage]]]:
+    root: str, images: Sequence[Image], splits: Sequence[Mapping[str, str]]
+) -> Iterator[tuple[str, Sequence[Image]]]:
     """(how a message names the division, the images under it) for what the images say and each later split."""
     yield f"{root}: " if root else "", images
     for number, roles in enumerate(splits[1:], 1):
         where = f"split {number}: "
-        yield f"{root}: {where}" if root else where, [replace(i, split=roles[i.path]) for i in images]
+        yield f"{root}: {where}" if root else where, [replace(i, split=roles[i.path]) for i in images]  # type: ignore[type-var]
 
 
-def _check_unique(root: Path, images: Iterable[PersonImage]) -> None:
+def _check_unique(root: Path, images: Iterable[Listed]) -> None:
     seen: set[str] = set()
     for image in images:
         if image.path in seen:
@@ -305,8 +371,8 @@ def _check_unique(root: Path, images: Iterable[PersonImage]) -> None:
         seen.add(image.path)
 
 
-def _check_splits(root: Path, where: str, info: DatasetInfo, images: Collection[PersonImage]) -> None:
-    empty = [split for split in SPLITS if not any(image.split == split for image in images)]
+def _check_splits(root: Path, where: str, info: DatasetInfo, images: Collection[Listed], roles: Sequence[str]) -> None:
+    empty = [split for split in roles if not any(image.split == split for image in images)]
     if empty:
         entries = some(e.name for e in root.iterdir() if not e.name.startswith(".")) or "nothing"
         raise DataError(f"{where}no image for {' and '.join(empty)}; the folder holds {entries}. {describe(info)}")
@@ -349,4 +415,5 @@ def _why_dropped(path: str, reason: Callable[[str], str]) -> str:
 
 def _counts(counts: SplitCounts) -> str:
     junk = f", {counts.junk:,} junk" if counts.junk else ""
-    return f"{counts.images:,} images of {counts.identities:,} identities{junk}"
+    people = f" of {counts.identities:,} identities" if counts.identities else ""
+    return f"{counts.images:,} images{people}{junk}"

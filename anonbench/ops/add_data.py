@@ -86,8 +86,7 @@ def add_data(
         _refuse_unusable(source)
         info: DatasetInfo = read.info  # type: ignore[attr-defined]
         print("\n".join(describe_listing(listing)))
-        people, cameras = _people_and_cameras(listing)
-        print(f"in all {len(listing.images):,} images of {people:,} identities by {cameras} cameras", flush=True)
+        print(_in_all(listing), flush=True)
         meta = _meta(format_, options, info, listing)
         added = _add(repo, source.resolve(), name, meta, copy, cache)
     file = f"{RAW / name}.dvc"
@@ -131,16 +130,25 @@ def _open_project() -> Repo:
         ) from error
 
 
-def _people_and_cameras(listing: DatasetListing) -> tuple[int, int]:
-    people = {i.pid for i in listing.images} - {JUNK_PID, DISTRACTOR_PID}
-    return len(people), len({i.camid for i in listing.images})
+def _count_all(listing: DatasetListing) -> dict[str, int]:
+    """Images, and of people the identities and cameras."""
+    counts = {"images": len(listing.images)}
+    if people := listing.people:
+        counts["identities"] = len({image.pid for image in people} - {JUNK_PID, DISTRACTOR_PID})
+        counts["cameras"] = len({image.camid for image in people})
+    return counts
+
+
+def _in_all(listing: DatasetListing) -> str:
+    counts = _count_all(listing)
+    people = f" of {counts['identities']:,} identities by {counts['cameras']} cameras" if listing.people else ""
+    return f"in all {counts['images']:,} images{people}"
 
 
 def _meta(format_: str, options: Mapping[str, Any], info: DatasetInfo, listing: DatasetListing) -> dict[str, Any]:
     """`meta:` of the data file. The place of the folder is not in it: it is this machine's own affair."""
-    people, cameras = _people_and_cameras(listing)
     counts: dict[str, Any] = {split: dict(found) for split, found in count_listing(listing).items()}
-    counts["all"] = {"images": len(listing.images), "identities": people, "cameras": cameras}
+    counts["all"] = _count_all(listing)
     return {
         "title": info.title,
         "format": format_,

@@ -74,15 +74,18 @@ def test_sidecars_are_no_images_and_dropped_files_have_reasons(
     read: Callable[[Path], DatasetListing], root: Path
 ) -> None:
     listing = read(root)
-    assert not [s for s in listing.sidecars if s.lower().endswith(IMAGE_SUFFIXES)]
+    pictures = {s for s in listing.sidecars if s.lower().endswith(IMAGE_SUFFIXES)}
+    assert pictures == listing.label_pictures, "pictures of labels alone may be sidecars"
     assert all(d.reason for d in listing.dropped)
 
 
-def test_all_splits_and_valid_records(read: Callable[[Path], DatasetListing], root: Path) -> None:
-    images = read(root).images
-    assert {i.split for i in images} == set(SPLITS)
-    for image in images:
+def test_all_splits_and_valid_records(read: Callable[[Path], DatasetListing], root: Path, example: Format) -> None:
+    listing = read(root)
+    assert {i.split for i in listing.images} == set(example.splits) == set(listing.roles)
+    assert len(listing.people) == (len(listing.images) if example.splits == SPLITS else 0)
+    for image in listing.images:
         assert (root / image.path).resolve().is_relative_to(root.resolve())
+    for image in listing.people:
         assert image.pid >= (-1 if image.split == "gallery" else 1)
         assert type(image.pid) is int
         assert type(image.camid) is int
@@ -90,7 +93,7 @@ def test_all_splits_and_valid_records(read: Callable[[Path], DatasetListing], ro
 
 
 def test_no_identity_on_both_sides(read: Callable[[Path], DatasetListing], root: Path) -> None:
-    images = read(root).images
+    images = read(root).people
     train = {i.pid for i in images if i.split == "train"}
     assert not train & {i.pid for i in images if i.split != "train"}
 
@@ -170,14 +173,17 @@ def test_foreign_folder_says_what_was_expected(
     assert info.layout in str(error.value)
 
 
-@pytest.mark.parametrize("split", SPLITS)
 def test_empty_split(
-    read: Callable[[Path], DatasetListing], root: Path, example: Format, info: DatasetInfo, split: str
+    read: Callable[[Path], DatasetListing], tmp_path: Path, example: Format, info: DatasetInfo
 ) -> None:
-    example.empty_split(root, split)
-    with pytest.raises(DataError, match=f"data: no image for {split}; the folder holds ") as error:
-        read(root)
-    assert info.layout in str(error.value)
+    for split in example.splits:
+        root = tmp_path / split / "data"
+        root.mkdir(parents=True)
+        example.write(root)
+        example.empty_split(root, split)
+        with pytest.raises(DataError, match=f"data: no image for {split}; the folder holds ") as error:
+            read(root)
+        assert info.layout in str(error.value)
 
 
 def test_duplicates(read: Callable[[Path], DatasetListing], root: Path, example: Format) -> None:
