@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from anonbench.core.errors import DataError
-from anonbench.data.instances import PERSON, Instance, InstanceFile, Vocabulary
+from anonbench.data.instances import DECIMALS, PERSON, Instance, InstanceFile, Vocabulary
 from anonbench.data.pictures import Picture
 
 
@@ -47,7 +47,8 @@ def _annotation(instance: Instance, vocabulary: Vocabulary) -> dict[str, Any]:
     unscored = int(instance.crowd or instance.ignore)
     row: dict[str, Any] = {
         "id": instance.number,
-        "bbox": [x0, y0, x1 - x0, y1 - y0],
+        # As the file of instances rounds: else 1.1 - 1 lies beside COCO's own 0.1, and an overlap beside a threshold.
+        "bbox": [x0, y0, round(x1 - x0, DECIMALS), round(y1 - y0, DECIMALS)],
         "area": instance.area,
         "iscrowd": unscored,
         "ignore": unscored,

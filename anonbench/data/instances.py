@@ -30,6 +30,7 @@ from anonbench.data.masks import Mask
 from anonbench.data.regions import Keypoints
 
 Parsed = TypeVar("Parsed")
+DECIMALS = 3  # of corners, areas and points in the file
 PERSON = "person"  # what every layout's adapter calls the people who walk or stand
 
 COCO_KEYPOINTS = (
@@ -189,8 +190,8 @@ def _as_json(instance: Instance) -> dict[str, Any]:
     row: dict[str, Any] = {
         "number": instance.number,
         "category": instance.category,
-        "box": [round(corner, 3) for corner in instance.box],
-        "area": round(instance.area, 3),
+        "box": [round(corner, DECIMALS) for corner in instance.box],
+        "area": round(instance.area, DECIMALS),
         "mask": None if instance.mask is None else str(instance.mask),
     }
     if instance.crowd:
@@ -198,7 +199,7 @@ def _as_json(instance: Instance) -> dict[str, Any]:
     if instance.ignore:
         row["ignore"] = True
     if instance.keypoints is not None:
-        row["keypoints"] = [[round(x, 3), round(y, 3), int(seen)] for x, y, seen in instance.keypoints]
+        row["keypoints"] = [[round(x, DECIMALS), round(y, DECIMALS), int(seen)] for x, y, seen in instance.keypoints]
     return row
 
 

@@ -12,7 +12,7 @@ from anonbench.core.fields import refuse_unknown
 from anonbench.core.files import write_text
 from anonbench.data.instances import InstanceFile
 from anonbench.data.pictures import read_manifest
-from anonbench.tasks.instances.matches import COCO, PROTOCOLS, write_matches
+from anonbench.tasks.instances.matches import CITYSCAPES, COCO, PROTOCOLS, write_matches
 from anonbench.tasks.instances.predictions import Predictions, read_predictions
 from anonbench.tasks.instances.scores import score
 
@@ -41,7 +41,8 @@ def evaluate_instances(
         raise DataError(f"{manifest}: lists no picture of the split '{SPLIT}'.")
     _check_agreement(predictions, found, known, pictures)
     truths = {path: known.of(path) for path in pictures}
-    values, by_kind = score(protocol, truths, found)
+    voids = {path: void for path in pictures if (void := known.void(path))} if protocol == CITYSCAPES else {}
+    values, by_kind = score(protocol, truths, found, voids)
     counts: dict[str, Any] = {
         "n_pictures": len(pictures),
         "n_instances": sum(len(listed) for listed in truths.values()),

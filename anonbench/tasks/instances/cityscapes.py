@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_masks
 
 from anonbench.data.instances import Instance
+from anonbench.data.masks import Mask
 from anonbench.tasks.instances.coco import Results, Truths, best_first, there
 from anonbench.tasks.instances.matches import CITYSCAPES, FALSE, FOUND, IGNORED, Floats, Matches
 from anonbench.tasks.instances.overlaps import packed
@@ -24,10 +25,13 @@ THRESHOLDS = np.arange(0.5, 1.0, 0.05)
 LEAST_PIXELS = 100  # of an instance that is scored
 
 
-def match(truths: Truths, results: Results, categories: Sequence[str]) -> Matches:
+def match(
+    truths: Truths, results: Results, categories: Sequence[str], voids: Mapping[str, Mask] | None = None
+) -> Matches:
     """The matches of predicted masks.
 
-    truths: of every picture that counts. Crowds are Cityscapes' groups; what is `ignore` makes up its void pixels.
+    truths: of every picture that counts. Crowds are Cityscapes' groups; what is `ignore` is void.
+    voids: further void pixels of a picture, by its path (`InstanceFile.void`).
     results: as in a file of predictions, by picture.
     Source: `evalInstanceLevelSemanticLabeling` of cityscapesScripts (without distances). Where nothing but ignored
     predictions is found the tool stops with an error; here the score is 0.
@@ -37,6 +41,7 @@ def match(truths: Truths, results: Results, categories: Sequence[str]) -> Matche
     for p, (path, instances) in enumerate(truths.items()):
         masked = there("masks", instances)
         void = [packed(truth.mask) for truth in masked if truth.ignore and truth.mask is not None]
+        void += [packed(voids[path])] if voids and path in voids else []
         for k, category in enumerate(categories):
             here = [truth for truth in masked if truth.category == category and not truth.ignore]
             sizes = np.array([_pixels(truth) for truth in here], float)

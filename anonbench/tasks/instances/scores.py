@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from anonbench.data.instances import PERSON
+from anonbench.data.masks import Mask
 from anonbench.tasks.instances import cityscapes, coco
 from anonbench.tasks.instances.matches import CITYSCAPES, Matches, average_precisions
 from anonbench.tasks.instances.predictions import Predictions
@@ -16,11 +18,14 @@ PREFIXES = {"masks": "", "boxes": "box_", "keypoints": "keypoint_"}
 TOLERANCE = 1e-9  # between the evaluator and the area computed from the matches
 
 
-def score(protocol: str, truths: coco.Truths, predictions: Predictions) -> tuple[dict[str, Any], dict[str, Matches]]:
+def score(
+    protocol: str, truths: coco.Truths, predictions: Predictions, voids: Mapping[str, Mask] | None = None
+) -> tuple[dict[str, Any], dict[str, Matches]]:
     """The scores by name (0..1, None where nothing is to be found), and the matches by kind.
 
     protocol: coco; cityscapes for masks by Cityscapes' own measure. Boxes and keypoints are always scored as in COCO.
     truths: what is there, of every picture that counts.
+    voids: pixels that Cityscapes' own measure scores for no category, by picture.
 
     Scores are AP, AP50, … of masks, box_AP, … of boxes, keypoint_AP, … of keypoints, each also for people alone
     (AP_person, AP50_person), and by category under `categories`, `box_categories`, `keypoint_categories`.
@@ -31,8 +36,8 @@ def score(protocol: str, truths: coco.Truths, predictions: Predictions) -> tuple
     for kind in predictions.finds:
         own = protocol == CITYSCAPES and kind == "masks"
         categories = (PERSON,) if kind == "keypoints" else predictions.categories
-        match = cityscapes.match if own else lambda *given, k=kind: coco.match(k, *given)
-        matches = by_kind[kind] = match(truths, predictions.results, categories)
+        given = (truths, predictions.results, categories)
+        matches = by_kind[kind] = cityscapes.match(*given, voids) if own else coco.match(kind, *given)
         values = summary(matches)
         if not own:
             evaluated = coco.evaluate(kind, truths, predictions.results, categories)

@@ -70,6 +70,16 @@ def test_a_case_by_hand(scenes: InstanceFile) -> None:
     assert len(ground_truth(scenes, PICTURES[:1])["annotations"]) == 1, "of the pictures that are asked for"
 
 
+def test_a_box_is_what_coco_wrote(tmp_path: Path) -> None:
+    """Of every two-digit box the width comes back to the last bit: overlaps at a threshold would fall to one side."""
+    boxes = [(236.98 + n / 100, 142.1, 100 / 3 + n, 7.07) for n in range(50)]
+    boxes = [(x, y, round(w, 2), h) for x, y, w, h in boxes]
+    instances = [Instance(n, "car", (x, y, x + w, y + h), None, 1.0) for n, (x, y, w, h) in enumerate(boxes, 1)]
+    write_instances(tmp_path / "i.jsonl", Vocabulary(("car",)), [("val/a.jpg", instances)])
+    rows = ground_truth(InstanceFile(tmp_path / "i.jsonl"), PICTURES[1:])["annotations"]
+    assert [row["bbox"] for row in rows] == [[round(x, 3), y, w, h] for x, y, w, h in boxes]
+
+
 @pytest.mark.parametrize("kind", ["bbox", "segm", "keypoints"])
 def test_pycocotools_reads_it_and_what_is_not_scored_is_neither_right_nor_wrong(
     scenes: InstanceFile, kind: str

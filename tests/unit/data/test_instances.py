@@ -31,6 +31,15 @@ def test_what_is_written_is_read_a_picture_at_a_time(tmp_path: Path) -> None:
     assert read.vocabulary == VOCABULARY
 
 
+def test_void_pixels_lie_beside_the_instances(tmp_path: Path) -> None:
+    void = an_instance().mask
+    pictures = [("a.jpg", [an_instance()], void), ("b.jpg", [], None), ("c.jpg", [])]
+    write_instances(tmp_path / "i.jsonl", VOCABULARY, pictures)
+    read = InstanceFile(tmp_path / "i.jsonl")
+    assert [read.void(path) for path in read.paths] == [void, None, None]
+    assert read.of("a.jpg") == [an_instance()]
+
+
 def test_a_picture_that_is_not_there_says_so(tmp_path: Path) -> None:
     write_instances(tmp_path / "i.jsonl", VOCABULARY, [("a.jpg", [])])
     with pytest.raises(DataError, match=r"i\.jsonl: does not list b\.jpg"):

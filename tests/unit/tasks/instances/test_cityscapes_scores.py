@@ -68,6 +68,16 @@ def test_what_is_small_a_group_or_void_is_neither_right_nor_wrong():
     assert ap({"a": [real, other_group]}, {"a": [hit, wrong]}) == pytest.approx(1 / 4)
 
 
+def test_void_beside_the_instances_counts_as_void_of_the_picture_alone():
+    truths = {"a": [person(1, ONE)], "b": [person(2, ONE)]}
+    results = {"a": [result(ONE, 0.5), result(FAR, 0.9)], "b": [result(ONE, 0.4)]}
+    void = person(3, (38, 38, 60, 60)).mask
+    wrong = 1 / 8 + 7 / 24  # (0, 1), (0, 0), (1/2, 1/2), (1, 2/3)
+    for voids, expected in (({}, wrong), ({"b": void}, wrong), ({"a": void}, 1)):
+        matches = cityscapes.match(truths, results, ("person",), voids)
+        assert average_precision(matches, threshold=0.5) == pytest.approx(expected)
+
+
 def test_the_best_of_two_predictions_finds_an_instance_and_the_other_is_wrong():
     truths = {"a": [person(1, ONE)]}
     assert ap(truths, {"a": [result(ONE, 0.3), result(ONE, 0.9)]}) == pytest.approx(1)
