@@ -22,12 +22,22 @@ from anonbench.core.errors import ConfigError
 from anonbench.core.fields import check_types, refuse_unknown
 from anonbench.core.registry import load_plugins
 from anonbench.core.structure import check_at, check_known, check_structure
-from anonbench.data.entries import COMPOSED, DETECTION, RUN, SCENE_FORMATS, built_tables, members, tried_detectors
+from anonbench.data.entries import (
+    COMPOSED,
+    DETECTION,
+    FILES,
+    RUN,
+    SCENE_FORMATS,
+    built_tables,
+    members,
+    tried_detectors,
+)
 from anonbench.data.left_out import files_of
 from anonbench.data.paths import DEFAULT_CONFIG, rendered, study_config
 from anonbench.data.variants import RESERVED
 from anonbench.datasets import DATASETS
 from anonbench.detectors import DETECTORS
+from anonbench.stages.accept_copy import Demands
 from anonbench.stages.anonymize import ENTRY_KEYS as VARIANT_KEYS
 from anonbench.stages.anonymize_whole import ENTRY_KEYS as WHOLE_KEYS
 from anonbench.stages.anonymize_whole import Storage
@@ -151,7 +161,10 @@ def _check_detector(entry: Mapping[str, Any]) -> None:
 
 
 def _check_variant(entry: Mapping[str, Any]) -> None:
-    """A variant hides what a detector found, or whole pictures; the two have different keys."""
+    """A variant hides what a detector found, or whole pictures, or is another tool's; these have different keys."""
+    if entry["method"] == FILES:
+        _check_files(entry)
+        return
     whole = entry["detector"] is None
     keys, needed = (WHOLE_KEYS, ("encoding",)) if whole else (VARIANT_KEYS, ("box_scale", "jpeg_quality"))
     other = VARIANT_KEYS if whole else WHOLE_KEYS
@@ -165,6 +178,17 @@ def _check_variant(entry: Mapping[str, Any]) -> None:
     ANONYMIZERS.create(entry, ignore=keys)
     if whole:
         Storage.of(entry)
+
+
+def _check_files(entry: Mapping[str, Any]) -> None:
+    """A variant that another tool has made says where its pictures are."""
+    root = entry.get("root")
+    folders = list(root.values()) if isinstance(root, Mapping) else [root]
+    if not folders or not all(isinstance(folder, str) and folder for folder in folders):
+        raise ConfigError(
+            f"root is {root!r}; expected the folder of the pictures, or one for each dataset: {{coco: data/theirs}}"
+        )
+    Demands.of(entry)
 
 
 def _check_dataset(entry: Mapping[str, Any]) -> None:
@@ -232,6 +256,8 @@ def _check_references(config: Mapping[str, Any]) -> None:
     for name, variant in config["variants"].items():
         if variant["detector"] is not None:
             check_known(f"variants.{name}.detector", [variant["detector"]], config["detectors"])
+        if isinstance(root := variant.get("root"), Mapping):
+            check_known(f"variants.{name}.root", root, config["datasets"])
         if "of" in variant:
             check_known(f"variants.{name}.of", [variant["of"]], config["variants"])
         if re.search(rf"-{RUN}$", name):
@@ -261,11 +287,13 @@ def _check_paths(config: Mapping[str, Any]) -> None:
         ("detectors", "weights"),
         ("detectors", "boxes"),
         ("variants", "weights"),
+        ("variants", "root"),
     ):
         for name, entry in config[section].items():
-            path = entry.get(key)
-            if isinstance(path, str):
-                _check_path(name, path, f"{section}.{name}.{key}")
+            value, where = entry.get(key), f"{section}.{name}.{key}"
+            for path in value.values() if isinstance(value, Mapping) else [value]:
+                if isinstance(path, str):
+                    _check_path(name, path, where)
 
 
 def _check_path(name: str, path: str, place: str) -> None:

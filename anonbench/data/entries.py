@@ -18,6 +18,8 @@ UNION = "union"
 BODIES, MATCHED_FACES = "annotated_bodies", "matched_faces"
 COMPOSED = (UNION, BODIES, MATCHED_FACES)
 """Methods of detectors that look at no picture: rules of their own make their regions of other files."""
+FILES = "files"
+"""The method of a variant that another tool has made: a folder of pictures."""
 REAL_PEOPLE = "REAL PEOPLE: not to be published, sent around or committed"
 """What every picture says on which people who are not drawn can be seen."""
 RUN = r"(?:split\d+-)?seed\d+"
@@ -97,7 +99,22 @@ def detections_of(config: Config, dataset: str, variant: str) -> str:
 
 def is_whole(config: Config, variant: str) -> bool:
     """Whether a variant hides whole pictures: its entry says `detector: null`."""
-    return config["variants"][variant]["detector"] is None
+    return config["variants"][variant]["detector"] is None and not is_files(config, variant)
+
+
+def is_files(config: Config, variant: str) -> bool:
+    """Whether another tool has made a variant."""
+    return bool(config["variants"][variant]["method"] == FILES)
+
+
+def files_root(config: Config, dataset: str, variant: str) -> str | None:
+    """The folder with another tool's pictures of a dataset; None where the variant's entry names none for it.
+
+    >>> files_root({"variants": {"ego": {"root": {"coco": "data/ego/coco"}}}}, "coco", "ego")
+    'data/ego/coco'
+    """
+    root = config["variants"][variant]["root"]
+    return root if isinstance(root, str) else root.get(dataset)
 
 
 def training_of(config: Config, variant: str) -> str | None:

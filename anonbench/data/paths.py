@@ -137,6 +137,16 @@ def quality(dataset: str, stored: str, suffix: str = ".json") -> str:
     return f"{RESULTS}/quality/{dataset}/{stored}{suffix}"
 
 
+def differences(dataset: str, variant: str) -> str:
+    """Where the pictures that another tool has anonymized differ from the originals."""
+    return f"{RESULTS}/differences/{dataset}/{variant}.csv"
+
+
+def left_visible(dataset: str, detector: str) -> str:
+    """Which people of a scene dataset have no region."""
+    return f"{RESULTS}/left_visible/{dataset}/{detector}.csv"
+
+
 def features(dataset: str, model: str, train: str, run: str, variant: str) -> str:
     return f"{RESULTS}/features/{dataset}/{model}/{train}/{run}/{variant}.npz"
 

@@ -22,7 +22,8 @@ LEAST_IOU = 0.01
 """Of a region with the mask of its person (Hukkelås & Lindseth 2023, section 3.1)."""
 Fate = Literal["hidden", "crowd", "ignored", "no mask", "no region"]
 """What became of a person, or why nothing did."""
-FATES: tuple[Fate, ...] = ("hidden", "crowd", "ignored", "no mask", "no region")
+HIDDEN: Fate = "hidden"
+FATES: tuple[Fate, ...] = (HIDDEN, "crowd", "ignored", "no mask", "no region")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +60,13 @@ def hindrance(person: Instance) -> Fate | None:
 def fates(people: Sequence[Instance], regions: Sequence[Region], least_iou: float = LEAST_IOU) -> list[Fate]:
     """What became of each of the people of a picture, in their order."""
     hidden = {person for person, _ in pairs(people, regions, least_iou)}
-    return [
-        hindrance(person) or ("hidden" if number in hidden else "no region") for number, person in enumerate(people)
-    ]
+    return [hindrance(person) or (HIDDEN if number in hidden else "no region") for number, person in enumerate(people)]
 
 
 def count_people(instances: Sequence[Instance], regions: Sequence[Region]) -> PeopleCount:
     """How many people a picture shows, and how many of them its regions hide."""
     people = people_of(instances)
-    return PeopleCount(len(people), fates(people, regions).count("hidden"))
+    return PeopleCount(len(people), fates(people, regions).count(HIDDEN))
 
 
 def say_people(pictures: Sequence[Picture]) -> list[str]:

@@ -290,6 +290,39 @@ MISTAKES: dict[str, tuple[Change, str]] = {
         lambda c: c["detectors"].update(both={"method": "union", "of": []}),
         r"detectors\.both: detector 'union': of must be a list of names of detectors, each once and at least one, got"
     ),
+    "files without a folder": (
+        lambda c: c["variants"].update(theirs={"method": "files", "detector": None}),
+        r"variants\.theirs: root is None; expected the folder of the pictures, or one for each dataset",
+    ),
+    "files of an unknown dataset": (
+        lambda c: c["variants"].update(theirs={"method": "files", "detector": None, "root": {"coco": "theirs"}}),
+        r"variants\.theirs\.root names 'coco': Known: airport",
+    ),
+    "files in a folder of a shell": (
+        lambda c: c["variants"].update(
+            theirs={"method": "files", "detector": None, "root": {"viper-rendered": "~/theirs"}}
+        ),
+        r"variants\.theirs\.root is '~/theirs'; expected a path as it is on the disk",
+    ),
+    "files that are anonymized again": (
+        lambda c: c["variants"].update(theirs={"method": "files", "detector": None, "root": "t", "box_scale": 1.3}),
+        r"variants\.theirs: variant of files has no key 'box_scale'",
+    ),
+    "files without a detector in a table of faces": (
+        lambda c: (
+            c["variants"].update(theirs={"method": "files", "detector": None, "root": "t"}),
+            c["tables"]["table8"]["variants"].append("theirs"),
+        ),
+        r"tables\.table8\.variants: 'theirs' names no detector, and this study is about detected faces",
+    ),
+    "matched faces of nobody": (
+        lambda c: c["detectors"].update(faces={"method": "matched_faces", "of": "centreface"}),
+        r"detectors\.faces\.of names 'centreface'",
+    ),
+    "a GPU for matched faces": (
+        lambda c: c["detectors"].update(faces={"method": "matched_faces", "of": "centerface", "gpu": True}),
+        r"detectors\.faces: detector 'matched_faces' has no key 'gpu'",
+    ),
     "union of itself": (
         lambda c: c["detectors"].update(both={"method": "union", "of": ["both"]}),
         r"detectors\.both\.of: a detector must not be made of itself: both -> both"

@@ -48,6 +48,7 @@ FACE_IMAGES = config["face_images"]
 FACE_TRAININGS = config["face_trainings"]
 DRAWN_FACES = [name for name, entry in FACE_IMAGES.items() if "render" in entry]
 WHOLE = [name for name in config["variants"] if entries.is_whole(config, name)]
+ACCEPTED = [name for name in config["variants"] if entries.is_files(config, name)]
 LEARNED = [name for name in WHOLE if entries.training_of(config, name)]
 TRAININGS = config["reversible_trainings"]
 MISSING_DATASETS = set()  # real ones that a dry run did without: raw_folder
@@ -102,9 +103,10 @@ def raw_folder(dataset):
 
 
 def absent_roots():
-    """The folders of real datasets that are not there."""
+    """The folders of real datasets, and of other tools' pictures, that are not there."""
     real = [entry["root"] for name, entry in DATASET_ENTRIES.items() if name not in RENDERED]
-    return [root for root in real if not Path(root).is_dir()]
+    real += [entries.files_root(config, dataset, name) for name in ACCEPTED for dataset in DATASET_ENTRIES]
+    return [root for root in dict.fromkeys(real) if root and not Path(root).is_dir()]
 
 
 def image_folder(dataset, variant):
@@ -266,6 +268,24 @@ def key_of(dataset, variant, run):
 
 def detections_of(dataset, variant):
     return entries.detections_of(config, dataset, variant)
+
+
+def accepted_files(wildcards):
+    """The folder with another tool's pictures of a dataset. One that is not there stops the run with what to do."""
+    dataset, variant = wildcards.dataset, wildcards.variant
+    root = entries.files_root(config, dataset, variant)
+    if root is None:
+        raise WorkflowError(
+            f"variants.{variant}.root names no folder for {dataset}; write {dataset}: <folder> below it"
+        )
+    if Path(root).is_dir() or LISTING in os.environ:
+        return root
+    if workflow.dryrun:
+        return []
+    raise WorkflowError(
+        f"variants.{variant}: there is no folder {root}. Expected there: the pictures of {dataset} as another tool has "
+        f"anonymized them, with the same paths. Put or link them there, or change `root:`."
+    )
 
 
 def scene_instances(wildcards):

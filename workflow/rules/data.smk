@@ -154,6 +154,8 @@ rule anonymize:
         stamp=paths.stamp("anonymize", "{dataset}", "{variant}"),
     log:
         paths.log("anonymize", "{dataset}", "{variant}"),
+    wildcard_constraints:
+        variant=any_of(set(config["variants"]).difference(WHOLE, ACCEPTED)) or "none",
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -169,6 +171,38 @@ rule anonymize:
         plugins=lambda w: needed_plugins("anonymize", config["variants"][w.variant]["method"]),
     shell:
         call("anonymize")
+
+
+# Pictures that another tool has anonymized.
+rule accept_copy:
+    input:
+        manifest=paths.manifest("{dataset}"),
+        root=original_root,
+        files=accepted_files,
+        sidecars=paths.sidecars("{dataset}"),
+        detections=lambda w: detections_of(w.dataset, w.variant) if config["variants"][w.variant]["detector"] else [],
+        dropped=dropped_list,
+        instances=scene_instances,
+    output:
+        output=directory(paths.images("{dataset}", "{variant}")),
+        output_manifest=paths.manifest("{dataset}", "{variant}"),
+        report=paths.differences("{dataset}", "{variant}"),
+        stamp=paths.stamp("accept_copy", "{dataset}", "{variant}"),
+    log:
+        paths.log("accept_copy", "{dataset}", "{variant}"),
+    wildcard_constraints:
+        variant=any_of(ACCEPTED) or "none",
+    conda:
+        "../../envs/cpu.yaml"
+    threads: WORKERS
+    resources:
+        mem_mb=memory_mb("accept_copy"),
+        runtime=minutes("accept_copy"),
+    params:
+        spec=lambda w: as_json({k: v for k, v in variant_entry(w.variant).items() if k != "root"}),
+        code=lambda w: digest("accept_copy"),
+    shell:
+        call("accept_copy")
 
 
 # Whole pictures are hidden, or recovered from the stored copy of another variant.

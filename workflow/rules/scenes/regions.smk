@@ -50,3 +50,29 @@ rule match_faces:
         code=lambda w: digest("match_faces", config["detectors"][w.detector]["method"]),
     shell:
         call("match_faces")
+
+
+rule left_visible:
+    input:
+        manifest=paths.manifest("{dataset}"),
+        instances=paths.instances("{dataset}"),
+        detections=paths.detections("{dataset}", "{detector}"),
+    output:
+        output=paths.left_visible("{dataset}", "{detector}"),
+        stamp=paths.stamp("left_visible", "{dataset}", "{detector}"),
+    log:
+        paths.log("left_visible", "{dataset}", "{detector}"),
+    wildcard_constraints:
+        dataset=any_of(SCENES) or "none",
+    conda:
+        "../../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_mb("left_visible"),
+        runtime=minutes("left_visible"),
+    params:
+        labels=lambda w: as_json({"dataset": w.dataset, "detector": w.detector}),
+        confidence=config["statistics"]["confidence"],
+        code=lambda w: digest("left_visible"),
+    shell:
+        call("left_visible", without=["categories", "areas"])

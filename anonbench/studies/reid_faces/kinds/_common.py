@@ -36,6 +36,11 @@ def check_settings(config: Mapping[str, Any], entry: Mapping[str, Any], where: s
                 f"{where}.variants: '{variant}' hides whole pictures, and this study is about detected faces; tables "
                 f"of Study 2 show it (docs/reversible.md)"
             )
+        if config["variants"][variant]["detector"] is None:
+            raise ConfigError(
+                f"{where}.variants: '{variant}' names no detector, and this study is about detected faces; write the "
+                f"one whose faces it should hide into its entry (`detector: centerface`)"
+            )
 
 
 def setting_metrics(config: Mapping[str, Any], entry: Mapping[str, Any]) -> list[str]:
