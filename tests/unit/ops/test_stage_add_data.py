@@ -77,6 +77,16 @@ def read(file: str) -> dict[str, Any]:
     return yaml.safe_load(Path(file).read_text(encoding="utf-8"))
 
 
+def test_scenes_are_counted_by_their_splits(project: Path, tmp_path: Path, add: Add) -> None:
+    FORMATS["cityscapes"].write(tmp_path / "shelf/Cityscapes")
+    done = add(tmp_path / "shelf/Cityscapes", format_="cityscapes")
+    assert done.status == 0, done.errors
+    assert "in all 5 images\n" in done.output
+    meta = read("data/raw/cityscapes.dvc")["meta"]
+    assert meta["counts"] == {"train": {"images": 3}, "val": {"images": 2}, "all": {"images": 5}}
+    assert meta["sidecars"] == 16, "ids, label ids and polygons of five pictures, and a text"
+
+
 def dvc_directory_md5(folder: Path) -> str:
     """A second implementation: MD5 of the JSON list of MD5s and paths, sorted by path."""
     files = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
