@@ -123,6 +123,15 @@ def training_of(config: Config, variant: str) -> str | None:
     return None if training is None else str(training)
 
 
+def inpainter_of(config: Config, dataset: str, variant: str, key: str = "inpainter") -> str | None:
+    """The file of the generator that fills the regions of a variant of a dataset; None for one without.
+
+    key: inpainter or large_inpainter, for regions larger than the first one's crops.
+    """
+    name = config["variants"][variant].get(key)
+    return None if name is None else paths.inpainter(config["inpainters"][name].get("dataset") or dataset, name)
+
+
 def picture_size(config: Config, variant: str) -> tuple[int, int] | None:
     """Height and width to which the pictures of a variant are brought; None where they keep their own.
 

@@ -27,7 +27,7 @@ from anonbench.data.seeding import image_generator
 from anonbench.stages._copies import Job, Sidecars, Writer, demand_weights, read_indexed, write_copies
 
 # Keys of a variant's config entry that are not parameters of its anonymizer.
-ENTRY_KEYS = ("detector", "box_scale", "jpeg_quality", "gpu", "control")
+ENTRY_KEYS = ("detector", "box_scale", "jpeg_quality", "gpu", "control", "inpainter", "large_inpainter")
 
 
 @command(
@@ -45,6 +45,7 @@ def anonymize(
     output: Output,
     output_manifest: Output,
     weights: Input | None = None,
+    large_weights: Input | None = None,
     dropped: Input | None = None,
     instances: Input | None = None,
     device: str | None = None,
@@ -70,6 +71,7 @@ def anonymize(
     output: new folder for the copy.
     output_manifest: its manifest (CSV).
     weights: file of weights, for a learned anonymizer.
+    large_weights: a second one, for regions that are larger than what the first one makes (`gan_inpaint`).
     dropped: list of the images that are left out (CSV of `index`), where some are on request: rows about them are left
         out of such tables too.
     instances: of a scene dataset, who stands where (file of `index_instances`). The copy's manifest then counts the
@@ -84,7 +86,8 @@ def anonymize(
     extra = read_sidecars(sidecars)
     gone = left_out_of(dropped) if dropped else []
     load_plugins(plugins)
-    entry = {**spec, "weights": str(weights)} if weights else dict(spec)
+    files = {"weights": weights, "large_weights": large_weights}
+    entry = {**spec, **{name: str(file) for name, file in files.items() if file}}
     plugin = ANONYMIZERS.create(entry, ignore=ENTRY_KEYS)
     demand_weights(plugin, entry["method"])
     if getattr(plugin, "whole_picture", False):

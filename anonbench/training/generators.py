@@ -8,7 +8,8 @@ network, about = load_generator(Path("anonymizer.pt"))
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -125,3 +126,16 @@ def load_generator(path: Path) -> tuple[UNet, dict[str, Any]]:
     """
     network, content = checkpoint.load_network(path, lambda content: UNet(**content["generator"]), "train_anonymizer")
     return network, content["about"]
+
+
+@contextlib.contextmanager
+def frozen(*networks: nn.Module) -> Iterator[None]:
+    """Gradients pass through these networks and none is computed for their weights: a third of their backward pass."""
+    weights = [weight for network in networks for weight in network.parameters() if weight.requires_grad]
+    for weight in weights:
+        weight.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for weight in weights:
+            weight.requires_grad_(True)

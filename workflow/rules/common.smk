@@ -295,9 +295,16 @@ def scene_instances(wildcards):
 
 def variant_weights(wildcards):
     """The file of weights of a learned anonymizer: trained here, or already there. As `detector_weights`."""
+    if trained := entries.inpainter_of(config, wildcards.dataset, wildcards.variant):
+        return trained
     weights = config["variants"][wildcards.variant].get("weights")
     wanted = weights and (weights.startswith(f"{paths.RESULTS}/") or Path(weights).is_file())
     return weights if wanted else []
+
+
+def large_weights(wildcards):
+    """The generator for large regions, where a variant has two."""
+    return entries.inpainter_of(config, wildcards.dataset, wildcards.variant, "large_inpainter") or []
 
 
 def detector_weights(wildcards):

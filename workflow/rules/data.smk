@@ -146,6 +146,7 @@ rule anonymize:
         detections=lambda w: detections_of(w.dataset, w.variant),
         root=original_root,
         weights=variant_weights,
+        large_weights=large_weights,
         dropped=dropped_list,
         instances=scene_instances,
     output:

@@ -31,6 +31,15 @@ HELD_OUT, HEAD_START_SAVES = (
     0.2,
     2 / 3,
 )  # of the training identities; of the time of an epoch in which generators learn alone
+# Of Study 3's inpainters: their recipe's defaults, the people of a picture, and the bytes of a crop's pixel in memory.
+INPAINTER_SIZE, INPAINTER_WIDTH, CROPS_PER_EPOCH, MOST_CROPS, PEOPLE, CROP_BYTES = (
+    (288, 160),
+    64,
+    500_000,
+    200_000,
+    3,
+    5,
+)
 EMBED_CHUNK = 4096  # images that embedding decodes at a time
 ROW_MB = 0.002  # of a manifest with its boxes, in memory
 # A stage of pictures holds one at a time: decoded, with a mask, changed. Measured at 6 and 24 megapixels: index 10
@@ -119,6 +128,8 @@ class Estimator:
             return self._of_pictures(rule, wildcards)
         if "training" in wildcards:
             return self._of_generators(rule, wildcards)
+        if "inpainter" in wildcards:
+            return self._of_inpainter(rule, wildcards)
         if "stored" in wildcards:
             return self._of_whole_pictures(rule, wildcards)
         key = next((key for key in METHOD_OF if key in wildcards), None)
@@ -169,6 +180,18 @@ class Estimator:
         else:
             passes = epochs - alone * (HEAD_START_SAVES if rule == "train_anonymizer" else 1)
         return Work(rule, "", training, images * passes, pixels, size.train * math.prod(sides or (0,)) * 6 / 1e6)
+
+    def _of_inpainter(self, rule: str, wildcards: Mapping[str, str]) -> Work:
+        """Crops of people, as many in an epoch as the recipe says, whatever there are."""
+        name = wildcards["inpainter"]
+        recipe = self.config["inpainters"][name]["recipe"]
+        network = recipe.get("network", {})
+        pixels = float(math.prod(network.get("size", INPAINTER_SIZE)))
+        people = min(recipe.get("most_crops", MOST_CROPS), PEOPLE * self.size(wildcards["dataset"]).train)
+        held_mb = pixels * CROP_BYTES * people / 1e6
+        pixels *= (network.get("width", INPAINTER_WIDTH) / RATED_WIDTH) ** WIDTH_POWER
+        crops = recipe.get("epochs", DEFAULT_EPOCHS) * recipe.get("crops_per_epoch", CROPS_PER_EPOCH)
+        return Work(rule, "", name, crops, pixels, held_mb)
 
     def _of_whole_pictures(self, rule: str, wildcards: Mapping[str, str]) -> Work:
         """Pictures hidden, or compared with the originals, as a whole."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from anonbench.core.structure import check_structure
 from anonbench.data.paths import study_config
+from anonbench.studies.scenes.inpainters import check_inpainters
 from anonbench.studies.scenes.settings import STUDY
 
 ENTRIES: dict[str, Any] = {
@@ -21,3 +22,4 @@ def check(config: Mapping[str, Any]) -> None:
     """Raise `ConfigError` for the first thing in the study's sections that cannot be used."""
     for section, schema in SECTIONS.items():
         check_structure(config[section], schema, section, study_config(STUDY))
+    check_inpainters(config)

@@ -7,9 +7,6 @@ fooling(discriminator, originals, made)  # the generator on this, while the disc
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -88,16 +85,3 @@ def fooling(discriminator: nn.Module, condition: Tensor, made: Tensor) -> Tensor
     of Goodfellow et al. 2014): -log D instead of log(1 - D).
     """
     return loss_as(discriminator(condition, made), True)
-
-
-@contextlib.contextmanager
-def frozen(*networks: nn.Module) -> Iterator[None]:
-    """Gradients pass through these networks and none is computed for their weights: a third of their backward pass."""
-    weights = [weight for network in networks for weight in network.parameters() if weight.requires_grad]
-    for weight in weights:
-        weight.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for weight in weights:
-            weight.requires_grad_(True)

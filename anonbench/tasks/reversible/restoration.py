@@ -15,12 +15,12 @@ from torch import Tensor
 
 from anonbench.tasks.reid.samplers import Shuffle
 from anonbench.tasks.reversible.base import ADVICE, Indices
-from anonbench.tasks.reversible.networks import PatchDiscriminator, fooling, frozen, telling_apart
+from anonbench.tasks.reversible.networks import PatchDiscriminator, fooling, telling_apart
 from anonbench.tasks.reversible.pairs import Pairs
 from anonbench.tasks.reversible.recipe import JointRecipe
 from anonbench.training.device import place
 from anonbench.training.fit import Batches, Step, Task
-from anonbench.training.generators import UNet
+from anonbench.training.generators import UNet, frozen
 
 
 class RestorationTask(Task[Indices]):

@@ -24,13 +24,13 @@ from torch import Tensor, nn
 
 from anonbench.tasks.reid.models._network import ReidNetwork
 from anonbench.tasks.reversible.base import ADVICE, Indices, PairedReid, sampled
-from anonbench.tasks.reversible.networks import PatchDiscriminator, fooling, frozen, telling_apart
+from anonbench.tasks.reversible.networks import PatchDiscriminator, fooling, telling_apart
 from anonbench.tasks.reversible.pairs import Noise, Pairs
 from anonbench.tasks.reversible.recipe import JointRecipe
 from anonbench.tasks.reversible.validation import Scores, Upgrading, Validation, judged, made
 from anonbench.training.device import place
 from anonbench.training.fit import Batches, Step, Task
-from anonbench.training.generators import UNet
+from anonbench.training.generators import UNet, frozen
 
 logger = logging.getLogger(__name__)
 DESENSITIZED, UPGRADED = "desensitized", "upgraded"

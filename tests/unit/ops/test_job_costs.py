@@ -260,3 +260,13 @@ def test_photographs_ask_for_what_the_largest_of_them_takes(threads: int, result
     assert asked.memory_mb - crops.memory_mb == pytest.approx(1379 * processes, rel=0.01)
     hide = photographs.estimate("anonymize", {"dataset": "people", "variant": "blurred"}, threads=1)
     assert hide.memory_mb > 24 * 40
+
+
+def test_an_inpainter_is_counted_by_the_crops_that_its_recipe_asks_for(results: Path) -> None:
+    """By hand: 4 epochs of 100 crops of 20 x 10 pixels, twice the rated width: 2^1.2 times the work of a pixel."""
+    recipe = {"epochs": 4, "crops_per_epoch": 100, "network": {"size": [20, 10], "width": 32}, "most_crops": 50}
+    config = {**CONFIG, "inpainters": {"people": {"detector": "x", "recipe": recipe}}}
+    work = Estimator(config, results).work("train_inpainter", {"dataset": "people", "inpainter": "people"})
+    assert work.images == 400
+    assert work.pixels == pytest.approx(200 * 2**1.2)
+    assert work.held_mb == pytest.approx(200 * 5 * 50 / 1e6)

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from anonbench.core.errors import ConfigError
-from anonbench.tasks.reversible.networks import PatchDiscriminator, fooling, frozen, loss_as, telling_apart
+from anonbench.tasks.reversible.networks import PatchDiscriminator, fooling, loss_as, telling_apart
+from anonbench.training.generators import frozen
 
 
 def test_the_papers_judge_has_pix2pix_layers() -> None:
