@@ -125,6 +125,11 @@ def test_a_rendered_dataset_is_counted_from_its_settings(name: str, settings: di
     assert 0 < found.train < found.images
 
 
+def test_drawn_scenes_are_counted_from_their_settings(tmp_path: Path) -> None:
+    entry = {"format": "coco", "render": {"layout": "coco", "train": 7, "val": 3, "height_px": 100, "width_px": 200}}
+    assert dataset_size("scenes", entry, tmp_path) == DatasetSize(7, 3, 20_000.0, sizes.RENDERED, 20_000.0)
+
+
 def test_a_dataset_of_unknown_size_counts_much_and_is_said_to_do_so(tmp_path: Path) -> None:
     config = {**CONFIG, "datasets": {"people": {"format": "folder", "root": "/data/people"}}}
     plan = plan_of([TRAIN], config, tmp_path)

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from anonbench.core.parallel import single_threaded_children
 from anonbench.data.instances import InstanceFile
 from anonbench.data.pictures import read_manifest
 from anonbench.rendered.scene_layouts import LAYOUTS, render_scenes
@@ -23,11 +22,11 @@ def test_the_file_of_instances_is_the_drawn_truth(layout: str, tmp_path: Path) -
         rider_share=0.4, crowd_share=1.0, population=4, cameras=2,
     )  # fmt: skip
     root, entry = tmp_path / layout, {"format": layout, "root": str(tmp_path / layout), "expect": "any"}
-    with single_threaded_children():
-        render_scenes(spec, root, 1)
+    render_scenes(spec, root, 1)
     index(root, entry, tmp_path / "m.csv", tmp_path / "dropped.csv", tmp_path / "sidecars.csv", tmp_path / "splits.csv")
     index_instances(tmp_path / "m.csv", root, {"format": layout}, tmp_path / "instances.jsonl")
-    found, splits = InstanceFile(tmp_path / "instances.jsonl"), {}
+    found = InstanceFile(tmp_path / "instances.jsonl")
+    splits: dict[str, list[str]] = {}
     for picture in read_manifest(tmp_path / "m.csv"):
         splits.setdefault(picture.split, []).append(picture.path)
     assert {split: len(paths) for split, paths in splits.items()} == {"train": 3, "val": 2}
