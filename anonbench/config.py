@@ -70,10 +70,13 @@ def check_config(config: Mapping[str, Any], source: str = "config") -> None:
         raise ConfigError(f"{source}: {error}") from error
 
 
-def resolve_model(config: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """A model's config entry with the recipe that it names written out as `training`, as the stages take it."""
-    entry = dict(config["models"][name])
-    entry["training"] = config["recipes"][entry.pop("recipe")]
+def resolve_model(config: Mapping[str, Any], name: str, task: str = "") -> dict[str, Any]:
+    """A model's config entry with the recipe that it names written out as `training`, as the stages take it.
+
+    task: what the names of the sections begin with: "instance_" for `instance_models` and `instance_recipes`.
+    """
+    entry = dict(config[f"{task}models"][name])
+    entry["training"] = config[f"{task}recipes"][entry.pop("recipe")]
     for key in ("seeds", "gpus"):  # how often and where, not what
         entry.pop(key, None)
     return entry

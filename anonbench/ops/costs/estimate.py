@@ -40,6 +40,8 @@ INPAINTER_SIZE, INPAINTER_WIDTH, CROPS_PER_EPOCH, MOST_CROPS, PEOPLE, CROP_BYTES
     3,
     5,
 )
+INSTANCE_BATCH, INSTANCE_STEPS = 8, 24_000  # of a network of instances, where its recipe does not say
+HELD_MOST_MB = 4000.0  # decoded scenes are kept only where memory has room for twice as much
 EMBED_CHUNK = 4096  # images that embedding decodes at a time
 ROW_MB = 0.002  # of a manifest with its boxes, in memory
 # A stage of pictures holds one at a time: decoded, with a mask, changed. Measured at 6 and 24 megapixels: index 10
@@ -132,6 +134,8 @@ class Estimator:
             return self._of_inpainter(rule, wildcards)
         if "stored" in wildcards:
             return self._of_whole_pictures(rule, wildcards)
+        if "instance_model" in wildcards:
+            return self._of_instances(rule, wildcards)
         key = next((key for key in METHOD_OF if key in wildcards), None)
         name = wildcards[key] if key else ""
         method = self.config[METHOD_OF[key]][name]["method"] if key else ""
@@ -200,6 +204,19 @@ class Estimator:
         images = size.test if rule == "picture_quality" else size.images
         picture_mb = picture_memory_mb(rule, size.largest or 0)
         return Work(rule, method, variant, images, size.pixels, size.images * ROW_MB, True, picture_mb)
+
+    def _of_instances(self, rule: str, wildcards: Mapping[str, str]) -> Work:
+        """Networks that find instances in scenes: trained, asked, scored. A picture is as large as it is resized."""
+        entry = self.config["instance_models"][wildcards["instance_model"]]
+        recipe = self.config["instance_recipes"][entry["recipe"]]
+        size = self.size(wildcards["dataset"])
+        pixels = float(entry.get("short_side", 800) * entry.get("long_side", 1333))
+        images: float = size.test
+        if rule == "train_instances":
+            epochs, batch = recipe.get("epochs"), recipe.get("batch_size", INSTANCE_BATCH)
+            images = size.train * epochs if epochs else recipe.get("iterations", INSTANCE_STEPS) * batch
+        held_mb = size.train * (size.pixels or 0) * 3 / 1e6 if rule == "train_instances" else 0.0
+        return Work(rule, entry["method"], wildcards["instance_model"], images, pixels, min(held_mb, HELD_MOST_MB))
 
     def epochs(self, model: str) -> int:
         """How often a model sees the training set."""

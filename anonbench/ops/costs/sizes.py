@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import importlib
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,10 +18,6 @@ from anonbench.data.images import UNREADABLE
 PUBLISHED = Path(__file__).parents[3] / "config" / "published"
 MANIFEST, RENDERED, TABLE_2 = "counted here", "from the rendering settings", "assumed as in Table II"
 LISTED = "listed in its folder"
-SHIPPED = "assumed as shipped"
-# COCO's mean and largest are those of 100 pictures of 2014; a side has 640 pixels at most. The others have one size.
-SCENE_PIXELS = {"coco": 271_000.0, "cityscapes": 2048.0 * 1024, "bdd100k": 1280.0 * 720}
-LARGEST = SCENE_PIXELS | {"coco": 640.0 * 640}
 SAMPLED = 200  # images of which the size is looked up before a dataset is indexed
 TABLE_2_TRAIN = f"{TABLE_2} for training, all others in the test set"
 
@@ -66,13 +61,10 @@ def dataset_size(name: str, entry: Mapping[str, Any], results: Path) -> DatasetS
         return _of_scenes(entry["render"]) if entry.get("format") in SCENE_FORMATS else _of_rendering(entry["render"])
     if listed := _of_folder(entry):
         return listed
-    if entry.get("format") in SCENE_FORMATS:
-        return _of_published_scenes(entry["format"])
     for table in PUBLISHED.rglob("table2.csv"):
         with table.open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
-                # The second tables of other studies show something else.
-                if "train_images" in row and row["data"] == entry.get("published_as"):
+                if row["data"] == entry.get("published_as"):
                     return _of_table_2(row, entry)
     return UNKNOWN
 
@@ -126,12 +118,6 @@ def _of_scenes(settings: Mapping[str, Any]) -> DatasetSize:
     spec = read_scene(settings)
     pixels = float(spec.height_px * spec.width_px)
     return DatasetSize(spec.train, spec.val, pixels, RENDERED, pixels)
-
-
-def _of_published_scenes(format_: str) -> DatasetSize:
-    """Of COCO, Cityscapes or BDD100K as their owners ship them: what their adapter checks."""
-    counts = importlib.import_module(f"anonbench.datasets.{format_}").PUBLISHED
-    return DatasetSize(counts["train"].images, counts["val"].images, SCENE_PIXELS[format_], SHIPPED, LARGEST[format_])
 
 
 def _of_table_2(row: Mapping[str, str], entry: Mapping[str, Any]) -> DatasetSize:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from anonbench.core.structure import check_structure
+from anonbench.core.errors import ConfigError
+from anonbench.core.structure import check_at, check_known, check_structure
 from anonbench.data.paths import study_config
 from anonbench.studies.scenes.inpainters import check_inpainters
 from anonbench.studies.scenes.settings import STUDY
@@ -15,7 +16,16 @@ ENTRIES: dict[str, Any] = {
     "propertyNames": {"pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$"},
     "additionalProperties": {"type": "object"},
 }
-SECTIONS: dict[str, dict[str, Any]] = {"inpainters": ENTRIES, "instance_recipes": ENTRIES, "instance_models": ENTRIES}
+SEEDS = {"type": "array", "minItems": 1, "uniqueItems": True, "items": {"type": "integer", "minimum": 0}}
+MODELS: dict[str, Any] = {
+    **ENTRIES,
+    "additionalProperties": {
+        "type": "object",
+        "required": ["method", "recipe"],
+        "properties": {"method": {"type": "string"}, "recipe": {"type": "string"}, "seeds": SEEDS},
+    },
+}
+SECTIONS: dict[str, dict[str, Any]] = {"inpainters": ENTRIES, "instance_recipes": ENTRIES, "instance_models": MODELS}
 
 
 def check(config: Mapping[str, Any]) -> None:
@@ -23,3 +33,26 @@ def check(config: Mapping[str, Any]) -> None:
     for section, schema in SECTIONS.items():
         check_structure(config[section], schema, section, study_config(STUDY))
     check_inpainters(config)
+    for name, entry in config["instance_recipes"].items():
+        _check_recipe(name, entry)
+    for name in config["instance_models"]:
+        _check_model(config, name)
+
+
+def _check_recipe(name: str, entry: Mapping[str, Any]) -> None:
+    from anonbench.tasks.instances.recipe import InstanceRecipe  # torch takes a second to load: only when it is needed
+
+    InstanceRecipe.from_config(entry, f"instance_recipes.{name}")
+
+
+def _check_model(config: Mapping[str, Any], name: str) -> None:
+    from anonbench.tasks.instances.models._rcnn import create_model
+
+    where, entry = f"instance_models.{name}", config["instance_models"][name]
+    if name in config["models"]:
+        raise ConfigError(f"{where}: a model for re-identification has that name too; choose another")
+    if "training" in entry:
+        raise ConfigError(f"{where} has no key 'training': describe it under `instance_recipes`, name it by 'recipe'")
+    check_known(f"{where}.recipe", [entry["recipe"]], config["instance_recipes"])
+    parameters = {key: value for key, value in entry.items() if key not in ("recipe", "seeds")}
+    check_at(where, lambda: create_model(parameters))

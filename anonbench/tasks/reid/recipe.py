@@ -13,7 +13,7 @@ from anonbench.tasks.reid.augmentation import Augmentation
 from anonbench.tasks.reid.losses import LossSettings
 from anonbench.tasks.reid.samplers import IdentitySampler, Sampler, Shuffle, check_batch_size
 from anonbench.training.optimizers import SGD, Adam, Optimizer
-from anonbench.training.schedules import Constant, OneCycle, Schedule, Step, WarmupStep
+from anonbench.training.schedules import Constant, OneCycle, Schedule, Step, WarmupShares, WarmupStep
 
 PRECISIONS = ("auto", "fp32", "bf16")
 CHANNELS_LAST = ("auto", True, False)
@@ -21,7 +21,13 @@ CHANNELS_LAST = ("auto", True, False)
 # The choices behind `method:` of the entries that have one; the first is the default.
 METHODS: dict[str, dict[str, Any]] = {
     "optimizer": {"adam": Adam, "sgd": SGD},
-    "schedule": {"step": Step, "constant": Constant, "warmup_step": WarmupStep, "one_cycle": OneCycle},
+    "schedule": {
+        "step": Step,
+        "constant": Constant,
+        "warmup_step": WarmupStep,
+        "warmup_shares": WarmupShares,
+        "one_cycle": OneCycle,
+    },
     "sampler": {"shuffle": Shuffle, "pk": IdentitySampler},
 }
 SECTIONS: dict[str, Any] = {"loss": LossSettings, "augmentation": Augmentation}
@@ -34,7 +40,7 @@ class Recipe:
     epochs: passes over the training set, >= 0. 0 keeps the initial weights. The papers': 100, BoT 120.
     batch_size: images a step, >= 2 (batch normalisation needs more than one). The paper's: 32, BoT 64.
     optimizer: `method: adam | sgd` and its parameters.
-    schedule: `method: constant | step | warmup_step | one_cycle` and its parameters, over `optimizer.lr`.
+    schedule: `method: constant | step | warmup_step | warmup_shares | one_cycle` and parameters, over `optimizer.lr`.
     loss: label smoothing, and the weights of the triplet and center losses.
     sampler: `method: shuffle | pk`. For `pk` batch_size must be identities x images.
     augmentation: probabilities of flip, translation, pad-and-crop and erasing.

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from anonbench.training.schedules import Constant, OneCycle, Step, WarmupStep
+from anonbench.training.schedules import Constant, OneCycle, Step, WarmupShares, WarmupStep
 
 
 def test_warmup_follows_the_paper() -> None:
@@ -25,6 +25,25 @@ def test_a_warmup_of_one_epoch_is_none() -> None:
 def test_step_counts_finished_epochs() -> None:
     factors = [Step(milestones=(2, 3), gamma=0.5).factor(epoch, 0.9, 5) for epoch in range(5)]
     assert factors == [1, 1, 0.5, 0.25, 0.25]
+
+
+def test_shares_are_detectron2s_numbers_of_batches() -> None:
+    # WarmupMultiStepLR of 24,000 batches: warm-up over 1,000 from 0.001, a tenth from 18,000 on.
+    schedule = WarmupShares(warmup=1000 / 24_000, warmup_start=0.001, milestones=(0.75,))
+
+    def detectron2(batch: int) -> float:
+        alpha = batch / 1000
+        return (0.001 * (1 - alpha) + alpha if batch < 1000 else 1) * (0.1 if batch >= 18_000 else 1)
+
+    for batch in (0, 1, 500, 999, 1000, 17_999, 18_000, 23_999):
+        assert schedule.factor(0, batch / 24_000, 1) == pytest.approx(detectron2(batch)), batch
+        assert schedule.factor(batch // 1000, batch % 1000 / 1000, 24) == pytest.approx(detectron2(batch)), batch
+
+
+@pytest.mark.parametrize("wrong", [{"warmup": 2}, {"milestones": (0.9, 0.7)}, {"milestones": (3,)}, {"gamma": 0}])
+def test_shares_lie_within_a_training(wrong: dict) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        WarmupShares(**wrong)
 
 
 def test_constant() -> None:
