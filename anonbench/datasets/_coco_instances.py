@@ -88,7 +88,7 @@ def _read_annotations(root: Path, split: str) -> _Annotations:
     if not file.is_file():
         raise DataError(f"{file}: missing; expected COCO's annotations of {split}2017. Unpack them again.")
     found = _Annotations(JsonLists(file))
-    for key, place, row in found.lists.elements():
+    for key, place, row in found.lists.rows("images", "categories", "annotations"):
         where = found.lists.where(place)
         if key == "images":
             name = _name(row, where)
@@ -97,7 +97,7 @@ def _read_annotations(root: Path, split: str) -> _Annotations:
             found.images[name] = _Image(_whole(row, "id", where), row.get("width"), row.get("height"))
         elif key == "categories":
             found.categories[_whole(row, "id", where)] = str(row.get("name"))
-        elif key == "annotations":
+        else:
             found.places.setdefault(_whole(row, "image_id", where), []).append(place)
             found.numbers.append(_whole(row, "id", where))
     if not found.categories or len(set(found.categories.values())) < len(found.categories):
@@ -122,11 +122,11 @@ def _read_keypoints(file: Path, found: _Annotations) -> None:
             f"{found.lists.path}: {len(found.numbers) - len(known)} annotations have the number of another, so whose "
             f"keypoints {file.name} has cannot be said. Number them anew in both, or remove the file."
         )
-    for key, place, row in lists.elements():
+    for key, place, row in lists.rows("categories", "annotations"):
         where = lists.where(place)
-        if key == "categories" and "keypoints" in row:
-            found.names = tuple(row["keypoints"])
-        elif key == "annotations":
+        if key == "categories":
+            found.names = found.names or _names(row, where)
+        else:
             number = _whole(row, "id", where)
             if number not in known:
                 raise DataError(
@@ -197,9 +197,9 @@ def _fault_of(found: _Annotations, picture: Picture) -> str | None:
 
 def _instance(row: Mapping[str, Any], found: _Annotations, picture: Picture, place: int, number: int) -> Instance:
     where = f"{found.lists.where(place)}: annotation {row['id']} of {picture.path}"
-    category = found.categories.get(row.get("category_id", -1))
+    category = found.categories.get(_whole(row, "category_id", where))
     if category is None:
-        raise DataError(f"{where} has the class {row.get('category_id')}; expected one of {sorted(found.categories)}.")
+        raise DataError(f"{where} has the class {row['category_id']}; expected one of {sorted(found.categories)}.")
     mask = mask_of(row.get("segmentation"), picture, where)
     box = box_of(mask)
     if "bbox" in row:
@@ -221,10 +221,10 @@ def names_with_keypoints(root: Path, split: str) -> set[str]:
     names: dict[int, str] = {}
     seen: set[int] = set()
     lists = JsonLists(file_of(root, KEYPOINTS, split))
-    for key, place, row in lists.elements():
+    for key, place, row in lists.rows("images", "annotations"):
         if key == "images":
             names[_whole(row, "id", lists.where(place))] = _name(row, lists.where(place))
-        elif key == "annotations" and any(_numbers(row, "keypoints", lists.where(place))[2::3]):
+        elif any(_numbers(row, "keypoints", lists.where(place))[2::3]):
             seen.add(_whole(row, "image_id", lists.where(place)))
     return {name for number, name in names.items() if number in seen}
 
@@ -232,8 +232,8 @@ def names_with_keypoints(root: Path, split: str) -> set[str]:
 # --- fields ---
 
 
-def _whole(row: Any, key: str, where: str) -> int:
-    value = row.get(key) if isinstance(row, dict) else None
+def _whole(row: Mapping[str, Any], key: str, where: str) -> int:
+    value = row.get(key)
     if type(value) is not int:
         raise DataError(f"{where}: '{key}' is {value!r:.40}; expected a whole number. Is this COCO's form?")
     return value
@@ -244,6 +244,14 @@ def _name(row: Mapping[str, Any], where: str) -> str:
     if not isinstance(value, str) or not value:
         raise DataError(f"{where}: 'file_name' is {value!r:.40}; expected the name of a picture.")
     return PurePosixPath(value).name
+
+
+def _names(row: Mapping[str, Any], where: str) -> tuple[str, ...]:
+    """The names of a category's keypoints; () where it has none."""
+    names = row.get("keypoints", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise DataError(f"{where}: 'keypoints' is {names!r:.60}; expected a list of names.")
+    return tuple(names)
 
 
 def _numbers(row: Mapping[str, Any], key: str, where: str, count: int | None = None) -> list[float]:

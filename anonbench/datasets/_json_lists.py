@@ -42,6 +42,12 @@ class JsonLists:
         """The element at a place."""
         return self._value(place)[0]
 
+    def rows(self, *keys: str) -> Iterator[tuple[str, int, dict[str, Any]]]:
+        """(key, place, element) of some lists, whose elements must be objects; `DataError` for one that is none."""
+        for key, place, element in self.elements():
+            if key in keys:
+                yield key, place, as_object(element, self.where(place))
+
     def elements(self) -> Iterator[tuple[str, int, Any]]:
         """(key, place, element) of the elements of every list; a value that is no list counts as its only element."""
         start = self._skip(0)
@@ -103,6 +109,13 @@ class JsonLists:
     @cached_property
     def _decoder(self) -> json.JSONDecoder:
         return json.JSONDecoder(parse_constant=_refuse)
+
+
+def as_object(value: Any, where: str) -> dict[str, Any]:
+    """A value that must be an object; raises `DataError` for another."""
+    if not isinstance(value, dict):
+        raise DataError(f"{where}: found {value!r:.40}; expected an object. {AGAIN}")
+    return value
 
 
 def _refuse(constant: str) -> NoReturn:

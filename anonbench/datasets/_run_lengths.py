@@ -14,6 +14,7 @@ from anonbench.data.pictures import Picture
 from anonbench.datasets._instances import from_rle
 
 LEAST = 6  # numbers of a polygon: three corners. pycocotools would read four as a box
+FARTHEST = 10  # sides of the picture; pycocotools walks along every edge, for ever along one to a corner at 10^20
 
 
 def mask_of(segmentation: Any, picture: Picture, where: str) -> Mask:
@@ -29,7 +30,7 @@ def mask_of(segmentation: Any, picture: Picture, where: str) -> Mask:
         return _from_runs(segmentation, picture, where)
     if not isinstance(segmentation, list) or not segmentation:
         raise DataError(f"{where} has the segmentation {segmentation!r:.40}; expected polygons or run lengths.")
-    polygons = [_polygon(polygon, where) for polygon in segmentation]
+    polygons = [_polygon(polygon, picture, where) for polygon in segmentation]
     whole = [polygon for polygon in polygons if len(polygon) >= LEAST]
     if not whole:
         raise DataError(f"{where} has no polygon of three corners or more; expected one, or run lengths.")
@@ -37,9 +38,14 @@ def mask_of(segmentation: Any, picture: Picture, where: str) -> Mask:
     return from_rle(rle.merge(parts))
 
 
-def _polygon(polygon: Any, where: str) -> list[float]:
+def _polygon(polygon: Any, picture: Picture, where: str) -> list[float]:
     if not isinstance(polygon, list) or len(polygon) % 2 or not all(map(_is_number, polygon)):
         raise DataError(f"{where} has the polygon {polygon!r:.60}; expected x and y of each corner, finite numbers.")
+    limit = FARTHEST * max(picture.width, picture.height)
+    far = [value for value in polygon if abs(value) > limit]
+    if far:
+        raise DataError(f"{where} has a corner at {far[0]}; expected pixels of a picture of {picture.width} x "
+                        f"{picture.height}.")  # fmt: skip
     return polygon
 
 

@@ -15,7 +15,7 @@ from anonbench.data.instances import Instance, Scene, Vocabulary
 from anonbench.data.pictures import ListedPicture, Picture
 from anonbench.datasets import DATASETS, SCENE_SPLITS
 from anonbench.datasets._instances import PERSON_AND_VEHICLES, mask_instance, numbered, packed, read_labels
-from anonbench.datasets._json_lists import JsonLists
+from anonbench.datasets._json_lists import JsonLists, as_object
 from anonbench.datasets._listing import (
     DatasetInfo,
     DatasetListing,
@@ -123,10 +123,8 @@ def _from_run_lengths(files: dict[str, Path], pictures: Sequence[Picture]) -> It
     places: dict[tuple[str, str], int] = {}
     lists = {split: JsonLists(file) for split, file in files.items()}
     for split, frames in lists.items():
-        for key, place, frame in frames.elements():
-            if key not in ("", "frames"):
-                continue
-            name = frame.get("name") if isinstance(frame, dict) else None
+        for _, place, frame in frames.rows("", "frames"):
+            name = frame.get("name")
             if not isinstance(name, str):
                 raise DataError(f"{frames.where(place)}: frame without a name; expected that of a picture.")
             if (split, PurePosixPath(name).name) in places:
@@ -140,8 +138,14 @@ def _from_run_lengths(files: dict[str, Path], pictures: Sequence[Picture]) -> It
                 f"{frames.path}: does not list {picture.path}. Does the file belong to another release? Otherwise "
                 f"leave the picture out (`leave_out` in the dataset's config entry)."
             )
-        labels = frames.at(at).get("labels") or []
-        yield picture.path, [_labelled(label, picture, frames.where(at)) for label in labels if "rle" in label], None
+        yield picture.path, _labelled_all(frames.at(at).get("labels") or [], picture, frames.where(at)), None
+
+
+def _labelled_all(labels: Any, picture: Picture, where: str) -> list[Instance]:
+    """The instances among the labels of a frame; those of other tasks have no run lengths."""
+    if not isinstance(labels, list):
+        raise DataError(f"{where}: 'labels' of {picture.path} is {labels!r:.40}; expected a list.")
+    return [_labelled(label, picture, where) for label in labels if as_object(label, where).get("rle") is not None]
 
 
 def _labelled(label: dict[str, Any], picture: Picture, where: str) -> Instance:
@@ -154,7 +158,7 @@ def _labelled(label: dict[str, Any], picture: Picture, where: str) -> Instance:
             f"{where}: a label of {picture.path} has the class {name!r}; expected one of "
             f"{', '.join((*PERSON_AND_VEHICLES, *NAMES, *IGNORED))}."
         )
-    attributes = label.get("attributes") or {}
+    attributes = as_object(label.get("attributes") or {}, where)
     return mask_instance(
         category,
         mask_of(label["rle"], picture, f"{where}: a label of {picture.path}"),

@@ -89,6 +89,8 @@ def test_run_lengths_in_both_forms(seed: int) -> None:
         ([[1, 2, 3, 1e999, 5, 6]], "finite numbers"),
         ([[1, 2, 3, "4", 5, 6]], "finite numbers"),
         ([1, 2, 3, 4, 5, 6], "has the polygon 1; expected"),
+        ([[1, 2, 10**20, 4, 5, 6]], "has a corner at 1000+; expected pixels of a picture of 40 x 24"),
+        ([[1, 2, 3, -401, 5, 6]], "has a corner at -401"),
         (
             {"size": [40, 24], "counts": [960]},
             r"of the size \[40, 24\]; expected height and width of a\.jpg, \[24, 40\]",

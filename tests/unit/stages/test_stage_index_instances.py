@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -449,3 +451,47 @@ def test_without_labels_of_either_form(root: Path) -> None:
     write_bdd100k(root, "polygons")
     with pytest.raises(DataError, match=r"rles/ins_seg_train\.json: missing, and so is the folder .*bitmasks"):
         read(root, "bdd100k")
+
+
+# --- anything ---
+
+ANYTHING = [None, True, 0, -1, 1.5, 10**20, "x", "", [], {}, [1], {"a": 1}, [None], [[1, 2, 3, 4, 5, 6]], "å"]
+
+
+def changed_somewhere(content: Any, shuffle: random.Random) -> Any:
+    """The content of a JSON file with one value, anywhere, replaced by another or left out."""
+    content = copy.deepcopy(content)
+    where, key = shuffle.choice(list(places(content)))
+    if shuffle.random() < 0.3:
+        del where[key]
+    else:
+        where[key] = shuffle.choice(ANYTHING)
+    return content
+
+
+def places(value: Any) -> Iterator[tuple[Any, Any]]:
+    for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+        yield value, key
+        yield from places(value[key])
+
+
+@pytest.mark.parametrize("layout", ["coco", "bdd100k"])
+def test_whatever_a_file_says_it_is_read_or_refused_in_words(layout: str, root: Path) -> None:
+    """Another exception, or a job without end, would not say which file is wrong."""
+    write_coco(root) if layout == "coco" else write_bdd100k(root, "rles")
+    manifest, output = listed(root, layout), root.parent / "i.jsonl"
+    files = sorted(root.rglob("annotations/*.json" if layout == "coco" else "rles/*.json"))
+    refused = []
+    for seed in range(120):
+        shuffle = random.Random(seed)
+        file = shuffle.choice(files)
+        before = file.read_text()
+        write_json(file, changed_somewhere(json.loads(before), shuffle))
+        try:
+            index_instances(manifest, root, {"format": layout}, output)
+            InstanceFile(output).paths  # noqa: B018
+        except DataError as error:
+            refused.append(str(error))
+        file.write_text(before)
+    assert 40 < len(refused) < 115
+    assert all(str(root) in message for message in refused)
