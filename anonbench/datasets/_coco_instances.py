@@ -104,7 +104,13 @@ def _read_annotations(root: Path, split: str) -> _Annotations:
         raise DataError(
             f"{file}: has the classes {list(found.categories.values())!r:.80}; expected at least one, each once."
         )
-    unknown = sorted(found.places.keys() - {image.number for image in found.images.values()})
+    pictures = {image.number for image in found.images.values()}
+    if len(pictures) < len(found.images):
+        raise DataError(
+            f"{file}: {len(found.images) - len(pictures)} pictures have the number of another, so whose annotations "
+            f"are whose cannot be said. Unpack the annotations again."
+        )
+    unknown = sorted(found.places.keys() - pictures)
     if unknown:
         raise DataError(
             f"{found.lists.where(found.places[unknown[0]][0])}: an annotation of picture {unknown[0]}, which `images` "

@@ -35,6 +35,8 @@ from anonbench.data import paths
 from anonbench.data.coco import ground_truth
 from anonbench.data.instances import COCO_KEYPOINTS, Instance, InstanceFile
 from anonbench.data.pictures import read_manifest
+from anonbench.data.regions import Region, write_regions
+from anonbench.stages.anonymize import anonymize
 from anonbench.stages.index import index
 from anonbench.stages.index_instances import index_instances
 
@@ -102,6 +104,25 @@ def test_another_format_has_no_instances(tmp_path: Path, root: Path) -> None:
     write_coco(root)
     with pytest.raises(ConfigError, match="'market1501' has no instances; expected one of bdd100k, cityscapes, coco"):
         index_instances(listed(root, "coco"), root, {"format": "market1501"}, tmp_path / "i.jsonl")
+
+
+@pytest.mark.parametrize("layout", WRITERS)
+def test_a_copy_with_hidden_people_has_the_same_annotations(layout: str, root: Path, tmp_path: Path) -> None:
+    WRITERS[layout](root)
+    scenes = read(root, layout)
+    hidden = {path: [Region(i.box, "body") for i in scenes.of(path) if i.category == "person"] for path in scenes.paths}
+    regions, copy_ = tmp_path / "regions.csv", tmp_path / "copy" / "data"
+    write_regions(regions, hidden)
+    entry = {"method": "blank", "detector": "any", "box_scale": 1.0, "jpeg_quality": 95}
+    sidecars = tmp_path / paths.sidecars(layout)
+    anonymize(
+        tmp_path / paths.manifest(layout), regions, root, entry, sidecars, copy_, tmp_path / "copy" / "manifest.csv"
+    )
+    path = path_of(layout, "train", 1)
+    assert (copy_ / path).read_bytes() != (root / path).read_bytes()
+    assert read(copy_, layout).path.read_bytes() == scenes.path.read_bytes()
+    assert not (copy_ / "stray.jpg").exists()
+    assert not list(copy_.rglob("*_color.png")) + list(copy_.rglob("colormaps"))
 
 
 # --- COCO ---
@@ -261,6 +282,13 @@ def test_pictures_that_the_file_does_not_list_or_that_have_another_size(root: Pa
 def test_a_picture_that_is_listed_twice(root: Path) -> None:
     coco(root, images=coco_file("val")["images"] * 2)
     with pytest.raises(DataError, match=r"000000000004\.jpg is listed a second time"):
+        read(root, "coco")
+
+
+def test_two_pictures_of_one_number(root: Path) -> None:
+    images = coco_file("val")["images"]
+    coco(root, images=[image | {"id": 4} for image in images])
+    with pytest.raises(DataError, match=r"instances_val2017\.json: 1 pictures have the number of another"):
         read(root, "coco")
 
 
