@@ -30,7 +30,7 @@ People are resampled, networks are not: the luck of a training is in `noise`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -172,18 +172,20 @@ def acceleration(jackknife: Floats) -> float:
 
 def resampled_totals(sums: Floats, *, resamples: int = RESAMPLES, seed: int = 0) -> Floats:
     """Totals of C clusters drawn with replacement: (C, k) sums -> (resamples, k). The draws depend on C and seed."""
+    return np.concatenate([weights @ sums for weights in drawn_weights(len(sums), resamples=resamples, seed=seed)])
+
+
+def drawn_weights(n_clusters: int, *, resamples: int = RESAMPLES, seed: int = 0) -> Iterator[Floats]:
+    """How often each of n clusters is drawn, in blocks of resamples: (m, n_clusters) float64, n_clusters a row."""
     if resamples < 100:
         raise ConfigError(f"bootstrap: {resamples} resamples; expected at least 100, for a publication 10000.")
     rng = np.random.default_rng(seed)
-    n_clusters = len(sums)
-    totals = np.empty((resamples, sums.shape[1]))
     for start in range(0, resamples, BLOCK):
         m = min(BLOCK, resamples - start)
         drawn = rng.integers(0, n_clusters, (m, n_clusters), dtype=np.int32)
         drawn += np.arange(m, dtype=np.int32)[:, None] * n_clusters  # one run of bins a resample
         weights = np.bincount(drawn.ravel(), minlength=m * n_clusters).reshape(m, n_clusters)
-        totals[start : start + m] = weights.astype(np.float64) @ sums
-    return totals
+        yield weights.astype(np.float64)
 
 
 def cluster_sums(columns: Floats, codes: NDArray[np.int64], n_clusters: int) -> Floats:

@@ -72,8 +72,12 @@ def tost_t(difference: float, standard_error: float, df: float, margin: float, a
     return Equivalence(margin, difference - reach, difference + reach, p, p < alpha)
 
 
-def tost_bootstrap(bootstrap: ClusterBootstrap, margin: float, alpha: float = 0.05) -> Equivalence:
+def tost_bootstrap(
+    bootstrap: ClusterBootstrap, margin: float, alpha: float = 0.05, clusters: str = "identities"
+) -> Equivalence:
     """TOST from a bootstrap of a mean difference in percent points.
+
+    clusters: what was resampled, in words.
 
     With fewer than `FEW_CHANGED` changed identities the resamples know too little of what a change can be. p is then
     at least the chance of so few changes if the share of changed identities were margin / 100, the least share with
@@ -82,13 +86,13 @@ def tost_bootstrap(bootstrap: ClusterBootstrap, margin: float, alpha: float = 0.
     _check(margin, alpha)
     low, high = bootstrap.interval(1 - 2 * alpha)
     if bootstrap.n_clusters < 2:
-        return Equivalence(margin, low, high, math.nan, False, "fewer than two identities: no test")
+        return Equivalence(margin, low, high, math.nan, False, f"fewer than two {clusters}: no test")
     p = max(bootstrap.p_greater(-margin), bootstrap.p_less(margin))
     note = ""
     if bootstrap.n_changed < FEW_CHANGED:
         worst = float(stats.binom.cdf(bootstrap.n_changed, bootstrap.n_clusters, min(1.0, margin / 100)))
         p = max(p, worst)
-        note = f"only {bootstrap.n_changed} identities changed"
+        note = f"only {bootstrap.n_changed} {clusters} changed"
     return Equivalence(margin, low, high, p, bool(p < alpha), note)
 
 

@@ -6,8 +6,9 @@ import math
 
 import pandas as pd
 
+from anonbench.report.words import count
 from anonbench.studies.reid_faces.headings import HEADINGS
-from anonbench.studies.reid_faces.sentences import CONTRAST_NAMES, METRIC_NAMES, count, overall_lines
+from anonbench.studies.reid_faces.sentences import CONTRAST_NAMES, METRIC_NAMES, overall_lines
 
 
 def published_page(checks: pd.DataFrame, effects: pd.DataFrame, without: pd.DataFrame, alpha: float) -> str:

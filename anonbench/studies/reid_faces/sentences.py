@@ -6,6 +6,7 @@ import math
 
 import pandas as pd
 
+from anonbench.report.words import count, estimate, p_value, points
 from anonbench.studies.reid_faces.headings import HEADINGS
 from anonbench.studies.reid_faces.settings import CONTRASTS
 
@@ -50,30 +51,3 @@ def overall_sentences(row: dict[str, object], others: pd.DataFrame, alpha: float
         outcome = "shown" if p < alpha else "not shown"
         text += f" With {n} {unit}s as the observations a drop is {outcome} ({p_value(p)})."
     return text
-
-
-def estimate(value: float, low: float, high: float) -> str:
-    if math.isnan(low) or math.isnan(high):
-        return f"{value:+.2f} (no interval)"
-    return f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
-
-
-def p_value(value: float) -> str:
-    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
-
-
-def points(size: float) -> str:
-    return f"{size:g} {'point' if size == 1 else 'points'}"
-
-
-def percent(share: float) -> str:
-    return f"{100 * share:g} %"
-
-
-def count(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"
-
-
-def spread(values: pd.Series, one: str, many: str) -> str:
-    low, high = int(values.min()), int(values.max())
-    return count(low, one, many) if low == high else f"{low:,} to {high:,} {many}"

@@ -2,7 +2,7 @@
 
 No sentence says more than its rule:
 
-- "shown" needs a p-value below alpha after Holm's correction (`cells.verdict`);
+- "shown" needs a p-value below alpha after Holm's correction (`statistics.decision.verdict`);
 - a difference between two trainings is never attributed to anonymizing while the luck of training is unknown;
 - where nothing is shown the page says so, and not "no difference".
 """
@@ -15,33 +15,14 @@ from collections.abc import Sequence
 import pandas as pd
 from scipy import stats
 
+from anonbench.report.words import VERDICT_NAMES, count, decided, estimate, percent, points, spread
 from anonbench.studies.reid_faces.marks import BARELY, COLUMNS, RERANKED, TRIAL, criterion, marked
-from anonbench.studies.reid_faces.sentences import (
-    CONTRAST_NAMES,
-    METRIC_NAMES,
-    count,
-    estimate,
-    overall_lines,
-    percent,
-    points,
-    spread,
-)
+from anonbench.studies.reid_faces.sentences import CONTRAST_NAMES, METRIC_NAMES, overall_lines
 from anonbench.studies.reid_faces.settings import RETRAINED, TESTED
 
 CONTRAST_TITLES = {
     TESTED: "Testing the same networks on anonymized images",
     RETRAINED: "Training on anonymized images too",
-}
-# Verdict (statistics.cells) -> its heading; {m} is the margin with its unit.
-VERDICT_NAMES = {
-    "lower, beyond the margin": "A drop is shown, and it is shown to exceed {m}",
-    "lower": "A drop is shown; whether it stays within ±{m} is open",
-    "lower, within the margin": "A drop is shown, and it is shown to stay within ±{m}",
-    "within the margin": "No difference is shown, and equivalence within ±{m} is",
-    "higher, within the margin": "A rise is shown, and it is shown to stay within ±{m}",
-    "higher": "A rise is shown; whether it stays within ±{m} is open",
-    "higher, beyond the margin": "A rise is shown, and it is shown to exceed {m}",
-    "undecided": "The data cannot tell: neither a difference nor equivalence within ±{m} is shown",
 }
 WITH_TRAINING = "queries and training"
 ALL = "all"
@@ -203,20 +184,9 @@ def count_sentence(name: str, rows: pd.DataFrame) -> str:
 def _listed(rows: pd.DataFrame) -> list[str]:
     lines = []
     for (dataset, variant), group in rows.groupby(["dataset", "variant"], sort=True):
-        cells = ", ".join(f"{row.model} {_cell(row)}" for row in group.itertuples())
+        cells = ", ".join(f"{row.model} {decided(row)}" for row in group.itertuples())
         lines.append(f"- {dataset}, {variant}: {cells}")
     return lines
-
-
-def _cell(row: object) -> str:
-    """The difference with the interval that its verdict rests on."""
-    if row.verdict == "within the margin":  # type: ignore[attr-defined]
-        low, high = row.tost_low, row.tost_high  # type: ignore[attr-defined]
-    elif row.basis == WITH_TRAINING:  # type: ignore[attr-defined]
-        low, high = row.training_low, row.training_high  # type: ignore[attr-defined]
-    else:
-        low, high = row.low, row.high  # type: ignore[attr-defined]
-    return estimate(row.difference, low, high)  # type: ignore[attr-defined]
 
 
 def _noise(cells: pd.DataFrame, noise: pd.DataFrame, alpha: float) -> list[str]:

@@ -10,19 +10,18 @@ import pytest
 from statsmodels.stats.multitest import multipletests
 
 from anonbench.core.errors import DataError
+from anonbench.statistics.decision import verdict
 from anonbench.statistics.noise import noise_floor, training_test
 from anonbench.studies.reid_faces.cells import (
     COLUMNS,
-    QUERIES,
-    TRAINING,
     cell_table,
     training_scores,
-    verdict,
 )
 from anonbench.studies.reid_faces.settings import DESIGN
 from anonbench.tasks.reid.scores import pair_runs
 from anonbench.tasks.reid.settings import Condition, Contrast
 
+QUERIES, TRAINING = "queries", "queries and training"
 ORIGINAL = Condition("toy", "bot", "original", "original", "original")
 TESTED = Condition("toy", "bot", "original", "blur", "blur")
 RETRAINED = Condition("toy", "bot", "blur", "blur", "blur")

@@ -7,11 +7,12 @@ import math
 import pandas as pd
 import pytest
 
-from anonbench.studies.reid_faces.cells import COLUMNS, QUERIES, TRAINING, VERDICTS
+from anonbench.report.words import VERDICT_NAMES
+from anonbench.statistics.decision import VERDICTS
+from anonbench.studies.reid_faces.cells import COLUMNS
 from anonbench.studies.reid_faces.published_page import contradiction_sentences, published_page
 from anonbench.studies.reid_faces.sentences import overall_sentences
 from anonbench.studies.reid_faces.statistics_page import (
-    VERDICT_NAMES,
     aa_sentence,
     above_floor_sentence,
     count_sentence,
@@ -20,6 +21,7 @@ from anonbench.studies.reid_faces.statistics_page import (
     statistics_page,
 )
 
+QUERIES, TRAINING = "queries", "queries and training"
 CAUSED = "that anonymizing caused it is *not* shown"
 
 
