@@ -7,7 +7,6 @@ they were computed from.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -24,46 +23,30 @@ from anonbench.core.fields import build
 from anonbench.data.images import RGB, read_image
 from anonbench.data.pictures import Picture
 from anonbench.data.seeding import generator
+from anonbench.report.grid import (
+    GAP,
+    GROUP_LINE,
+    LINE,
+    NARROWEST,
+    PRINT_WIDTH,
+    SMALL_LINE,
+    Column,
+    arrange,
+    draw_captions,
+)
 from anonbench.report.style import (
     FAINT,
-    GRID,
-    LINE_HEIGHT,
     MARGIN,
     SMALL_SIZE,
-    TEXT_SIZE,
-    Page,
     house_style,
     open_page,
     text_width,
-    wrap,
 )
 from anonbench.tasks.reid.people import read_people
 from anonbench.tasks.reversible.quality import WINDOW, psnr, ssim
 from anonbench.training.loading import resize
 
-PRINT_WIDTH = 7.2  # inches, between the margins of a page of A4 or letter
-PRINT_HEIGHT = 8.1  # inches for the pictures; title, notes and captions take up to two more
-NARROWEST = 4.6  # inches; a page of two columns still holds its title
-HEIGHTS = (1.92, 1.28, 0.96)  # inches of a picture: at 200 dots an inch 128 rows have 3, 2, 1.5 dots each
-GAP, GROUP_GAP = 0.06, 0.16  # inches between pictures, and between groups of columns
-SPILL = 1.25  # of a picture's width that a line above it may take
-LINE, SMALL_LINE = TEXT_SIZE * LINE_HEIGHT / 72, SMALL_SIZE * 1.5 / 72  # inches
-GROUP_LINE = LINE + 0.06  # inches for the name of a group
 PSNR = "PSNR, dB"
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of the grid.
-
-    variant: whose pictures it shows.
-    title: what stands above it, such as "protected (without U)".
-    group: what stands above several columns side by side, such as "blurring"; "" for nothing.
-    """
-
-    variant: str
-    title: str
-    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,23 +144,6 @@ def measure(raw: Sequence[RGB], shown: Sequence[RGB]) -> Quality:
     return Quality(float(np.mean(finite)) if finite else math.inf, float(np.mean(likeness)), len(noise) - len(finite))
 
 
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """Where things stand, in inches from the first column's left edge.
-
-    width, height: of a picture.
-    captions: the lines above each column.
-    lefts: where each column's pictures begin.
-    right: where the last column ends.
-    """
-
-    width: float
-    height: float
-    captions: list[list[str]]
-    lefts: list[float]
-    right: float
-
-
 @house_style()
 def draw_grid(
     columns: Sequence[Column],
@@ -205,14 +171,14 @@ def draw_grid(
     stretched = len({high / wide for high, wide in shapes}) > 1
     names = [f"person {person.labels['pid']}\ncamera {person.labels['camid']}" for person in people]
     gutter = 0.1 + max(text_width(line, SMALL_SIZE) for name in [*names, PSNR] for line in name.split("\n"))
-    layout = _arrange(columns, len(people), shapes.most_common(1)[0][0], PRINT_WIDTH - 2 * MARGIN - gutter)
+    layout = arrange(columns, len(people), shapes.most_common(1)[0][0], PRINT_WIDTH - 2 * MARGIN - gutter)
     above = 0.04 + LINE * max(map(len, layout.captions)) + (GROUP_LINE if any(c.group for c in columns) else 0)
     rows = len(people) * (layout.height + GAP) - GAP
     width = max(NARROWEST, gutter + layout.right + 2 * MARGIN)
     notes = _notes(columns[0].title, len(people), qualities, stretched, label, seed)
     page, top = open_page(title, notes, width, above + rows + 0.06 + 2 * SMALL_LINE + MARGIN, warning)
     start = (width - gutter - layout.right) / 2 + gutter
-    _draw_captions(page, columns, layout, start, top, top + above)
+    draw_captions(page, columns, layout, start, top, top + above)
     for row, name in enumerate(names):
         y = top + above + row * (layout.height + GAP)
         page.text(start - 0.1, y + layout.height / 2, name, SMALL_SIZE, ha="right", va="center", color=FAINT)
@@ -224,50 +190,6 @@ def draw_grid(
         for left, value in zip(layout.lefts[1:], values, strict=True):
             page.text(start + left + layout.width / 2, y, value, SMALL_SIZE, ha="center")
     return page.figure
-
-
-def _arrange(columns: Sequence[Column], rows: int, shape: tuple[int, int], room: float) -> _Layout:
-    """The largest pictures with which columns fit into `room` inches and rows into a page; else the smallest.
-
-    shape: height and width of a picture, in any unit.
-    """
-    for height in HEIGHTS:
-        width = height * shape[1] / shape[0]
-        captions = [_caption(column.title, width) for column in columns]
-        lefts, x = [], 0.0
-        for number, (column, lines) in enumerate(zip(columns, captions, strict=True)):
-            beside = max(0.0, max(text_width(line, TEXT_SIZE) for line in lines) - width) / 2
-            if number:
-                x += GAP if column.group == columns[number - 1].group else GROUP_GAP
-            lefts.append(x + beside)
-            x += width + 2 * beside
-        if x <= room and rows * (height + GAP) <= PRINT_HEIGHT:
-            break
-    return _Layout(width, height, captions, lefts, x)
-
-
-def _caption(title: str, width: float) -> list[str]:
-    """A column's caption in lines: broken before a bracket first, and a bracket only if it is much too wide."""
-    if text_width(title, TEXT_SIZE) <= width:
-        return [title]
-    parts = title.replace(" (", "\n(").split("\n")
-    return [line for part in parts for line in wrap(part, SPILL * width, TEXT_SIZE)]
-
-
-def _draw_captions(
-    page: Page, columns: Sequence[Column], layout: _Layout, start: float, top: float, bottom: float
-) -> None:
-    """Above each column its caption, and over columns of one group its name with a line as long as they are."""
-    for left, lines in zip(layout.lefts, layout.captions, strict=True):
-        for number, text in enumerate(reversed(lines)):
-            y = bottom - 0.04 - number * LINE
-            page.text(start + left + layout.width / 2, y, text, ha="center", va="bottom")
-    for name, members in itertools.groupby(range(len(columns)), key=lambda n: columns[n].group):
-        numbers = list(members)
-        left, right = start + layout.lefts[numbers[0]], start + layout.lefts[numbers[-1]] + layout.width
-        if name:
-            page.text((left + right) / 2, top, name, ha="center", fontweight="bold")
-            page.frame(left, top + LINE + 0.02, right - left, 0, edgecolor=GRID, lw=0.8)
 
 
 def _below(qualities: Sequence[Quality]) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""The study's own check of its part of the configuration: inpainters, recipes and models of instances."""
+"""The study's own check of its part of the configuration: its sections (its tables: `kinds/`)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from anonbench.core.errors import ConfigError
 from anonbench.core.structure import check_at, check_known, check_structure
 from anonbench.data.paths import study_config
 from anonbench.studies.scenes.inpainters import check_inpainters
+from anonbench.studies.scenes.report_entries import FIGURES, STATISTICS, check_figures
 from anonbench.studies.scenes.settings import STUDY
 
 ENTRIES: dict[str, Any] = {
@@ -25,7 +26,13 @@ MODELS: dict[str, Any] = {
         "properties": {"method": {"type": "string"}, "recipe": {"type": "string"}, "seeds": SEEDS},
     },
 }
-SECTIONS: dict[str, dict[str, Any]] = {"inpainters": ENTRIES, "instance_recipes": ENTRIES, "instance_models": MODELS}
+SECTIONS: dict[str, dict[str, Any]] = {
+    "inpainters": ENTRIES,
+    "instance_recipes": ENTRIES,
+    "instance_models": MODELS,
+    "scene_statistics": STATISTICS,
+    "scene_figures": FIGURES,
+}
 
 
 def check(config: Mapping[str, Any]) -> None:
@@ -33,6 +40,7 @@ def check(config: Mapping[str, Any]) -> None:
     for section, schema in SECTIONS.items():
         check_structure(config[section], schema, section, study_config(STUDY))
     check_inpainters(config)
+    check_figures(config)
     for name, entry in config["instance_recipes"].items():
         _check_recipe(name, entry)
     for name in config["instance_models"]:
