@@ -22,15 +22,15 @@ datasets:
 face_images: {}
 models: {}
 instance_models:
-  small: {method: mask_rcnn}
-  deep: {method: mask_rcnn, seeds: [0]}
+  small: {method: mask_rcnn, recipe: short}
+  deep: {method: mask_rcnn, recipe: short, seeds: [0]}
 variants:
   body_blur: {method: gaussian_blur, detector: bodies}
   face_blur: {method: gaussian_blur, detector: faces}
   mine: {method: gaussian_blur, detector: bodies}
   whole: {method: gaussian_blur, detector: null}
 inpainters: {}
-instance_recipes: {}
+instance_recipes: {short: {iterations: 10}}
 scene_statistics: {margin: 1.0, confidence: 0.95, resamples: 200}
 scene_figures:
   real_people: false
