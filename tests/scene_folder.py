@@ -32,6 +32,7 @@ class Scenes:
     """Three pictures of noise: one with two people, a rider and a group, one with an ignored person, one empty."""
 
     folder: Path
+    keypoints: tuple[str, ...] = COCO_KEYPOINTS
     instances: dict[str, list[Instance]] = field(
         default_factory=lambda: {
             "train/c.png": [],
@@ -53,7 +54,7 @@ class Scenes:
             pictures.append(Picture(path, path.partition("/")[0], WIDTH, HEIGHT, digest))
         write_manifest(self.manifest, pictures)
         write_sidecars(self.sidecars, [])
-        vocabulary = Vocabulary(("person", "rider", "car"), COCO_KEYPOINTS)
+        vocabulary = Vocabulary(("person", "rider", "car"), self.keypoints)
         write_instances(self.file, vocabulary, sorted(self.instances.items()))
 
     @property

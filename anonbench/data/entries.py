@@ -18,6 +18,8 @@ UNION = "union"
 BODIES, MATCHED_FACES = "annotated_bodies", "matched_faces"
 COMPOSED = (UNION, BODIES, MATCHED_FACES)
 """Methods of detectors that look at no picture: rules of their own make their regions of other files."""
+ESTIMATED = "estimated"
+"""`keypoints:` of bodies whose dataset has none."""
 FILES = "files"
 """The method of a variant that another tool has made: a folder of pictures."""
 REAL_PEOPLE = "REAL PEOPLE: not to be published, sent around or committed"
@@ -67,6 +69,12 @@ def members(config: Config, detector: str) -> list[str]:
     if entry["method"] == MATCHED_FACES:
         return [entry["of"]]
     return sorted(entry["of"]) if entry["method"] == UNION else []
+
+
+def people_file(config: Config, dataset: str, detector: str) -> str:
+    """The instances that bodies are made of: the dataset's own, or those with estimated keypoints."""
+    estimated = config["detectors"][detector].get("keypoints") == ESTIMATED
+    return paths.poses(dataset) if estimated else paths.instances(dataset)
 
 
 def is_rendered(config: Config, name: str) -> bool:

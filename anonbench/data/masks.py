@@ -71,6 +71,18 @@ class Mask:
         return mask
 
 
+def box_of(pixels: Bits) -> tuple[int, int, int, int] | None:
+    """x0, y0, x1, y1 of the least box around the pixels of a mask (H, W), half-open; None where there are none.
+
+    >>> box_of(np.array([[False, True, True], [False, False, False]]))
+    (1, 0, 3, 1)
+    """
+    rows, columns = np.flatnonzero(pixels.any(axis=1)), np.flatnonzero(pixels.any(axis=0))
+    if not rows.size:
+        return None
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
 def _compress(runs: Sequence[int]) -> str:
     """Each run from the third on as its difference from the one before the last, in pieces of five bits, low first."""
     characters = []

@@ -111,6 +111,11 @@ def instances(dataset: str) -> str:
     return f"{RESULTS}/instances/{dataset}.jsonl"
 
 
+def poses(dataset: str) -> str:
+    """The same with estimated keypoints of people, where the dataset has none."""
+    return f"{RESULTS}/instances/{dataset}.poses.jsonl"
+
+
 def inpainter(dataset: str, name: str, file: str = "generator.pt") -> str:
     """The generator that fills the regions of people with others, or a file beside it."""
     return f"{RESULTS}/inpainters/{dataset}/{name}/{file}"

@@ -12,11 +12,14 @@ import numpy as np
 
 from anonbench.core import checks
 from anonbench.core.errors import ConfigError
+from anonbench.data.entries import ESTIMATED
 from anonbench.data.instances import PERSON, Instance
-from anonbench.data.masks import Bits, Mask
+from anonbench.data.masks import Mask, box_of
 from anonbench.data.people import hindrance, people_of
-from anonbench.data.regions import Box, Region
+from anonbench.data.regions import Region
 from anonbench.detectors import DETECTORS, Detect
+
+ANNOTATED = "annotated"
 
 
 @DETECTORS.register("annotated_bodies")
@@ -27,6 +30,8 @@ class AnnotatedBodies:
     dilate: radius of the disk by which a mask is dilated, as a share of the geometric mean of the sides of its box,
         >= 0. The radius is rounded to whole pixels, at least 1; with 0 the masks stay as they are.
     categories: of the instances that are hidden.
+    keypoints: `annotated` are the dataset's own; `estimated` where it has none, by the rule `estimate_pose`, which
+        needs two further packages (requirements-pose.txt).
 
     Groups and ignored people have no region (`data.people`), nor has anybody whose mask is empty.
 
@@ -40,10 +45,12 @@ class AnnotatedBodies:
 
     dilate: float = 0.02
     categories: tuple[str, ...] = (PERSON,)
+    keypoints: str = ANNOTATED
 
     def __post_init__(self) -> None:
         checks.number("dilate", self.dilate, 0)
         checks.names("categories", self.categories)
+        checks.choice("keypoints", self.keypoints, (ANNOTATED, ESTIMATED))
 
     def open(self, root: Path) -> Detect:
         """Raises `ConfigError`: there is nothing to open."""
@@ -81,18 +88,6 @@ class AnnotatedBodies:
             mask=Mask.pack(pixels),
             keypoints=person.keypoints if known else None,
         )
-
-
-def box_of(pixels: Bits) -> Box | None:
-    """The least box around the pixels of a mask (H, W); None where there are none.
-
-    >>> box_of(np.array([[False, True, True], [False, False, False]]))
-    (1, 0, 3, 1)
-    """
-    rows, columns = np.flatnonzero(pixels.any(axis=1)), np.flatnonzero(pixels.any(axis=0))
-    if not rows.size:
-        return None
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
 def disk(radius: int) -> np.ndarray:

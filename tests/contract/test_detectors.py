@@ -38,6 +38,7 @@ BAD_PARAMETERS: dict[str, list[tuple[str, Any]]] = {
     "annotated_bodies": [
         *(("dilate", v) for v in (-0.1, math.nan, math.inf, "0.02", None, True)),
         *(("categories", v) for v in ((), [], "person", [1], [""], None)),
+        *(("keypoints", v) for v in ("", "guessed", None, True)),
     ],
     "matched_faces": [
         *(("of", v) for v in ("", None, 3, ["haar"])),

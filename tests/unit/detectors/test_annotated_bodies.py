@@ -9,8 +9,8 @@ from skimage.morphology import disk as skimage_disk
 
 from anonbench.core.errors import ConfigError
 from anonbench.data.instances import COCO_KEYPOINTS, Instance
-from anonbench.data.masks import Mask
-from anonbench.detectors.annotated_bodies import AnnotatedBodies, box_of, disk
+from anonbench.data.masks import Mask, box_of
+from anonbench.detectors.annotated_bodies import AnnotatedBodies, disk
 
 HEIGHT, WIDTH = 90, 80
 

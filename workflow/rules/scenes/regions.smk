@@ -1,10 +1,34 @@
 # What is hidden in pictures of scenes (datasets with instances): people's bodies, and faces that belong to people.
 
 
+rule estimate_pose:
+    input:
+        manifest=paths.manifest("{dataset}"),
+        root=original_root,
+        instances=paths.instances("{dataset}"),
+    output:
+        output=paths.poses("{dataset}"),
+        stamp=paths.stamp("estimate_pose", "{dataset}"),
+    log:
+        paths.log("estimate_pose", "{dataset}"),
+    wildcard_constraints:
+        dataset=any_of(SCENES) or "none",
+    conda:
+        "../../../envs/cpu.yaml"
+    threads: WORKERS
+    resources:
+        mem_mb=memory_mb("estimate_pose"),
+        runtime=minutes("estimate_pose"),
+    params:
+        code=lambda w: digest("estimate_pose"),
+    shell:
+        call("estimate_pose", without=["least_confidence"])
+
+
 rule bodies:
     input:
         manifest=paths.manifest("{dataset}"),
-        instances=paths.instances("{dataset}"),
+        instances=lambda w: entries.people_file(config, w.dataset, w.detector),
     output:
         output=paths.detections("{dataset}", "{detector}"),
         stamp=paths.stamp("bodies", "{dataset}", "{detector}"),
