@@ -14,8 +14,13 @@ from dataclasses import dataclass, field
 from anonbench.ops.costs.estimate import Estimator, Work
 
 LINE_WIDTH = 118
-TRAININGS = ("train", "train_base", "train_anonymizer", "train_restoration")
-KINDS = {**dict.fromkeys(TRAININGS, "models"), "embed": "features"}  # what a rule writes below results/; else images
+TRAININGS = ("train", "train_base", "train_anonymizer", "train_restoration", "train_instances")
+PREDICTIONS = "predictions"  # of networks of instances, which not every study has
+KINDS = {
+    **dict.fromkeys(TRAININGS, "models"),
+    "embed": "features",
+    "predict_instances": PREDICTIONS,
+}  # what a rule writes below results/; else images
 
 
 @dataclass(frozen=True)
@@ -190,7 +195,7 @@ def _gigabytes(costs: Iterable[Cost]) -> str:
     kinds = dict.fromkeys((*KINDS.values(), "images"), 0.0)
     for cost in costs:
         kinds[KINDS.get(cost.rule, "images")] += cost.size_bytes
-    parts = ", ".join(f"{kind} {_gb(size)}" for kind, size in kinds.items())
+    parts = ", ".join(f"{kind} {_gb(size)}" for kind, size in kinds.items() if size or kind != PREDICTIONS)
     return f"about {_gb(sum(kinds.values()))} GB below results/ ({parts})" if sum(kinds.values()) else ""
 
 

@@ -23,7 +23,7 @@ from anonbench.studies.reversible.check import SECTIONS as REVERSIBLE_SECTIONS
 from anonbench.tasks.reid.models import MODELS
 
 ROOT = Path(__file__).parents[2]
-OVERLAYS = ("demo", "quick", "test", "cpu", "paper", "paper_reversible")
+OVERLAYS = ("demo", "quick", "test", "cpu", "paper", "paper_reversible", "paper_scenes")
 LAYERS = {name: read_layer(ROOT / f"config/{name}.yaml") for name in OVERLAYS}
 LAYERS["default"] = read_config(root=ROOT)
 SECTIONS = {**REID_FACES_SECTIONS, **REVERSIBLE_SECTIONS}
@@ -35,6 +35,7 @@ SHIPPED = [
     ("default", "cpu"),
     ("default", "paper"),
     ("default", "paper", "paper_reversible"),
+    ("default", "paper", "paper_scenes"),
 ]
 
 

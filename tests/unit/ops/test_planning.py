@@ -305,7 +305,7 @@ def test_every_shipped_network_was_measured_itself(names: tuple[str, ...]) -> No
 
 
 def test_scaled_gpu_rates_follow_from_the_published_one_and_the_costs_on_a_cpu() -> None:
-    on_gpu = [row for row in read_rates() if row.gpu_images_per_s]
+    on_gpu = [row for row in read_rates() if row.gpu_images_per_s and "GPU assumed" not in row.source]
     (anchor,) = [row for row in on_gpu if "published" in row.source]
     assert (anchor.rule, anchor.method, anchor.gpu_images_per_s) == ("train", "bot", 379)
     assert len(on_gpu) == 14
@@ -392,3 +392,24 @@ def test_before_a_dataset_is_indexed_the_headers_of_its_images_say_how_large_the
     (tmp_path / "1.png").write_bytes(b"cut off")  # `index` says so
     found = dataset_size("mine", {"format": "folder", "root": str(tmp_path)}, tmp_path)
     assert found == DatasetSize(2, 2, pixels=(200 + 240 + 260) / 3, source="listed in its folder", largest=260)
+
+
+def test_scenes_whose_published_counts_are_demanded_are_counted_without_a_look(tmp_path: Path) -> None:
+    entry = {"format": "cityscapes", "root": "nowhere", "expect": "published"}
+    size = dataset_size("cityscapes", entry, tmp_path / "results")
+    assert (size.train, size.test, size.pixels) == (2975, 500, 2048 * 1024)
+
+
+def test_a_training_of_instances_is_planned_by_its_recipe(tmp_path: Path) -> None:
+    config = {
+        "device": "cuda", "datasets": {"streets": {"format": "cityscapes", "root": "nowhere", "expect": "published"}},
+        "instance_models": {"masks": {"method": "mask_rcnn", "recipe": "long", "short_side": 1024, "long_side": 2048},
+                            "points": {"method": "keypoint_rcnn", "recipe": "passes"}},
+        "instance_recipes": {"long": {"iterations": 1000, "batch_size": 16}, "passes": {"epochs": 2}},
+    }  # fmt: skip
+    estimator = Estimator(config, tmp_path / "results")
+    wildcards = {"dataset": "streets", "scene_variant": "original", "run": "seed0"}
+    work = estimator.work("train_instances", {**wildcards, "instance_model": "masks"})
+    assert (work.images, work.pixels) == (16_000, 2048 * 1024)
+    assert estimator.work("train_instances", {**wildcards, "instance_model": "points"}).images == 2 * 2975
+    assert estimator.work("evaluate_instances", {**wildcards, "instance_model": "points"}).images == 500
