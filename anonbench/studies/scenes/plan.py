@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from anonbench.data import paths
-from anonbench.data.entries import built_tables, is_rendered, people_warning, runs_of
+from anonbench.data.entries import built_tables, is_rendered, members, people_warning, runs_of
 from anonbench.data.variants import ORIGINAL
 from anonbench.studies.kinds import kind_of, study_of
 from anonbench.studies.scenes.settings import PLACE, STUDY, SceneCondition
@@ -76,6 +76,24 @@ class Plan:
             if self._needs(kind, entry) <= self._made and self._may_show(kind, entry)
         ]
         return [paths.statistics(STUDY, ".md"), *(figure(name, ".png") for name in drawn)]
+
+    @property
+    def visibility(self) -> list[str]:
+        """Who is left visible in the variants of the built tables, and in drawn scenes which faces are missed."""
+        if not set(self.tables) & set(built_tables(self.config)):
+            return []
+        used: dict[tuple[str, str], None] = {}
+        for entry in self.tables.values():
+            detectors = (self.config["variants"][variant]["detector"] for variant in entry["variants"])
+            used |= dict.fromkeys((entry["dataset"], detector) for detector in detectors if detector)
+        found = [paths.left_visible(*pair) for pair in used]
+        faces = (
+            (dataset, member)
+            for dataset, detector in used
+            if is_rendered(self.config, dataset)
+            for member in members(self.config, detector)
+        )
+        return found + [paths.detection_metrics(*pair) for pair in dict.fromkeys(faces)]
 
     def figures(self, kind: str) -> Mapping[str, Any]:
         """The figures of a kind (`KINDS`): name -> entry."""

@@ -35,6 +35,24 @@ def test_every_network_is_read_once() -> None:
     }  # fmt: skip
 
 
+def test_who_is_left_visible_is_asked_of_every_detector_of_the_built_tables() -> None:
+    config = scene_config()
+    names = ("face_blur", "face_grey", "body_blur", "theirs")
+    detectors = ("faces", "faces", "bodies", None)
+    config["variants"] = {name: {"method": "zero", "detector": d} for name, d in zip(names, detectors, strict=True)}
+    config["detectors"] = {
+        "faces": {"method": "matched_faces", "of": "found"}, "found": {"method": "centerface"},
+        "bodies": {"method": "annotated_bodies"},
+    }  # fmt: skip
+    config["tables"] = {"scenes": {**config["tables"]["scenes"], "variants": list(names)}}
+    left = [f"results/left_visible/streets/{name}.csv" for name in ("faces", "bodies")]
+    assert Plan(config).visibility == [*left, "results/detection_metrics/streets/found.json"]
+    del config["datasets"]["streets"]["render"]
+    assert Plan(config).visibility == left, "of real pictures nobody knows the faces"
+    config["build"] = []
+    assert Plan(config).visibility == []
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
