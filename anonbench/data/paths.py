@@ -134,6 +134,11 @@ def scores(dataset: str, model: str, train: str, run: str, tested: str, suffix: 
     return f"{RESULTS}/metrics/{dataset}/{model}/{train}/{run}/{tested}{suffix}"
 
 
+def cost(dataset: str, variant: str) -> str:
+    """What it costs to make a variant, by size of the pictures."""
+    return f"{RESULTS}/costs/{dataset}/{variant}.csv"
+
+
 def quality(dataset: str, stored: str, suffix: str = ".json") -> str:
     """How much the pictures of a variant look like the originals.
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from anonbench.data import paths
-from anonbench.data.entries import built_tables, is_rendered, members, people_warning, runs_of
+from anonbench.data.entries import FILES, built_tables, is_rendered, members, people_warning, runs_of
 from anonbench.data.variants import ORIGINAL
 from anonbench.studies.kinds import kind_of, study_of
 from anonbench.studies.scenes.settings import PLACE, STUDY, SceneCondition
@@ -54,6 +54,15 @@ class Plan:
         """For `scene_effects`: what each table compares."""
         keys = ("dataset", "model", "metrics", "variants")
         return [{key: entry[key] for key in keys} for entry in self.tables.values()]
+
+    @property
+    def costed(self) -> tuple[str, list[str]]:
+        """The dataset of the table with most variants, and its variants that are made here: whose costs are measured."""
+        table = max(self.tables.values(), key=lambda entry: len(entry["variants"]), default=None)
+        if table is None:
+            return "", []
+        made = [v for v in table["variants"] if self.config["variants"][v]["method"] != FILES]
+        return table["dataset"], made
 
     @property
     def alpha(self) -> float:

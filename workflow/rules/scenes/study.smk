@@ -160,3 +160,59 @@ rule scene_depths:
         code=lambda w: digest("scene_depths"),
     shell:
         call("scene_depths")
+
+
+# --- costs: measured where this runs, so that they differ from machine to machine ---
+
+
+rule anonymizer_cost:
+    input:
+        manifest=paths.manifest("{dataset}"),
+        detections=lambda w: detections_of(w.dataset, w.variant),
+        root=original_root,
+        weights=variant_weights,
+        large_weights=large_weights,
+    output:
+        output=paths.cost("{dataset}", "{variant}"),
+        stamp=paths.stamp("anonymizer_cost", "{dataset}", "{variant}"),
+    log:
+        paths.log("anonymizer_cost", "{dataset}", "{variant}"),
+    wildcard_constraints:
+        dataset=any_of(SCENES) or "none",
+        variant=any_of(set(config["variants"]).difference(WHOLE, ACCEPTED)) or "none",
+    conda:
+        "../../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_mb("anonymizer_cost"),
+        runtime=minutes("anonymizer_cost"),
+    params:
+        spec=lambda w: as_json(variant_entry(w.variant)),
+        code=lambda w: digest("anonymizer_cost", config["variants"][w.variant]["method"]),
+        plugins=lambda w: needed_plugins("anonymizer_cost", config["variants"][w.variant]["method"]),
+    shell:
+        call("anonymizer_cost", without=["pictures"])
+
+
+rule anonymizer_costs:
+    input:
+        costs=[paths.cost(SCENE_COSTS[0], variant) for variant in SCENE_COSTS[1]],
+    output:
+        output=captioned(paths.statistics("scene_costs"), "anonymizer_costs", "Study 3", statistics="costs"),
+        readable=paths.statistics("scene_costs", ".md"),
+        stamp=paths.stamp("anonymizer_costs"),
+    log:
+        paths.log("anonymizer_costs"),
+    conda:
+        "../../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_mb("anonymizer_costs"),
+        runtime=minutes("anonymizer_costs"),
+    params:
+        variants=SCENE_COSTS[1],
+        gpu=lambda w: as_json(gpu_pictures_per_s(SCENE_COSTS[1])),
+        label=data_label([SCENE_COSTS[0]]) if SCENE_COSTS[0] else "",
+        code=lambda w: digest("anonymizer_costs"),
+    shell:
+        call("anonymizer_costs")
