@@ -57,7 +57,7 @@ class Plan:
 
     @property
     def costed(self) -> tuple[str, list[str]]:
-        """The dataset of the table with most variants, and its variants that are made here: whose costs are measured."""
+        """The dataset of the table with most variants, and its variants that are made here, to measure their costs."""
         table = max(self.tables.values(), key=lambda entry: len(entry["variants"]), default=None)
         if table is None:
             return "", []
