@@ -64,6 +64,17 @@ def autocast(precision: str, device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=uses_bfloat16(precision, device))
 
 
+def exact_if(narrow: bool) -> torch.autocast | contextlib.nullcontext[None]:
+    """The context for a convolution on a CPU: without autocast where its maps are one pixel wide, else unchanged.
+
+    narrow: whether what goes in or what comes out is one pixel wide. Give the layer float32 then.
+
+    In bfloat16 such convolutions of torch 2.13.0, or their gradients, now and then are what lay in memory before,
+    not-a-numbers among it. On a processor with AMX more of them are (findings/torch_bfloat16_narrow_maps.sh).
+    """
+    return torch.autocast("cpu", enabled=False) if narrow else contextlib.nullcontext()
+
+
 def place(network: nn.Module, device: torch.device, channels_last: bool) -> None:
     """Move a network to a device, in place, its convolution weights in the memory order of the maps to come."""
     memory_format = torch.channels_last if channels_last else torch.contiguous_format

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from anonbench.core import checks as _checks
 from anonbench.core.errors import ConfigError
 from anonbench.training import checkpoint
+from anonbench.training.device import exact_if
 
 WIDEST = 8  # times the first level's channels; deeper levels have no more
 SLOPE = 0.2  # of the encoder's LeakyReLU below 0
@@ -69,14 +70,22 @@ class UNet(nn.Module):
         x = pictures
         skipped = []
         for layer in self.encoder:
-            x = layer(x)  # (B, C, H / 2^level, W / 2^level)
+            x = _apply(layer, x, x.shape[3] // 2)  # (B, C, H / 2^level, W / 2^level)
             skipped.append(x)
         x = skipped.pop()
         for layer in self.decoder:
-            x = layer(x)  # twice the height and width
+            x = _apply(layer, x, 2 * x.shape[3])  # twice the height and width
             if skipped:
                 x = torch.cat([x, skipped.pop().to(x.dtype)], dim=1)
         return x
+
+
+def _apply(layer: nn.Module, maps: Tensor, width: int) -> Tensor:
+    """A layer's result. width: of its pixels; the innermost ones of a narrow picture have one."""
+    narrow = min(width, maps.shape[3]) == 1
+    with exact_if(narrow):
+        made: Tensor = layer(maps.float() if narrow else maps)
+    return made
 
 
 def initialize(layer: nn.Module) -> None:

@@ -42,6 +42,26 @@ def test_pictures_keep_their_size_and_range(levels: int, size: tuple[int, int]) 
     assert made.abs().max() <= 1
 
 
+def test_maps_of_one_pixel_are_computed_in_full_precision() -> None:
+    """In bfloat16 a processor with AMX fills them with what lay in memory: gradients were not finite, now and then."""
+    network = UNet(6, 16)
+    kinds: dict[int, torch.dtype] = {}
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            layer.register_forward_hook(lambda _, given, made: kinds.update({made.shape[3]: made.dtype}))
+    for seed in range(5):
+        pictures = torch.rand(16, 3, 128, 64, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+        lay_in_memory = [torch.full((size,), torch.nan) for size in (10, 1000, 20_000, 500_000)]
+        del lay_in_memory
+        with torch.autocast("cpu", torch.bfloat16):
+            made = network(pictures)
+        made.float().abs().mean().backward()
+        assert made.isfinite().all()
+        assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
+    assert kinds[1] == torch.float32
+    assert kinds[32] == torch.bfloat16
+
+
 def test_every_input_pixel_reaches_the_output_through_each_level() -> None:
     """Without the skipped maps the innermost level alone would carry the picture: each level must matter."""
     torch.manual_seed(0)
