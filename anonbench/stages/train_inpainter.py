@@ -10,9 +10,11 @@ from typing import Any
 
 import torch
 
+from anonbench.core import checks
 from anonbench.core.command import Input, Output, Spec, command
-from anonbench.core.errors import DataError
+from anonbench.core.errors import ConfigError, DataError
 from anonbench.core.files import atomic_file
+from anonbench.data.entries import REAL_PEOPLE
 from anonbench.data.images import encode_image
 from anonbench.data.pictures import Picture, read_manifest
 from anonbench.data.regions import Region, read_regions, region_as_json
@@ -27,6 +29,8 @@ from anonbench.training.fit import fit
 from anonbench.training.inpainter import save_inpainter
 from anonbench.training.progress import write_history
 
+PEOPLE = {"drawn": "", "real": REAL_PEOPLE, "withheld": ""}  # what the samples say about them, in red
+
 
 @command("train", gpu=True)
 def train_inpainter(
@@ -39,8 +43,7 @@ def train_inpainter(
     history: Output,
     samples: Output,
     resume_dir: Path,
-    warning: str = "",
-    real_people: bool = False,
+    people: str = "withheld",
     device: str = "auto",
     threads: int = 1,
     code: str = "",
@@ -59,9 +62,10 @@ def train_inpainter(
     history: losses, distance, learning rate and speed of every epoch (CSV).
     samples: people that it puts into held-out crops, beside those who were there (PNG).
     resume_dir: where the state of an unfinished training is kept. Removed on success.
-    warning: what pictures of these people must say; "" where they are drawn.
-    real_people: whether `samples` may show people who are not drawn. Without it the sheet holds a note instead.
+    people: what `samples` may show. drawn: these people are drawn. real: they are not, and the sheet says so in red.
+        withheld: nobody, it holds a note instead.
     """
+    _demand_people(people)
     recipe = InpaintingRecipe.from_config(spec)
     where = select_device(device, threads)
     regions = _training_regions(manifest, detections)
@@ -77,11 +81,17 @@ def train_inpainter(
     network, styles = task.averaged.cpu(), task.styles()
     save_inpainter(output, network, styles, {"seed": seed, "crops": len(crops), "epochs": recipe.epochs})
     write_history(history, InpaintingTask.values, rows)
-    shown = not warning or real_people
-    sheet = sample_sheet(network, styles, judged, seed, warning) if shown else withheld_sheet()
+    sheet = withheld_sheet() if people == "withheld" else sample_sheet(network, styles, judged, seed, PEOPLE[people])
     with atomic_file(samples) as file:
         file.write_bytes(encode_image(sheet, ".png", 100))
     resume.remove()
+
+
+def _demand_people(people: str) -> None:
+    try:
+        checks.choice("people", people, PEOPLE)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
 
 
 def _training_regions(manifest: Path, detections: Path) -> dict[str, list[Region]]:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from inpainting_files import write_scenes
 
-from anonbench.core.errors import DataError, TrainingError
+from anonbench.core.errors import ConfigError, DataError, TrainingError
 from anonbench.data.images import read_image
 from anonbench.data.regions import read_regions
 from anonbench.stages.train_inpainter import train_inpainter
@@ -32,7 +32,7 @@ FILES = ("generator.pt", "history.csv", "samples.png")
 def train(folder: Path, scenes: Path, spec: dict[str, Any] | None = None, **more: Any) -> Path:
     manifest, root, detections = scenes / "manifest.csv", scenes / "pictures", scenes / "bodies.csv"
     output, history, samples = (folder / file for file in FILES)
-    values = {"spec": {**SPEC, **(spec or {})}, "seed": 1, "resume_dir": folder / "resume", **more}
+    values = {"spec": {**SPEC, **(spec or {})}, "seed": 1, "people": "drawn", "resume_dir": folder / "resume", **more}
     train_inpainter(manifest, root, detections, output=output, history=history, samples=samples, **values)
     return folder
 
@@ -85,11 +85,13 @@ def test_a_training_that_was_stopped_ends_as_an_undisturbed_one(
 
 def test_real_people_are_shown_on_request_alone(scenes: Path, tmp_path: Path) -> None:
     spec = {"epochs": 0}
-    hidden = train(tmp_path / "hidden", scenes, spec, warning="REAL PEOPLE")
+    hidden = train(tmp_path / "hidden", scenes, spec, people="withheld")
     np.testing.assert_array_equal(read_image(hidden / "samples.png"), withheld_sheet())
-    shown = read_image(train(tmp_path / "shown", scenes, spec, warning="REAL PEOPLE", real_people=True) / "samples.png")
+    shown = read_image(train(tmp_path / "shown", scenes, spec, people="real") / "samples.png")
     drawn = read_image(train(tmp_path / "drawn", scenes, spec) / "samples.png")
     assert shown.shape[0] > drawn.shape[0] > 100, "a line more: the warning"
+    with pytest.raises(ConfigError, match="people is 'all'; expected one of drawn, real, withheld"):
+        train(tmp_path / "all", scenes, spec, people="all")
 
 
 def test_the_distance_falls_and_people_get_their_colours(scenes: Path) -> None:

@@ -2,6 +2,13 @@
 INPAINTERS = config["inpainters"]
 
 
+def shown_people(dataset, entry):
+    """What the samples of an inpainter may show."""
+    if entries.is_rendered(config, dataset):
+        return "drawn"
+    return "real" if entry.get("real_people") else "withheld"
+
+
 rule train_inpainter:
     input:
         manifest=paths.manifest("{dataset}"),
@@ -27,8 +34,7 @@ rule train_inpainter:
     params:
         spec=lambda w: as_json(INPAINTERS[w.inpainter]["recipe"]),
         seed=lambda w: INPAINTERS[w.inpainter].get("seed", 0),
-        warning=lambda w: entries.people_warning(config, w.dataset),
-        real_people=lambda w: INPAINTERS[w.inpainter].get("real_people", False),
+        people=lambda w: shown_people(w.dataset, INPAINTERS[w.inpainter]),
         resume_dir=paths.resume("train_inpainter", "{dataset}", "{inpainter}"),
         device=config["device"],
         code=lambda w: digest("train_inpainter"),

@@ -117,7 +117,7 @@ def test_the_gradient_penalty_against_finite_differences() -> None:
     (gradient,) = torch.autograd.grad(network(moved, own, points).mean(dim=(1, 2, 3)).sum(), moved)
     h = 1e-4  # the spread of a batch is computed in float32
     ends = [network(real + s * h * direction, own, points).mean(dim=(1, 2, 3)).sum() for s in (1, -1)]
-    assert float((ends[0] - ends[1]) / (2 * h)) == pytest.approx(float((gradient * direction).sum()), rel=2e-2)
+    assert ((ends[0] - ends[1]) / (2 * h)).item() == pytest.approx(float((gradient * direction).sum()), rel=2e-2)
     assert found == pytest.approx(float(gradient.square().sum()) / 3 / 2, rel=1e-6)
 
 
