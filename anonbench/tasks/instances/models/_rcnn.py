@@ -14,13 +14,15 @@ from torch import Tensor, nn
 from anonbench.core import checks
 from anonbench.core.errors import MissingDependencyError
 from anonbench.tasks.instances.models import INSTANCE_MODELS
-from anonbench.training.device import place
+from anonbench.training.device import exact_if, place
 
 # Keys of a model's config entry that are not parameters of the architecture.
 ENTRY_KEYS = ("training",)
 DEPTHS = {"resnet10": 1, "resnet18": 1, "resnet34": 1, "resnet50": 4, "resnet101": 4, "resnet152": 4}
 """Known trunks, with what a stage's width is multiplied by. resnet10 is ours: one block a stage."""
 STAGE_WIDTHS = (64, 128, 256, 512)  # of layer1 to layer4, with strides 4 to 32
+NARROW = 2
+"""Pixels of a map's shorter side up to which it is computed in float32 on CPUs: see `exact_if`."""
 POOL, MASK_POOL = 7, 14  # bins along a side of a region, for its class and box, and for its mask or keypoints
 LOSSES = {
     "classification": "loss_classifier",
@@ -200,10 +202,15 @@ class Trunk(nn.Module):
             x = self.stem(pictures)  # (B, 3, H, W) -> (B, 64, H/4, W/4)
             maps: OrderedDict[str, Tensor] = OrderedDict()
             for number, stage in enumerate(self.stages):
-                x = stage(x)  # (B, widths[number], H/4/2^number, W/4/2^number)
+                narrow = min(x.shape[2:]) <= (NARROW if number == 0 else 2 * NARROW)
+                with exact_if(narrow):
+                    x = stage(x.float() if narrow else x)  # (B, widths[number], H/4/2^number, W/4/2^number)
                 if number in self.levels:
                     maps[str(number - self.levels[0])] = x
-            found = self.pyramid(maps)  # every level (B, channels, h, w), and one more of half the last one's size
+            narrow = min(x.shape[2:]) <= NARROW
+            with exact_if(narrow):
+                levels = {name: level.float() if narrow else level for name, level in maps.items()}
+                found = self.pyramid(levels)  # every level (B, channels, h, w), and one of half the last one's size
         return {name: level.float() for name, level in found.items()}
 
 

@@ -60,8 +60,13 @@ def test_heads_compute_in_float32_whatever_the_trunk_does() -> None:
     kinds = []
     conv = network.backbone.stem[0]
     conv.register_forward_hook(lambda _module, _inputs, output: kinds.append(output.dtype))
+    last = network.backbone.stages[3]
+    last.register_forward_hook(lambda _module, _inputs, output: kinds.append(output.dtype))
+    network.backbone(torch.rand(1, 3, 96, 128))
+    assert kinds == [torch.bfloat16, torch.bfloat16]
+    kinds.clear()
     maps = network.backbone(torch.rand(1, 3, 64, 64))
-    assert kinds == [torch.bfloat16]
+    assert kinds == [torch.bfloat16, torch.float32]  # maps of two pixels: bfloat16 convolutions of such are not safe
     assert {level.dtype for level in maps.values()} == {torch.float32}
     assert [tuple(level.shape[2:]) for level in maps.values()] == [(8, 8), (4, 4), (2, 2), (1, 1)]
     network.backbone.precision = contextlib.nullcontext
