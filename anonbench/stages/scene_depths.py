@@ -15,7 +15,7 @@ def scene_depths(
     """Draw the relative drop over the depth of the network's backbone, a line an experiment (Study 3's Figure 8).
 
     scores: files of `evaluate-instances` of every network, trained on original pictures and on the lines' variants.
-    lines: `[{title, dataset, models: {50: name, 101: name}, variant, metric}]`.
+    lines: `[{title, dataset, models: {"50": name, "101": name}, variant, metric}]`.
     label: which data is shown, in words.
     output: the figure (SVG).
     png: the same (PNG).

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from anonbench.core.command import Count, Input, Output, Spec, command
+from anonbench.core.command import Count, Input, Output, Rows, command
 from anonbench.data.results import write_frame
 from anonbench.studies.scenes.effects import cases_of, effect_table, read_runs
 
 
-@command("study", beside={"scores": (".matches.npz",)})
+@command(
+    "study",
+    beside={"scores": (".matches.npz",)},
+    needs={"tables": ("dataset", "model", "metrics", "variants")},
+)
 def scene_effects(
     scores: list[Input],
-    tables: Spec,
+    tables: Rows,
     margin: float,
     output: Output,
     alpha: float = 0.05,

@@ -10,9 +10,9 @@ import pandas as pd
 
 from anonbench.report.words import AND_TRAINING, VERDICT_NAMES, count, decided, percent, points, spread
 from anonbench.studies.scenes import headings
+from anonbench.studies.scenes.settings import LEARNT
 
 PARTS = {"Face": "Hiding faces", "Body": "Hiding whole bodies", "": "Others"}
-BELOW = 1.0  # percent; a network that finds less has learnt nothing that could be lost
 
 
 def statistics_page(effects: pd.DataFrame, label: str, alpha: float) -> str:
@@ -40,7 +40,7 @@ def _answer(rows: pd.DataFrame) -> str:
     named = headings.metric(metric)
     shown = rows[rows["metric"] == metric]
     before = shown["before"].iloc[0]
-    if before < BELOW:
+    if before < LEARNT:
         return (
             f"The network that was trained on original pictures reaches {before:.1f} % {named}: it has learnt "
             f"nothing, and nothing follows from the others."
@@ -89,6 +89,9 @@ def _verdicts(rows: pd.DataFrame) -> list[str]:
     lines = []
     for metric, of_metric in rows.groupby("metric", sort=False):
         lines += [f"### {headings.metric(str(metric))}", ""]
+        if of_metric["before"].iloc[0] < LEARNT:
+            lines += ["No verdict: a network that has learnt nothing can lose nothing.", ""]
+            continue
         for verdict, heading in VERDICT_NAMES.items():
             found = of_metric[of_metric["verdict"] == verdict]
             if len(found):

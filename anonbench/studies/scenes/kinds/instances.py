@@ -33,7 +33,7 @@ from anonbench.report.tables import Table
 from anonbench.studies.kinds import Entry, Files, Source
 from anonbench.studies.scenes import headings
 from anonbench.studies.scenes.kinds import KINDS
-from anonbench.studies.scenes.settings import PLACE, Metric, SceneCondition
+from anonbench.studies.scenes.settings import LEARNT, PLACE, Metric, SceneCondition
 from anonbench.studies.tables import (
     NAME,
     NAMES,
@@ -87,7 +87,7 @@ class Instances:
         return Table(
             frame,
             f"{name}: {spec['model']} on {spec['dataset']}, trained on anonymized pictures, tested on original ones",
-            [note_on(results, label), CHANGES, *direction_notes(compared)],
+            [note_on(results, label), CHANGES, *direction_notes(compared), *learnt_notes(frame, columns)],
             self.key,
             shown=shown_variants(frame, columns),
             compared=compared,
@@ -170,6 +170,14 @@ def direction_notes(compared: pd.DataFrame) -> list[str]:
     told = compared["direction"]
     cells = int(told.isin([AGREES, DIFFERS, NO_EFFECT]).sum())
     return [f"The change has the published sign in {int((told == AGREES).sum())} of {cells} cells."] if cells else []
+
+
+def learnt_notes(frame: pd.DataFrame, columns: Sequence[str]) -> list[str]:
+    """What must be said of columns in which the network that was trained on original pictures has learnt nothing."""
+    first = frame.iloc[0]
+    low = ", ".join(headings.metric(column) for column in columns if first[column] < LEARNT)
+    told = f"Trained on original pictures, {low} is below {LEARNT:g} %: nothing was learnt, nothing follows."
+    return [told] if low else []
 
 
 def shown_variants(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:

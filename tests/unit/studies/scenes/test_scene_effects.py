@@ -141,3 +141,24 @@ def test_the_stage(files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixt
     assert list(written.columns) == list(COLUMNS)
     assert list(written["variant"]) == ["body_blur"]
     assert "scene_effects: 1 differences; 1 lower, beyond the margin" in capsys.readouterr().out
+
+
+def test_the_command(files: list[Path], tmp_path: Path, run_command: Any) -> None:
+    """As the rule gives it: the tables are a list."""
+    scores = [str(file) for file in files if "face" not in str(file)]
+    tables = json.dumps([{**ENTRY, "variants": ["body_blur"], "metrics": ["ap_person"]}])
+    output = str(tmp_path / "scenes.csv")
+    outcome = run_command(
+        "scene-effects",
+        "--scores",
+        *scores,
+        "--tables",
+        tables,
+        "--margin",
+        "1.0",
+        "--output",
+        output,
+        "--resamples",
+        "100",
+    )
+    assert (outcome.status, len(pd.read_csv(output))) == (0, 1)

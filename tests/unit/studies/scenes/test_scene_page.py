@@ -78,6 +78,8 @@ def test_one_seed_puts_nothing_down_to_anonymizing() -> None:
 def test_a_network_that_has_learnt_nothing() -> None:
     text = page([{**line, "before": 0.2} for line in ROWS])
     assert "reaches 0.2 % AP person: it has learnt nothing, and nothing follows" in text
+    assert text.count("No verdict: a network that has learnt nothing can lose nothing.") == 2
+    assert "equivalence within ±1 point is" not in text
 
 
 def test_the_stage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -84,6 +84,14 @@ def test_beside_the_printed_numbers(folder: Path) -> None:
     assert not [note for note in build(folder, published=None).notes if "published sign" in note]
 
 
+def test_a_network_that_has_learnt_nothing_is_told(folder: Path) -> None:
+    assert not [note for note in build(folder).notes if "nothing was learnt" in note]
+    for seed in (0, 1, 2):
+        write_scores(folder, SceneCondition("streets", "small", "original"), seed, AP=0.001, AP50=0.3)
+    told = build(folder, metrics=["ap", "ap50"]).notes[-1]
+    assert told == "Trained on original pictures, AP is below 1 %: nothing was learnt, nothing follows."
+
+
 def test_rows_of_other_seeds_are_refused(folder: Path) -> None:
     kind, kept = kind_of(ENTRY), [folder / path for path in kind_of(ENTRY).inputs(CONFIG, ENTRY)["metrics"]]
     files = {"metrics": [path for path in kept if "body_blur/seed2" not in str(path)]}
