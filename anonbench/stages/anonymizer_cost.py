@@ -56,9 +56,10 @@ def anonymizer_cost(
     pictures: that are measured.
     """
     load_plugins(plugins)
-    listed = [picture for picture in read_manifest(manifest) if picture.split == "train"] or read_manifest(manifest)
+    listed = read_manifest(manifest)
     found = read_regions_of(detections, manifest, [picture.path for picture in listed])
-    chosen = sorted(listed, key=lambda picture: (-len(found[picture.path]), picture.path))[:pictures]
+    training = [picture for picture in listed if picture.split == "train"]
+    chosen = sorted(training, key=lambda picture: (-len(found[picture.path]), picture.path))[:pictures]
     scale = float(spec["box_scale"])
     clipped = [[clip_region(r, p.width, p.height, scale) for r in found[p.path]] for p in chosen]
     regions = [[region for region in own if region is not None] for own in clipped]

@@ -78,8 +78,9 @@ def test_hours_of_coco_by_hand(tmp_path: Path) -> None:
 def test_the_stage(tmp_path: Path) -> None:
     data = encode_image(np.full((40, 60, 3), 90, np.uint8), ".png", 90)
     (tmp_path / "a.png").write_bytes(data)
-    write_manifest(tmp_path / "m.csv", [Picture("a.png", "train", 60, 40, sha256(data))])
-    write_regions(tmp_path / "d.csv", {"a.png": [region()]})
+    pictures = [Picture(f"{name}.png", split, 60, 40, sha256(data)) for name, split in (("a", "train"), ("b", "val"))]
+    write_manifest(tmp_path / "m.csv", pictures)
+    write_regions(tmp_path / "d.csv", {"a.png": [region()], "b.png": [region(), region()]})
     spec = {"method": "mask_out", "level": 127, "box_scale": 1.0, "jpeg_quality": "keep", "detector": "bodies"}
     anonymizer_cost(tmp_path / "m.csv", tmp_path / "d.csv", tmp_path, spec, tmp_path / "c.csv")
     assert pd.read_csv(tmp_path / "c.csv")["pixels"].tolist() == [600, 2400, 9600]
