@@ -77,7 +77,7 @@ def resolve_model(config: Mapping[str, Any], name: str, task: str = "") -> dict[
     """
     entry = dict(config[f"{task}models"][name])
     entry["training"] = config[f"{task}recipes"][entry.pop("recipe")]
-    for key in ("seeds", "gpus"):  # how often and where, not what
+    for key in ("seeds", "gpus", "initial"):  # how often and where, not what; and a file of its own
         entry.pop(key, None)
     return entry
 

@@ -18,7 +18,7 @@ from anonbench.core.registry import load_plugins
 from anonbench.data.instances import InstanceFile, Vocabulary
 from anonbench.data.pictures import Picture, read_manifest
 from anonbench.data.seeding import derive_seed
-from anonbench.tasks.instances.checkpoint import save_network
+from anonbench.tasks.instances.checkpoint import save_network, take_weights
 from anonbench.tasks.instances.models._rcnn import InstanceModel, create_model
 from anonbench.tasks.instances.recipe import InstanceRecipe
 from anonbench.tasks.instances.scenes import Pictures, Truth, learnt_categories
@@ -44,6 +44,7 @@ def train_instances(
     resume_dir: Path,
     device: str = "auto",
     threads: int = 1,
+    initial: Input | None = None,
     plugins: Sequence[str] = (),
     code: str = "",
 ) -> None:
@@ -59,6 +60,8 @@ def train_instances(
     output: the network (.pt).
     history: losses, learning rate and speed of every epoch (CSV).
     resume_dir: where the state of an unfinished training is kept. Removed on success.
+    initial: a network (.pt of this stage) from which the weights are taken that do not belong to its classes. Left out:
+        new ones, or those of ImageNet where the model says `pretrained`.
     """
     load_plugins(plugins)
     model, recipe = create_model(spec), InstanceRecipe.from_config(spec.get("training"))
@@ -69,10 +72,13 @@ def train_instances(
     pictures = _training_set(manifest, truth, recipe)
     with torch.random.fork_rng():
         torch.manual_seed(derive_seed(seed, "weights"))
-        network = model.build(len(categories), len(known.vocabulary.keypoints), load=True)
+        network = model.build(len(categories), len(known.vocabulary.keypoints), load=initial is None)
+    if initial is not None:
+        take_weights(network, initial)
     paths = [picture.path for picture in pictures]
     task = InstanceTask(network, model.losses, Pictures(root, pictures), truth, paths, recipe, threads)
-    resume = Resume(resume_dir, key=_key(spec, seed, pictures, instances, code))
+    files = [file for file in (instances, initial) if file is not None]
+    resume = Resume(resume_dir, key=_key(spec, seed, pictures, files, code))
     rows = fit(task, recipe.passes(len(paths)), seed, where, recipe.precision, resume)
     save_network(output, network, spec, categories, len(known.vocabulary.keypoints))
     write_history(history, task.values, rows)
@@ -117,8 +123,9 @@ def _training_set(manifest: Path, truth: Truth, recipe: InstanceRecipe) -> list[
     return pictures
 
 
-def _key(spec: Mapping[str, Any], seed: int, pictures: Sequence[Picture], instances: Path, code: str) -> str:
+def _key(spec: Mapping[str, Any], seed: int, pictures: Sequence[Picture], files: Sequence[Path], code: str) -> str:
     """What a saved state must have in common with this training: model and recipe, seed, data, code."""
     data = [(picture.path, picture.sha256) for picture in pictures]
-    text = json.dumps([spec, seed, data, file_sha256(instances), code, torch.__version__], sort_keys=True)
+    read = [file_sha256(file) for file in files]
+    text = json.dumps([spec, seed, data, read, code, torch.__version__], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

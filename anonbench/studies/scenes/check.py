@@ -7,6 +7,7 @@ from typing import Any
 
 from anonbench.core.errors import ConfigError
 from anonbench.core.structure import check_at, check_known, check_structure
+from anonbench.data.entries import is_scene
 from anonbench.data.paths import study_config
 from anonbench.studies.scenes.inpainters import check_inpainters
 from anonbench.studies.scenes.report_entries import FIGURES, STATISTICS, check_figures
@@ -18,12 +19,18 @@ ENTRIES: dict[str, Any] = {
     "additionalProperties": {"type": "object"},
 }
 SEEDS = {"type": "array", "minItems": 1, "uniqueItems": True, "items": {"type": "integer", "minimum": 0}}
+INITIAL = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["dataset", "model"],
+    "properties": {"dataset": {"type": "string"}, "model": {"type": "string"}},
+}
 MODELS: dict[str, Any] = {
     **ENTRIES,
     "additionalProperties": {
         "type": "object",
         "required": ["method", "recipe"],
-        "properties": {"method": {"type": "string"}, "recipe": {"type": "string"}, "seeds": SEEDS},
+        "properties": {"method": {"type": "string"}, "recipe": {"type": "string"}, "seeds": SEEDS, "initial": INITIAL},
     },
 }
 SECTIONS: dict[str, dict[str, Any]] = {
@@ -62,5 +69,15 @@ def _check_model(config: Mapping[str, Any], name: str) -> None:
     if "training" in entry:
         raise ConfigError(f"{where} has no key 'training': describe it under `instance_recipes`, name it by 'recipe'")
     check_known(f"{where}.recipe", [entry["recipe"]], config["instance_recipes"])
-    parameters = {key: value for key, value in entry.items() if key not in ("recipe", "seeds")}
+    parameters = {key: value for key, value in entry.items() if key not in ("recipe", "seeds", "initial")}
     check_at(where, lambda: create_model(parameters))
+    if "initial" in entry:
+        _check_initial(config, where, entry["initial"])
+
+
+def _check_initial(config: Mapping[str, Any], where: str, initial: Mapping[str, str]) -> None:
+    """The network that a training starts from is another model, on a dataset of scenes, and starts from none itself."""
+    scenes = [name for name in config["datasets"] if is_scene(config, name)]
+    check_known(f"{where}.initial.dataset", [initial["dataset"]], scenes)
+    first = [name for name, entry in config["instance_models"].items() if "initial" not in entry]
+    check_known(f"{where}.initial.model", [initial["model"]], first)

@@ -122,6 +122,22 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_weights(
     assert all(torch.equal(value, again[name]) for name, value in whole.items())
 
 
+def test_a_training_can_start_from_another_network(scenes: Scenes, tmp_path: Path) -> None:
+    still = {"iterations": 1, "optimizer": {"method": "sgd", "lr": 1e-12, "weight_decay": 0.0}}
+    first = train(scenes, tmp_path / "first", masks(iterations=3))
+    spec = masks(**still, without=["person"])
+    second = load_network(train(scenes, tmp_path / "second", spec, seed=1, initial=first)).network.state_dict()
+    new = load_network(train(scenes, tmp_path / "new", spec, seed=1)).network.state_dict()
+    taken = load_network(first).network.state_dict()
+    trunk, classes = "backbone.stages.2.0.conv1.weight", "roi_heads.box_predictor.cls_score.weight"
+    assert torch.allclose(second[trunk], taken[trunk], atol=1e-6)
+    assert not torch.allclose(new[trunk], taken[trunk], atol=1e-3)
+    assert second[classes].shape != taken[classes].shape  # two classes there, one here
+    deeper = {**masks(**still), "backbone": "resnet50"}
+    with pytest.raises(TrainingError, match=r"of the network's \d+ tensors are in it"):
+        train(scenes, tmp_path / "deeper", deeper, initial=first)
+
+
 def test_a_category_can_be_left_out(scenes: Scenes, tmp_path: Path) -> None:
     assert load_network(train(scenes, tmp_path, masks(iterations=1, without=["person"]))).categories == ("car",)
     with pytest.raises(ConfigError, match="no category 'persn': did you mean 'person'"):

@@ -6,6 +6,7 @@ rule train_instances:
         manifest=paths.manifest("{dataset}", "{scene_variant}"),
         root=lambda w: image_folder(w.dataset, w.scene_variant),
         instances=paths.instances("{dataset}"),
+        initial=initial_network,
     output:
         output=paths.checkpoint(*INSTANCE_NETWORK),
         history=paths.history(*INSTANCE_NETWORK),

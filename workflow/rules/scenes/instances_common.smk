@@ -13,6 +13,12 @@ def instance_model_spec(wildcards):
     return as_json(resolve_model(config, wildcards.instance_model, "instance_"))
 
 
+def initial_network(wildcards):
+    """The network that a training starts from, where the model names one: it was trained on original pictures."""
+    initial = config["instance_models"][wildcards.instance_model].get("initial")
+    return paths.checkpoint(initial["dataset"], initial["model"], "original", wildcards.run) if initial else []
+
+
 def instance_protocol(wildcards):
     """Cityscapes has a measure of its own; the other datasets are scored as COCO is."""
     own = DATASET_ENTRIES[wildcards.dataset]["format"] == "cityscapes"

@@ -40,6 +40,9 @@ def test_a_model_is_resolved_with_its_recipe(config: dict[str, Any]) -> None:
         ({"chanels": 3}, r"instance_models\.mask_rcnn: .*no parameter 'chanels': did you mean 'channels'"),
         ({"seeds": []}, "seeds"),
         ({"method": "yolo"}, "unknown instance model 'yolo'"),
+        ({"initial": {"dataset": "coco-rendered"}}, "model"),
+        ({"initial": {"dataset": "coco", "model": "keypoint_rcnn"}}, r"mask_rcnn\.initial\.dataset.*coco"),
+        ({"initial": {"dataset": "coco-rendered", "model": "mask_rcnn"}}, r"mask_rcnn\.initial\.model"),
     ],
 )
 def test_a_mistake_in_a_model_is_named(config: dict[str, Any], change: dict[str, Any], message: str) -> None:
