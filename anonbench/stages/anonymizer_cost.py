@@ -37,7 +37,7 @@ def anonymizer_cost(
     output: Output,
     weights: Input | None = None,
     large_weights: Input | None = None,
-    pictures: Count = 8,
+    pictures: Count = 4,
     threads: int = 1,
     plugins: Sequence[str] = (),
 ) -> None:
