@@ -8,9 +8,10 @@ from typing import Any
 
 from anonbench.core import checks as _checks
 from anonbench.core.fields import build
-from anonbench.tasks.reid.recipe import PRECISIONS, mapping
+from anonbench.tasks.reid.recipe import PRECISIONS, choose, mapping
 from anonbench.training.inpainter import InpainterSettings
 from anonbench.training.optimizers import Adam
+from anonbench.training.schedules import Constant, Schedule
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class InpaintingRecipe:
     crops_per_epoch: that are looked at before the next line of the history, >= 1.
     batch_size: crops a step, >= 2.
     optimizer: Adam's parameters, of both networks. DeepPrivacy2: learning rate 0.002, betas 0 and 0.99.
+    schedule: of both learning rates, as in a model's recipe, over `optimizer.lr`. DeepPrivacy2: constant. A rate that
+        falls takes the noise out of a short training.
     discriminator_width: channels of its first level, >= 1.
     r1: weight of the penalty on the discriminator's gradient at real crops, >= 0. DeepPrivacy2: 0.1 for bodies, 1 for
         faces of 256 x 256.
@@ -49,6 +52,7 @@ class InpaintingRecipe:
     crops_per_epoch: int = 500_000
     batch_size: int = 64
     optimizer: Adam = field(default_factory=lambda: Adam(0.002, 0.0, (0.0, 0.99)))
+    schedule: Schedule = field(default_factory=Constant)
     discriminator_width: int = 64
     r1: float = 0.1
     r1_every: int = 16
@@ -91,4 +95,6 @@ class InpaintingRecipe:
         values["network"] = build(InpainterSettings, mapping(values.get("network"), where), f"{where}.network")
         adam = {"lr": 0.002, "weight_decay": 0.0, "betas": (0.0, 0.99), **mapping(values.get("optimizer"), where)}
         values["optimizer"] = build(Adam, adam, f"{where}.optimizer")
+        if "schedule" in values:
+            values["schedule"] = choose("schedule", values["schedule"], f"{where}.schedule")
         return build(cls, values, where)

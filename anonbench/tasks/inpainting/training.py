@@ -77,6 +77,10 @@ class InpaintingTask(Task[Indices]):
         order = np.concatenate([rng.permutation(count) for _ in range(rounds)])
         return [order[step * size : (step + 1) * size] for step in range(steps)]
 
+    def learning_rates(self, at: Step) -> Mapping[str, float]:
+        rate = self.recipe.optimizer.lr * self.recipe.schedule.factor(at.epoch, at.share, self.run.epochs)
+        return dict.fromkeys(self.optimizers, rate)
+
     def step(self, batch: Indices, at: Step) -> Mapping[str, Tensor]:
         recipe = self.recipe
         crops = self.taught.batch(torch.from_numpy(batch), at.seed_of("flips"))

@@ -171,6 +171,9 @@ def test_recipes_keep_defaults_within_their_sections_and_refuse_what_they_do_not
     assert recipe.optimizer.betas == (0.0, 0.99)
     assert recipe.optimizer.weight_decay == 0
     assert recipe.network.margin == 0.05
+    assert recipe.schedule.factor(3, 0.5, 9) == 1
+    falling = InpaintingRecipe.from_config({"schedule": {"method": "step", "milestones": [2], "gamma": 0.5}})
+    assert falling.schedule.factor(3, 0.5, 9) == 0.5
     assert InpaintingRecipe.from_config({"network": {"kind": "face", "size": [128, 128]}}).network.margin == 0.35
     for entry, message in [
         ({"epoch": 3}, "x has no key 'epoch': did you mean 'epochs'"),
