@@ -11,7 +11,8 @@ One whose parameter does not fit every region says where with `cuts(region) -> b
 
 One that fills regions from their surroundings also has `fill(image, boxes)`, which gets all boxes of a picture: what
 surrounds one of them may be hidden by another. One with `depends_on_hidden: ClassVar[bool] = False` promises that no
-pixel of any box changes its result, and `anonbench check anonymizer` tries it.
+pixel of any box changes its result, and `anonbench check anonymizer` tries it. Where that depends on its parameters it
+is a property.
 
 One with `whole_picture: ClassVar[bool] = True` takes the region of the whole picture alone, and raises ValueError for
 another. Where it takes some sizes only, `multiple_px` says what height and width must be multiples of. One whose result
