@@ -7,9 +7,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from anonbench.config import read_config
 from anonbench.data.results import read_frame
 
-FOLDER = Path(__file__).parents[4] / "config/published/scenes"
+ROOT = Path(__file__).parents[4]
+FOLDER = ROOT / "config/published/scenes"
 METRICS = {1: ["ap", "ap50", "ap_person"], 2: ["ap", "ap50", "ap_person"], 3: ["box_ap", "keypoint_ap"]}
 METRICS[4] = METRICS[1]
 SIZES = {1: 9, 2: 7, 3: 8, 4: 4}
@@ -95,3 +97,12 @@ def test_most_of_what_bodies_cost_on_cityscapes_is_the_class_person() -> None:
     row = table(1).loc["body_realistic"]
     assert round(row["ap_person_change"] / 8, 1) == -1.8
     assert row["ap_change"] == -2.1
+
+
+def test_at_paper_scale_every_printed_row_and_column_is_rebuilt() -> None:
+    config = read_config([ROOT / "config/paper.yaml", ROOT / "config/paper_scenes.yaml"], ROOT)
+    for number, metrics in METRICS.items():
+        entry = config["tables"][f"scenes_table{number}"]
+        assert ["original", *entry["variants"]] == list(table(number).index), number
+        assert entry["metrics"] == metrics
+        assert config["datasets"][entry["dataset"]]["published_as"] == table(number)["data"].iloc[0]
