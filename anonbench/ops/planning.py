@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from anonbench.ops.costs.estimate import Estimator, Work
 
 LINE_WIDTH = 118
-TRAININGS = ("train", "train_base", "train_anonymizer", "train_restoration", "train_instances")
+TRAININGS = ("train", "train_base", "train_anonymizer", "train_restoration", "train_inpainter", "train_instances")
 PREDICTIONS = "predictions"  # of networks of instances, which not every study has
 KINDS = {
     **dict.fromkeys(TRAININGS, "models"),
