@@ -1,4 +1,4 @@
-"""Study 3 in the workflow: two of its tables, statistics and a figure once on config/test.yaml in a copy of the repository."""
+"""Study 3 in the workflow: tables, statistics and a figure, once on config/test.yaml in a copy of the repository."""
 
 from __future__ import annotations
 

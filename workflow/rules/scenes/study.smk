@@ -5,7 +5,7 @@ rule scene_effects:
     input:
         scores=SCENE_STUDY.scores,
     output:
-        output=captioned(paths.statistics(SCENES_STUDY), "scene_effects", "Study 3", statistics="differences"),
+        output=captioned(paths.statistics("scene_effects"), "scene_effects", "Study 3", statistics="differences"),
         stamp=paths.stamp("scene_effects"),
     log:
         paths.log("scene_effects"),
@@ -27,7 +27,7 @@ rule scene_effects:
 
 rule scene_conclusions:
     input:
-        effects=paths.statistics(SCENES_STUDY),
+        effects=paths.statistics("scene_effects"),
     output:
         output=captioned(paths.statistics(SCENES_STUDY, ".md"), "scene_conclusions", "Study 3", statistics="in words"),
         stamp=paths.stamp("scene_conclusions"),
