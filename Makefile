@@ -15,7 +15,7 @@ BIN := .venv/bin
 demo: setup
 	$(BIN)/snakemake --cores $(CORES) --configfile config/demo.yaml --quiet rules host reason
 	@cat results/tables/table3.md results/tables/table8.md results/tables/untrained.md results/statistics/statistics.md \
-		results/tables/reversible_table3.md results/tables/reversible_table5.md
+		results/tables/reversible_table3.md results/tables/reversible_table5.md results/tables/scenes_table_a2.md
 
 quick: setup
 	$(BIN)/snakemake --cores $(CORES) --configfile config/demo.yaml config/quick.yaml --quiet rules host reason -- results/tables/table3.csv
