@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from anonbench.core.command import Input, Output, Spec, command
+from anonbench.core.registry import load_plugins
 from anonbench.data.instances import InstanceFile
 from anonbench.data.people import hindrance, people_of
 from anonbench.data.pictures import read_manifest
@@ -13,7 +15,7 @@ from anonbench.detectors import DETECTORS
 
 
 @command("detect", plugin="anonbench.detectors:DETECTORS", needs={"spec": ("method",)})
-def bodies(manifest: Input, instances: Input, spec: Spec, output: Output) -> None:
+def bodies(manifest: Input, instances: Input, spec: Spec, output: Output, plugins: Sequence[str] = ()) -> None:
     """Take the annotated people of a scene dataset as regions: their masks, dilated, and their keypoints.
 
     Groups and ignored people are no regions, and stay visible in every copy. They are counted.
@@ -23,6 +25,7 @@ def bodies(manifest: Input, instances: Input, spec: Spec, output: Output) -> Non
     spec: config entry of the detector, `{method: annotated_bodies, **parameters}`.
     output: the people's regions (CSV). Images without a person are listed as such.
     """
+    load_plugins(plugins)
     images, scenes, detector = read_manifest(manifest), InstanceFile(instances), DETECTORS.create(spec)
     found, why = {}, Counter[str]()
     for image in images:

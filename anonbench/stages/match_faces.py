@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from anonbench.core.command import Input, Output, Spec, command
+from anonbench.core.registry import load_plugins
 from anonbench.data.instances import InstanceFile
 from anonbench.data.people import hindrance, people_of
 from anonbench.data.pictures import read_manifest
@@ -11,7 +14,9 @@ from anonbench.detectors import DETECTORS
 
 
 @command("detect", plugin="anonbench.detectors:DETECTORS", needs={"spec": ("method",)})
-def match_faces(manifest: Input, detections: Input, instances: Input, spec: Spec, output: Output) -> None:
+def match_faces(
+    manifest: Input, detections: Input, instances: Input, spec: Spec, output: Output, plugins: Sequence[str] = ()
+) -> None:
     """Keep the faces that belong to the annotated people of a scene dataset, one a person.
 
     manifest: the images (CSV of `index`).
@@ -20,6 +25,7 @@ def match_faces(manifest: Input, detections: Input, instances: Input, spec: Spec
     spec: config entry of the detector, `{method: matched_faces, **parameters}`.
     output: the faces of people (CSV). Images without one are listed as such.
     """
+    load_plugins(plugins)
     images, scenes, detector = read_manifest(manifest), InstanceFile(instances), DETECTORS.create(spec)
     found = read_regions_of(detections, manifest, [image.path for image in images])
     kept, people = {}, 0

@@ -115,7 +115,7 @@ def test_the_raw_folder_is_left_as_it_was(make_dataset: Any, hashes: Hashes) -> 
     assert hashes(dataset.root) == before
 
 
-@pytest.mark.parametrize("method", [name for name in ANONYMIZERS.names() if name != "pix2pix"])  # whole pictures
+@pytest.mark.parametrize("method", [n for n in ANONYMIZERS.names() if n not in ("pix2pix", "gan_inpaint")])  # weights
 def test_a_copy_is_the_same_each_time(method: str, make_dataset: Any, hashes: Hashes) -> None:
     dataset = make_dataset()
     assert hashes(run(dataset, "first", method=method)) == hashes(run(dataset, "again", method=method))

@@ -1,12 +1,4 @@
 # Study 3: the generators of realistic anonymization (their copies of a dataset: rule anonymize in data.smk).
-INPAINTERS = config["inpainters"]
-
-
-def shown_people(dataset, entry):
-    """What the samples of an inpainter may show."""
-    if entries.is_rendered(config, dataset):
-        return "drawn"
-    return "real" if entry.get("real_people") else "withheld"
 
 
 rule train_inpainter:

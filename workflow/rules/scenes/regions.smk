@@ -46,6 +46,7 @@ rule bodies:
     params:
         spec=lambda w: as_json(detector_entry(w.detector)),
         code=lambda w: digest("bodies", config["detectors"][w.detector]["method"]),
+        plugins=lambda w: needed_plugins("bodies", config["detectors"][w.detector]["method"]),
     shell:
         call("bodies")
 
@@ -72,6 +73,7 @@ rule match_faces:
     params:
         spec=lambda w: as_json(detector_entry(w.detector)),
         code=lambda w: digest("match_faces", config["detectors"][w.detector]["method"]),
+        plugins=lambda w: needed_plugins("match_faces", config["detectors"][w.detector]["method"]),
     shell:
         call("match_faces")
 
