@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from dataset_writers import FORMATS, write_image
 
 from anonbench.anonymizers import ANONYMIZERS
@@ -17,6 +18,7 @@ from anonbench.data.images import encode_image
 from anonbench.datasets import DATASETS
 from anonbench.ops.check import check
 from anonbench.training.generators import UNet, save_generator
+from anonbench.training.inpainter import Inpainter, InpainterSettings, Styles, save_inpainter
 
 Write = Callable[[str, str], Path]
 
@@ -44,6 +46,10 @@ def test_our_anonymizers_pass(name: str, capsys: pytest.CaptureFixture[str], tmp
     if name == "pix2pix":
         save_generator(tmp_path / "anonymizer.pt", UNet(levels=4, width=4), {})
         spec["weights"] = str(tmp_path / "anonymizer.pt")
+    if name == "gan_inpaint":
+        inpainter = Inpainter(InpainterSettings(size=(32, 16), levels=3, width=8, z=8, style=16))
+        save_inpainter(tmp_path / "inpainter.pt", inpainter, Styles(torch.zeros(16), torch.zeros(1, 16)), {})
+        spec["weights"] = str(tmp_path / "inpainter.pt")
     check("anonymizer", name, spec, [])
     assert all(line.startswith("ok: ") for line in capsys.readouterr().out.splitlines())
 
