@@ -23,6 +23,7 @@ from anonbench.training.inpainter import InpainterSettings
 from anonbench.training.loading import MEMORY_SHARE, DeviceImages
 
 MIRRORED = Vocabulary((), COCO_KEYPOINTS).mirrored
+LEAST_JUDGED = 2  # crops: one alone has no covariance, which the distance needs
 Wanted = list[tuple[str, list[int]]]
 """Pictures, and which of their regions make a crop each."""
 
@@ -127,10 +128,21 @@ def hidden_pixels(regions: Sequence[Region], height: int, width: int) -> np.ndar
 
 
 def hold_out(wanted: Wanted, share: float, seed: int) -> tuple[Wanted, Wanted]:
-    """Pictures to learn from and pictures to judge by, at least one of each."""
-    order = generator(seed, "held out").permutation(len(wanted))
-    count = min(max(1, round(share * len(wanted))), len(wanted) - 1)
-    judged = set(order[:count].tolist())
+    """Pictures to learn from and pictures to judge by, at least one of each, and at least `LEAST_JUDGED` crops.
+
+    Raises `DataError` where the pictures do not suffice for that.
+    """
+    order = generator(seed, "held out").permutation(len(wanted)).tolist()
+    crops = np.cumsum([len(wanted[number][1]) for number in order])  # of the first picture, the first two, …
+    needed = int(np.searchsorted(crops, LEAST_JUDGED)) + 1  # pictures
+    if needed >= len(wanted):
+        raise DataError(
+            f"{int(crops[-1])} regions to learn from lie in {len(wanted)} pictures; expected one picture beside those "
+            f"with the {LEAST_JUDGED} regions by which the generator is judged. Add pictures to the training split, or "
+            f"lower `least_px`."
+        )
+    count = min(max(needed, round(share * len(wanted))), len(wanted) - 1)
+    judged = set(order[:count])
     return ([w for n, w in enumerate(wanted) if n not in judged], [wanted[n] for n in sorted(judged)])
 
 

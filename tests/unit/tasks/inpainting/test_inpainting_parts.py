@@ -44,6 +44,14 @@ def test_no_picture_is_both_learnt_from_and_judged_by(tmp_path: Path) -> None:
     assert len(hold_out(wanted[:2], 0.99, seed=0)[0]) == 1
 
 
+def test_a_generator_is_judged_by_two_crops_at_least() -> None:
+    taught, judged = hold_out([(f"{number}.png", [0]) for number in range(12)], 0.1, seed=0)
+    assert (len(taught), len(judged)) == (10, 2), "a tenth of twelve pictures with one person each is one crop"
+    for few in ([("a.png", [0, 1, 2, 3])], [("a.png", [0]), ("b.png", [0])]):
+        with pytest.raises(DataError, match=rf"lie in {len(few)} pictures; expected one picture beside those with"):
+            hold_out(few, 0.1, seed=0)
+
+
 def test_crops_hold_the_person_and_hide_everybody(tmp_path: Path) -> None:
     """Against the framing itself; the other person of the picture is not known either."""
     _, root, detections = write_scenes(tmp_path)
