@@ -30,6 +30,7 @@ variants:
   mine: {method: gaussian_blur, detector: bodies}
   whole: {method: gaussian_blur, detector: null}
 inpainters: {}
+reversible_trainings: {}
 instance_recipes: {short: {iterations: 10}}
 scene_statistics: {margin: 1.0, confidence: 0.95, resamples: 200}
 scene_figures:

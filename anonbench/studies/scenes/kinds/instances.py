@@ -23,7 +23,7 @@ import pandas as pd
 
 from anonbench.core.errors import ConfigError, DataError
 from anonbench.core.structure import check_known
-from anonbench.data.entries import is_scene
+from anonbench.data.entries import is_scene, picture_size
 from anonbench.data.results import Metrics
 from anonbench.data.variants import ORIGINAL
 from anonbench.report.cells import RUN, Cell, cell_of, summary
@@ -63,6 +63,19 @@ class Instances:
         check_known(f"{where}.dataset", [entry["dataset"]], [d for d in config["datasets"] if is_scene(config, d)])
         check_known(f"{where}.model", [entry["model"]], config["instance_models"])
         check_known(f"{where}.variants", entry["variants"], config["variants"])
+        for variant in entry["variants"]:
+            if picture_size(config, variant) is not None:
+                raise ConfigError(
+                    f"{where}.variants: the pictures of '{variant}' have a size of their own, which masks, boxes and "
+                    f"key points of scenes do not fit; tables of Study 2 show it (docs/reversible.md)"
+                )
+        initial = config["instance_models"][entry["model"]].get("initial")
+        if initial and initial["dataset"] == entry["dataset"]:
+            raise ConfigError(
+                f"{where}.model: '{entry['model']}' starts from a network that was trained on the original pictures "
+                f"of '{entry['dataset']}', so that every row has seen them; name another model, or another "
+                f"`initial.dataset`"
+            )
         for column in entry["metrics"]:
             try:
                 Metric.of(column)

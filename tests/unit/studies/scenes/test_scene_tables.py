@@ -132,12 +132,16 @@ def test_where_metrics_are(column: str, place: str, kind: str) -> None:
         ("dataset", "people", "tables.scenes.dataset names 'people'"),
         ("model", "smal", "tables.scenes.model names 'smal': did you mean 'small'"),
         ("variants", ["body_blurr"], "tables.scenes.variants names 'body_blurr': did you mean 'body_blur'"),
+        ("variants", ["small"], "tables.scenes.variants: the pictures of 'small' have a size of their own"),
+        ("model", "again", "tables.scenes.model: 'again' starts from a network that was trained on the original pict"),
         ("metrics", ["map"], "tables.scenes.metrics: there is no metric 'map': expected ap, ap50 or ap75"),
         ("models", ["small"], "unknown key 'models' at tables.scenes"),
     ],
 )
 def test_entries_that_cannot_be_used(key: str, value: Any, message: str) -> None:
     config = scene_config()
+    config["variants"]["small"] = {"method": "gaussian_blur", "detector": None, "resize": [128, 64]}
+    config["instance_models"]["again"] = {"method": "mask_rcnn", "initial": {"dataset": "streets", "model": "small"}}
     config["tables"]["scenes"][key] = value
     with pytest.raises(ConfigError) as refused:
         check_table(config, "scenes")
