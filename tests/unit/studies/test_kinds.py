@@ -123,3 +123,17 @@ def test_a_kind_from_outside(own: dict[str, Any], tmp_path: Path, run_command: C
 def test_an_unknown_study() -> None:
     with pytest.raises(ConfigError, match="study names 'reversibel': did you mean 'reversible'"):
         kind_of({"study": "reversibel", "rows": "models"})
+
+
+@pytest.mark.parametrize(
+    ("table", "changes", "message"),
+    [
+        ("table3", {"dataset": "coco-rendered"}, r"tables\.table3\.dataset names 'coco-rendered', whose pictures are"),
+        ("table2", {"datasets": ["coco-rendered"]}, r"tables\.table2\.datasets names 'coco-rendered', whose pictures"),
+        ("table3", {"variants": ["body_blur"]}, r"tables\.table3\.variants: 'body_blur' hides annotated people"),
+    ],
+)
+def test_scenes_are_no_data_of_the_first_study(table: str, changes: dict[str, Any], message: str) -> None:
+    config = {**CONFIG, "tables": {table: {**CONFIG["tables"][table], **changes}}}
+    with pytest.raises(ConfigError, match=message):
+        check_table(config, table)

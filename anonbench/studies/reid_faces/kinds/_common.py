@@ -10,7 +10,7 @@ import pandas as pd
 from anonbench.core.errors import ConfigError
 from anonbench.core.structure import check_known
 from anonbench.data import paths
-from anonbench.data.entries import built_tables, is_whole
+from anonbench.data.entries import BODIES, MATCHED_FACES, built_tables, detectors_by, is_scene, is_whole
 from anonbench.data.results import Metrics, read_frame
 from anonbench.data.variants import UNTRAINED
 from anonbench.studies.kinds import Files, Source, study_of
@@ -28,6 +28,7 @@ def check_settings(config: Mapping[str, Any], entry: Mapping[str, Any], where: s
         {"published_baseline": PUBLISHED},
     )  # fmt: skip
     check_known(f"{where}.dataset", [entry["dataset"]], config["datasets"])
+    refuse_scenes(config, [entry["dataset"]], f"{where}.dataset")
     check_known(f"{where}.models", entry["models"], config["models"])
     check_known(f"{where}.variants", entry["variants"], config["variants"])
     for variant in entry["variants"]:
@@ -40,6 +41,21 @@ def check_settings(config: Mapping[str, Any], entry: Mapping[str, Any], where: s
             raise ConfigError(
                 f"{where}.variants: '{variant}' names no detector, and this study is about detected faces; write the "
                 f"one whose faces it should hide into its entry (`detector: centerface`)"
+            )
+        if config["variants"][variant]["detector"] in detectors_by(config, BODIES, MATCHED_FACES):
+            raise ConfigError(
+                f"{where}.variants: '{variant}' hides annotated people of scenes, which pictures of single people do "
+                f"not have; tables of Study 3 show it (docs/scenes.md)"
+            )
+
+
+def refuse_scenes(config: Mapping[str, Any], datasets: Iterable[str], where: str) -> None:
+    """Raise `ConfigError` for a dataset of scenes: nobody in it has an identity."""
+    for dataset in datasets:
+        if is_scene(config, dataset):
+            raise ConfigError(
+                f"{where} names '{dataset}', whose pictures are scenes: nobody in them has an identity to find again; "
+                f"tables of Study 3 show it (docs/scenes.md)"
             )
 
 

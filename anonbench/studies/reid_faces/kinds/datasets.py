@@ -19,6 +19,7 @@ from anonbench.report.tables import Table
 from anonbench.studies.kinds import Entry, Files, Source
 from anonbench.studies.reid_faces.headings import HEADINGS
 from anonbench.studies.reid_faces.kinds import KINDS
+from anonbench.studies.reid_faces.kinds._common import refuse_scenes
 from anonbench.studies.tables import NAME, NAMES, check_keys, published_inputs
 from anonbench.tasks.reid.people import read_people
 
@@ -32,6 +33,7 @@ class Datasets:
     def check(self, config: Mapping[str, Any], entry: Entry, where: str) -> None:
         check_keys(entry, where, {"datasets": NAMES, "published": NAME}, {})
         check_known(f"{where}.datasets", entry["datasets"], config["datasets"])
+        refuse_scenes(config, entry["datasets"], f"{where}.datasets")
 
     def datasets(self, config: Mapping[str, Any], entry: Entry) -> list[str]:
         return list(entry["datasets"])
