@@ -45,11 +45,12 @@ def estimate_pose(
     images, scenes = sorted(read_manifest(manifest), key=lambda image: image.path), InstanceFile(instances)
     paths = [image.path for image in images]
     if scenes.vocabulary.keypoints:
-        write_instances(output, scenes.vocabulary, ((path, scenes.of(path)) for path in paths))
+        write_instances(output, scenes.vocabulary, ((path, scenes.of(path), scenes.void(path)) for path in paths))
         print(f"{LABEL}: the dataset has keypoints of its own; nothing to estimate")
         return
     posed = parallel_map(open_estimate, (root, instances, least_confidence), paths, threads, LABEL)
-    write_instances(output, Vocabulary(scenes.categories, COCO_KEYPOINTS), zip(paths, posed, strict=True))
+    voids = map(scenes.void, paths)
+    write_instances(output, Vocabulary(scenes.categories, COCO_KEYPOINTS), zip(paths, posed, voids, strict=True))
     people = [person for found in posed for person in found if person.category == PERSON and hindrance(person) is None]
     known = [person for person in people if person.keypoints]
     share = f" ({len(known) / len(people):.1%})" if people else ""

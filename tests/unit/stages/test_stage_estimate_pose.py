@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scene_folder import FIRST, PATHS, SECOND, Scenes
+from scene_folder import FIRST, HEIGHT, PATHS, SECOND, WIDTH, Scenes
 
 from anonbench.core.errors import ConfigError
-from anonbench.data.instances import COCO_KEYPOINTS, InstanceFile
+from anonbench.data.instances import COCO_KEYPOINTS, InstanceFile, write_instances
+from anonbench.data.masks import Mask
 from anonbench.data.regions import read_regions
 from anonbench.detectors._pose import PoseNetwork
 from anonbench.stages.bodies import bodies
@@ -62,6 +63,17 @@ def test_a_dataset_with_keypoints_stays_as_it_is(tmp_path: Path, looked_at: list
     scenes = Scenes(tmp_path)
     assert run(scenes).path.read_bytes() == scenes.file.read_bytes()
     assert not looked_at
+
+
+@pytest.mark.parametrize("keypoints", [(), COCO_KEYPOINTS])
+def test_void_pixels_stay(tmp_path: Path, looked_at: list[np.ndarray], keypoints: tuple[str, ...]) -> None:
+    scenes = Scenes(tmp_path, keypoints=keypoints)
+    void = Mask.pack(np.eye(HEIGHT, WIDTH, dtype=bool))
+    known = InstanceFile(scenes.file)
+    every = [(path, known.of(path), void if path == FIRST else None) for path in known.paths]
+    write_instances(scenes.file, known.vocabulary, every)
+    posed = run(scenes)
+    assert [posed.void(path) for path in posed.paths] == [void if path == FIRST else None for path in posed.paths]
 
 
 def test_what_the_network_takes_for_no_person_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
