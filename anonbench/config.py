@@ -185,13 +185,13 @@ def _check_variant(entry: Mapping[str, Any]) -> None:
 
 def _check_files(entry: Mapping[str, Any]) -> None:
     """A variant that another tool has made says where its pictures are."""
+    Demands.of(entry)  # first: a misspelt `root` is named as such
     root = entry.get("root")
     folders = list(root.values()) if isinstance(root, Mapping) else [root]
     if not folders or not all(isinstance(folder, str) and folder for folder in folders):
         raise ConfigError(
             f"root is {root!r}; expected the folder of the pictures, or one for each dataset: {{coco: data/theirs}}"
         )
-    Demands.of(entry)
 
 
 def _check_dataset(entry: Mapping[str, Any]) -> None:

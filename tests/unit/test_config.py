@@ -295,6 +295,10 @@ MISTAKES: dict[str, tuple[Change, str]] = {
         lambda c: c["variants"].update(theirs={"method": "files", "detector": None}),
         r"variants\.theirs: root is None; expected the folder of the pictures, or one for each dataset",
     ),
+    "files with a misspelt folder": (
+        lambda c: c["variants"].update(theirs={"method": "files", "detector": None, "rot": "data/theirs"}),
+        r"variants\.theirs: variant of files has no .* 'rot': did you mean 'root'",
+    ),
     "files of an unknown dataset": (
         lambda c: c["variants"].update(theirs={"method": "files", "detector": None, "root": {"coco": "theirs"}}),
         r"variants\.theirs\.root names 'coco': Known: airport",
