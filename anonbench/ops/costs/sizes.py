@@ -64,7 +64,7 @@ def dataset_size(name: str, entry: Mapping[str, Any], results: Path) -> DatasetS
         return _of_scenes(entry["render"]) if entry.get("format") in SCENE_FORMATS else _of_rendering(entry["render"])
     if listed := _of_folder(entry):
         return listed
-    if entry.get("format") in SCENE_FORMATS and entry.get("expect") == "published":
+    if entry.get("format") in SCENE_FORMATS and entry.get("expect", "published") == "published":
         return _of_scene_counts(entry["format"])
     for table in PUBLISHED.rglob("table2.csv"):
         with table.open(encoding="utf-8", newline="") as file:

@@ -118,6 +118,14 @@ def test_drawn_scenes_are_counted_from_their_settings(tmp_path: Path) -> None:
     assert dataset_size("scenes", entry, tmp_path) == DatasetSize(7, 3, 20_000.0, sizes.RENDERED, 20_000.0)
 
 
+def test_scenes_that_say_nothing_are_of_the_published_size(tmp_path: Path) -> None:
+    entry = {"format": "cityscapes", "root": "data/raw/cityscapes"}
+    found = dataset_size("mine", entry, tmp_path)
+    assert (found.train, found.test) == (2975, 500)
+    assert found == dataset_size("mine", {**entry, "expect": "published"}, tmp_path)
+    assert dataset_size("mine", {**entry, "expect": "any"}, tmp_path) == sizes.UNKNOWN
+
+
 def test_a_dataset_of_unknown_size_counts_much_and_is_said_to_do_so(tmp_path: Path) -> None:
     config = {**CONFIG, "datasets": {"people": {"format": "folder", "root": "/data/people"}}}
     plan = plan_of([TRAIN], config, tmp_path)
