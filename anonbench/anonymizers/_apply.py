@@ -6,11 +6,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from anonbench.anonymizers import Anonymizer, LearnedAnonymizer
 from anonbench.data.images import RGB
-from anonbench.data.regions import Region
+from anonbench.data.regions import Region, covered
 
 
 def is_learned(anonymizer: Any) -> bool:
@@ -119,15 +118,6 @@ def in_order(regions: Iterable[Region]) -> list[Region]:
     for region in sorted(regions, key=_size):
         found.setdefault((region.pixels, region.mask), region)
     return list(found.values())
-
-
-def covered(regions: Iterable[Region], height: int, width: int) -> NDArray[np.bool_]:
-    """(height, width) bool: the pixels that some region covers."""
-    pixels = np.zeros((height, width), dtype=bool)
-    for region in regions:
-        x0, y0, x1, y1 = region.pixels
-        pixels[y0:y1, x0:x1] |= True if region.mask is None else region.mask.unpack()[y0:y1, x0:x1]
-    return pixels
 
 
 def _size(region: Region) -> tuple[object, ...]:

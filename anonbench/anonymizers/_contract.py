@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from anonbench.anonymizers import ANONYMIZERS
-from anonbench.anonymizers._apply import covered, hide, in_order, is_learned
+from anonbench.anonymizers._apply import hide, in_order, is_learned
 from anonbench.core.contract import BrokenPromiseError, Contract, expect, expect_frozen
 from anonbench.core.errors import ConfigError
 from anonbench.data.images import RGB
 from anonbench.data.masks import Mask
-from anonbench.data.regions import Box, Region
+from anonbench.data.regions import Box, Region, covered
 
 HEIGHT, WIDTH = 48, 40
 WHOLE = "over the whole image"

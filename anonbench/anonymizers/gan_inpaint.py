@@ -12,11 +12,10 @@ import cv2
 import numpy as np
 
 from anonbench.anonymizers import ANONYMIZERS
-from anonbench.anonymizers._apply import covered
 from anonbench.anonymizers._histograms import match_histograms
 from anonbench.core import checks
 from anonbench.data.images import RGB
-from anonbench.data.regions import Region
+from anonbench.data.regions import Region, covered
 from anonbench.training.framing import Crop, paste
 
 if TYPE_CHECKING:

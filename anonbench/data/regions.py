@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonbench.core.errors import DataError
-from anonbench.data.masks import Mask
+from anonbench.data.masks import Bits, Mask
 from anonbench.data.tables import checked_choice, checked_number, checked_path, read_csv, write_csv
 
 Floats = NDArray[np.float64]
@@ -116,6 +116,15 @@ def clip_region(region: Region, width: int, height: int, scale: float = 1.0) -> 
     x0, y0 = max(0, math.floor(cx - half_w)), max(0, math.floor(cy - half_h))
     x1, y1 = min(width, math.ceil(cx + half_w)), min(height, math.ceil(cy + half_h))
     return replace(region, box=(x0, y0, x1, y1)) if x0 < x1 and y0 < y1 else None
+
+
+def covered(regions: Iterable[Region], height: int, width: int) -> Bits:
+    """(height, width) bool: the pixels that some region covers. Boxes are in whole pixels inside the picture."""
+    pixels = np.zeros((height, width), dtype=bool)
+    for region in regions:
+        x0, y0, x1, y1 = region.pixels
+        pixels[y0:y1, x0:x1] |= True if region.mask is None else region.mask.unpack()[y0:y1, x0:x1]
+    return pixels
 
 
 def fault_of(region: Region, width: int, height: int) -> str | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from anonbench.anonymizers import ANONYMIZERS
-from anonbench.anonymizers._apply import covered, hide, is_learned
+from anonbench.anonymizers._apply import hide, is_learned
 from anonbench.anonymizers._control import CONTROLS, beside
 from anonbench.core import checks
 from anonbench.core.command import Input, Output, Spec, command
@@ -22,7 +22,7 @@ from anonbench.data.instances import InstanceFile
 from anonbench.data.left_out import left_out_of
 from anonbench.data.people import count_people, say_people
 from anonbench.data.pictures import Picture, read_manifest, read_sidecars
-from anonbench.data.regions import Region, clip_region, fault_of, read_regions_of, region_as_json
+from anonbench.data.regions import Region, clip_region, covered, fault_of, read_regions_of, region_as_json
 from anonbench.data.seeding import image_generator
 from anonbench.stages._copies import Job, Sidecars, Writer, demand_weights, read_indexed, write_copies
 

@@ -20,7 +20,7 @@ from anonbench.core import checks as _checks
 from anonbench.data.images import RGB, resize
 from anonbench.data.instances import COCO_KEYPOINTS
 from anonbench.data.masks import Bits
-from anonbench.data.regions import Region
+from anonbench.data.regions import Region, covered
 
 GREY = 127  # of pixels that are not to be seen; the middle of -1..1
 Points = NDArray[np.float32]
@@ -97,7 +97,7 @@ class Framing:
         region: with a box in whole pixels inside the picture.
         hidden: (H, W) bool, all of the region among them.
         """
-        belongs = pixels_of(region, *image.shape[:2])
+        belongs = covered([region], *image.shape[:2])
         frame = self.frame(region.pixels, float(belongs.sum()))
         # Hidden pixels turn grey before anything is resized: what a filter mixes is the same whatever they were.
         seen = np.where(hidden[..., None], np.uint8(GREY), image)
@@ -123,14 +123,6 @@ class Framing:
             points[:, 1] = (y - y0) * self.size[0] / (y1 - y0)
             points[:, 2] = seen > 0
         return points
-
-
-def pixels_of(region: Region, height: int, width: int) -> Bits:
-    """(height, width) bool: the pixels of a region. Its box is in whole pixels."""
-    pixels = np.zeros((height, width), bool)
-    x0, y0, x1, y1 = region.pixels
-    pixels[y0:y1, x0:x1] = True if region.mask is None else region.mask.unpack()[y0:y1, x0:x1]
-    return pixels
 
 
 def paste(picture: RGB, crop: Crop, made: RGB) -> None:

@@ -15,9 +15,9 @@ from anonbench.core.errors import DataError
 from anonbench.core.memory import available_memory
 from anonbench.data.images import read_image
 from anonbench.data.instances import COCO_KEYPOINTS, Vocabulary
-from anonbench.data.regions import Region, clip_region
+from anonbench.data.regions import Region, clip_region, covered
 from anonbench.data.seeding import generator
-from anonbench.training.framing import Crop, pixels_of
+from anonbench.training.framing import Crop
 from anonbench.training.generators import from_pixels
 from anonbench.training.inpainter import InpainterSettings
 from anonbench.training.loading import MEMORY_SHARE, DeviceImages
@@ -102,7 +102,7 @@ def load_crops(
         path, numbers = wanted[place]
         image = read_image(root / path)
         inside = [clip_region(region, image.shape[1], image.shape[0]) for region in regions[path]]
-        hidden = hidden_pixels([region for region in inside if region], *image.shape[:2])
+        hidden = covered([region for region in inside if region], *image.shape[:2])
         for at, number in enumerate(numbers, start=int(starts[place])):
             region = inside[number]
             if region is None:
@@ -117,14 +117,6 @@ def load_crops(
         for _ in pool.map(load, range(len(wanted))):
             pass
     return Crops(originals.permute(0, 3, 1, 2), own, known, points)
-
-
-def hidden_pixels(regions: Sequence[Region], height: int, width: int) -> np.ndarray:
-    """(height, width) bool: the pixels of all regions of a picture."""
-    hidden = np.zeros((height, width), bool)
-    for region in regions:
-        hidden |= pixels_of(region, height, width)
-    return hidden
 
 
 def hold_out(wanted: Wanted, share: float, seed: int) -> tuple[Wanted, Wanted]:

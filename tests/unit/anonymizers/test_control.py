@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from anonbench.anonymizers._apply import covered
 from anonbench.anonymizers._control import beside
 from anonbench.data.masks import Mask
-from anonbench.data.regions import Region
+from anonbench.data.regions import Region, covered
 
 
 @pytest.mark.parametrize(

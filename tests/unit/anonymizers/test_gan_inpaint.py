@@ -11,14 +11,14 @@ import torch
 from inpainting_files import body, disc, scene, write_new
 
 from anonbench.anonymizers import ANONYMIZERS
-from anonbench.anonymizers._apply import covered, hide
+from anonbench.anonymizers._apply import hide
 from anonbench.anonymizers._contract import depends_on_nothing_hidden
 from anonbench.anonymizers._histograms import match_histograms
 from anonbench.anonymizers._latent import optimize_styles, sorted_colours
 from anonbench.anonymizers.gan_inpaint import GanInpaint
 from anonbench.core.errors import ConfigError
 from anonbench.data.images import RGB
-from anonbench.data.regions import Region
+from anonbench.data.regions import Region, covered
 from anonbench.training.inpainter import InpainterSettings
 
 WAYS = [{"histogram": "none"}, {"histogram": "match"}, {"histogram": "match", "edges": "original"},

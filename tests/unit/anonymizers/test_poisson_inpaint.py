@@ -7,9 +7,9 @@ import pytest
 from scipy.sparse import lil_matrix
 from scipy.sparse.linalg import spsolve
 
-from anonbench.anonymizers._apply import anonymize_image, covered
+from anonbench.anonymizers._apply import anonymize_image
 from anonbench.anonymizers.poisson_inpaint import PoissonInpaint, joint_membrane, membrane
-from anonbench.data.regions import Box, Region
+from anonbench.data.regions import Box, Region, covered
 
 RNG = np.random.default_rng(2)
 HEIGHT, WIDTH = 40, 30

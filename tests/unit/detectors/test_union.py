@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from anonbench.anonymizers._apply import covered
 from anonbench.core.errors import ConfigError
 from anonbench.data.masks import Mask
-from anonbench.data.regions import Region, clip_region
+from anonbench.data.regions import Region, clip_region, covered
 from anonbench.detectors import DETECTORS
 from anonbench.detectors.union import Union, join
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from anonbench.data.masks import Mask
-from anonbench.data.regions import Region
-from anonbench.training.framing import GREY, Framing, paste, pixels_of
+from anonbench.data.regions import Region, covered
+from anonbench.training.framing import GREY, Framing, paste
 
 FACES = Framing((16, 16), margin=0.35, background=0.0)
 BODIES = Framing((36, 20), margin=0.05, background=0.3)
@@ -65,7 +65,7 @@ def test_no_hidden_pixel_has_an_influence_on_a_crop() -> None:
 
 
 def test_what_is_outside_the_picture_is_grey_and_not_known() -> None:
-    crop = FACES.cut(picture(), Region((0, 0, 10, 10)), pixels_of(Region((0, 0, 10, 10)), 60, 50))
+    crop = FACES.cut(picture(), Region((0, 0, 10, 10)), covered([Region((0, 0, 10, 10))], 60, 50))
     assert crop.frame[:2] == (-4, -4)
     assert (crop.pixels[:2] == GREY).all()
     assert not crop.known[:2].any()
@@ -77,7 +77,7 @@ def test_key_points_go_along_and_lost_ones_are_not_known() -> None:
     points[0], points[16] = (10.0, 20.0, 2.0), (19.0, 38.0, 1.0)
     region = Region((0, 0, 20, 40), "body", keypoints=tuple(points))
     framing = Framing((80, 40), 0.0, 0.0)
-    crop = framing.cut(picture(), region, pixels_of(region, 60, 50))
+    crop = framing.cut(picture(), region, covered([region], 60, 50))
     assert crop.frame == (0, 0, 20, 40)
     np.testing.assert_allclose(crop.points[[0, 16]], [[20, 40, 1], [38, 76, 1]])
     assert crop.points[:, 2].sum() == 2
