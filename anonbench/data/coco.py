@@ -36,30 +36,46 @@ def ground_truth(scenes: InstanceFile, pictures: Sequence[Picture]) -> dict[str,
         images.append({"id": image_id, "file_name": picture.path, "width": picture.width, "height": picture.height})
         for instance in scenes.of(picture.path):
             _check_size(scenes, picture, instance)
-            row = _annotation(instance, scenes.vocabulary)
-            annotations.append({"image_id": image_id, "category_id": numbers[instance.category], **row})
+            points = len(scenes.vocabulary.keypoints) if instance.category == PERSON else 0
+            row = annotation(instance, points)
+            annotations.append(
+                {"id": instance.number, "image_id": image_id, "category_id": numbers[instance.category], **row}
+            )
     categories = [_category(name, number, scenes.vocabulary) for name, number in numbers.items()]
     return {"info": {}, "images": images, "annotations": annotations, "categories": categories}
 
 
-def _annotation(instance: Instance, vocabulary: Vocabulary) -> dict[str, Any]:
-    x0, y0, x1, y1 = instance.box
+def annotation(instance: Instance, points: int) -> dict[str, Any]:
+    """An instance as COCO writes it, but its numbers: `bbox`, `area`, `iscrowd`, `ignore`, `segmentation`, `keypoints`.
+
+    points: how many keypoints it has; 0 for none. Where they are not known, all are 0.
+    """
     unscored = int(instance.crowd or instance.ignore)
     row: dict[str, Any] = {
-        "id": instance.number,
-        # As the file of instances rounds: else 1.1 - 1 lies beside COCO's own 0.1, and an overlap beside a threshold.
-        "bbox": [x0, y0, round(x1 - x0, DECIMALS), round(y1 - y0, DECIMALS)],
+        "bbox": box_of(instance),
         "area": instance.area,
         "iscrowd": unscored,
         "ignore": unscored,
     }
     if instance.mask is not None:
-        row["segmentation"] = {"size": [instance.mask.height, instance.mask.width], "counts": instance.mask.counts}
-    if vocabulary.keypoints and instance.category == PERSON:
-        points = instance.keypoints or ((0, 0, 0),) * len(vocabulary.keypoints)
-        row["keypoints"] = [value for point in points for value in point]
-        row["num_keypoints"] = sum(seen > 0 for _, _, seen in points)
+        row["segmentation"] = instance.mask.rle
+    if points:
+        row["keypoints"] = [value for point in instance.keypoints or ((0, 0, 0),) * points for value in point]
+        row["num_keypoints"] = known_points(instance)
     return row
+
+
+def box_of(instance: Instance) -> list[float]:
+    """x, y, width, height; these rounded as the file of instances rounds.
+
+    Else 1.1 - 1 lies beside COCO's own 0.1, and an overlap beside a threshold.
+    """
+    x0, y0, x1, y1 = instance.box
+    return [x0, y0, round(x1 - x0, DECIMALS), round(y1 - y0, DECIMALS)]
+
+
+def known_points(instance: Instance) -> int:
+    return sum(seen > 0 for _, _, seen in instance.keypoints or ())
 
 
 def _category(name: str, number: int, vocabulary: Vocabulary) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ class Mask:
     height, width: of the whole picture in pixels.
     counts: COCO's compressed run lengths, column by column, beginning with pixels outside.
 
-    Source: `rleToString` of pycocotools; `{"size": [height, width], "counts": counts}` is what its functions take.
+    Source: `rleToString` of pycocotools, whose functions take `rle`.
     """
 
     height: int
@@ -49,6 +50,11 @@ class Mask:
             raise ValueError(f"a mask's run lengths sum to {sum(runs)}; expected {self.height} x {self.width} pixels")
         values = np.arange(len(runs)) % 2 == 1
         return np.repeat(values, runs).reshape(self.height, self.width, order="F")
+
+    @property
+    def rle(self) -> dict[str, Any]:
+        """As pycocotools and COCO's files take it."""
+        return {"size": [self.height, self.width], "counts": self.counts}
 
     @property
     def area(self) -> int:

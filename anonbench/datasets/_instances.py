@@ -41,17 +41,13 @@ def from_rle(found: Mapping[str, Any]) -> Mask:
 
 def box_of(mask: Mask) -> tuple[float, float, float, float]:
     """x0, y0, x1, y1 of a mask, half-open; all 0 for one without a pixel."""
-    x, y, width, height = map(float, rle.toBbox(_as_rle(mask)))
+    x, y, width, height = map(float, rle.toBbox(mask.rle))
     return x, y, x + width, y + height
 
 
 def area_of(mask: Mask) -> float:
     """Its pixels."""
-    return float(rle.area(_as_rle(mask)))
-
-
-def _as_rle(mask: Mask) -> dict[str, Any]:
-    return {"size": [mask.height, mask.width], "counts": mask.counts.encode("ascii")}
+    return float(rle.area(mask.rle))
 
 
 def numbered(scenes: Iterable[Scene]) -> Iterator[Scene]:

@@ -19,7 +19,6 @@ from anonbench.data.instances import Instance
 from anonbench.data.masks import Mask
 from anonbench.tasks.instances.coco import Results, Truths, best_first, there
 from anonbench.tasks.instances.matches import CITYSCAPES, FALSE, FOUND, IGNORED, Floats, Matches
-from anonbench.tasks.instances.overlaps import packed
 
 THRESHOLDS = np.arange(0.5, 1.0, 0.05)
 LEAST_PIXELS = 100  # of an instance that is scored
@@ -40,8 +39,8 @@ def match(
     counts = np.zeros((len(truths), len(categories)), np.int64)
     for p, (path, instances) in enumerate(truths.items()):
         masked = there("masks", instances)
-        void = [packed(truth.mask) for truth in masked if truth.ignore and truth.mask is not None]
-        void += [packed(voids[path])] if voids and path in voids else []
+        void = [truth.mask.rle for truth in masked if truth.ignore and truth.mask is not None]
+        void += [voids[path].rle] if voids and path in voids else []
         for k, category in enumerate(categories):
             here = [truth for truth in masked if truth.category == category and not truth.ignore]
             sizes = np.array([_pixels(truth) for truth in here], float)
@@ -63,7 +62,7 @@ def _states(
     """(T, D) states of predictions, best first. Of those that overlap an instance enough the best one has found it."""
     masks = [prediction["segmentation"] for prediction in predictions]
     own = np.asarray(coco_masks.area(masks), float)  # (D,)
-    common = _common(masks, [packed(truth.mask) for truth in here if truth.mask is not None])  # (D, G)
+    common = _common(masks, [truth.mask.rle for truth in here if truth.mask is not None])  # (D, G)
     overlap = common / (own[:, None] + sizes[None] - common)
     counts = np.array([_counts(truth, size) for truth, size in zip(here, sizes, strict=True)], bool)
     groups = np.array([truth.crowd for truth in here], bool)
@@ -91,7 +90,7 @@ def _common(masks: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]]) -
 
 def _pixels(truth: Instance) -> float:
     assert truth.mask is not None
-    return float(coco_masks.area(packed(truth.mask)))
+    return float(coco_masks.area(truth.mask.rle))
 
 
 def _counts(truth: Instance, pixels: float) -> bool:

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonbench.core.errors import DataError
+from anonbench.data.coco import annotation, known_points
 from anonbench.data.instances import COCO_KEYPOINTS, Instance
 from anonbench.tasks.instances.matches import COCO, FALSE, FOUND, IGNORED, Floats, Matches
-from anonbench.tasks.instances.overlaps import box_of, overlaps, packed
+from anonbench.tasks.instances.overlaps import overlaps
 from anonbench.tasks.instances.predictions import FIELDS
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
@@ -113,25 +114,13 @@ def _annotations(
     kind: str, truths: Truths, pictures: Mapping[str, int], numbers: Mapping[str, int]
 ) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
+    points = len(COCO_KEYPOINTS) if kind == "keypoints" else 0
     for path, number in pictures.items():
         for truth in there(kind, truths[path]):
             if truth.category not in numbers:
                 continue
-            row: dict[str, Any] = {
-                "id": len(rows) + 1,  # one of 0 could never be found
-                "image_id": number,
-                "category_id": numbers[truth.category],
-                "bbox": box_of(truth),
-                "area": truth.area,
-                "iscrowd": int(truth.crowd or truth.ignore),  # the tool overwrites `ignore` by this
-            }
-            if kind == "masks" and truth.mask is not None:
-                row["segmentation"] = packed(truth.mask)
-            if kind == "keypoints":
-                points = truth.keypoints or ((0, 0, 0),) * len(COCO_KEYPOINTS)
-                row["keypoints"] = [value for point in points for value in point]
-                row["num_keypoints"] = known_points(truth)
-            rows.append(row)
+            place = {"image_id": number, "category_id": numbers[truth.category]}
+            rows.append({"id": len(rows) + 1, **place, **annotation(truth, points)})  # of id 0 none could be found
     return rows
 
 
@@ -151,10 +140,6 @@ def check_kind(kind: str, truths: Truths) -> None:
 def there(kind: str, instances: Sequence[Instance]) -> list[Instance]:
     """The instances on which overlaps of a kind can be measured: those with a mask for masks."""
     return [truth for truth in instances if kind != "masks" or truth.mask is not None]
-
-
-def known_points(truth: Instance) -> int:
-    return sum(seen > 0 for _, _, seen in truth.keypoints or ())
 
 
 def is_ignored(kind: str, truth: Instance) -> bool:

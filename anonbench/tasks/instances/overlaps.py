@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_masks
 
+from anonbench.data.coco import box_of
 from anonbench.data.instances import Instance
-from anonbench.data.masks import Mask
 from anonbench.tasks.instances.predictions import FIELDS
 
 Floats = NDArray[np.float64]
@@ -18,17 +18,6 @@ SIGMAS = np.array([
     .026, .025, .025, .035, .035, .079, .079, .072, .072, .062, .062, .107, .107, .087, .087, .089, .089,
 ])  # fmt: skip
 """How far people who annotate differ, for each of COCO's 17 keypoints, for a person of one square pixel."""
-
-
-def packed(mask: Mask) -> dict[str, Any]:
-    """A mask as pycocotools takes it."""
-    return {"size": [mask.height, mask.width], "counts": mask.counts}
-
-
-def box_of(instance: Instance) -> list[float]:
-    """x, y, width, height, as COCO writes boxes."""
-    x0, y0, x1, y1 = instance.box
-    return [x0, y0, x1 - x0, y1 - y0]
 
 
 def overlaps(
@@ -72,4 +61,4 @@ def similarities(found: Floats, truths: Sequence[Instance]) -> Floats:
 
 def _mask(truth: Instance) -> dict[str, Any]:
     assert truth.mask is not None
-    return packed(truth.mask)
+    return truth.mask.rle

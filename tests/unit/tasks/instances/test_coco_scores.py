@@ -15,7 +15,6 @@ from pycocotools.cocoeval import COCOeval
 from anonbench.core.errors import DataError
 from anonbench.tasks.instances import coco
 from anonbench.tasks.instances.matches import average_precision, average_precisions, read_matches, write_matches
-from anonbench.tasks.instances.overlaps import packed
 from anonbench.tasks.instances.predictions import FIELDS
 
 CATEGORIES = ("person", "car", "train")
@@ -98,7 +97,7 @@ def by_pycocotools(kind, truths, results, categories):
             annotations.append({
                 "id": truth.number, "image_id": pictures[path], "category_id": names[truth.category],
                 "bbox": [x0, y0, x1 - x0, y1 - y0], "area": truth.area, "iscrowd": int(truth.crowd),
-                "segmentation": packed(truth.mask), "keypoints": [v for p in points for v in p],
+                "segmentation": truth.mask.rle, "keypoints": [v for p in points for v in p],
                 "num_keypoints": sum(p[2] > 0 for p in points),
             })  # fmt: skip
     found = [
