@@ -13,12 +13,13 @@ from anonbench.core.errors import ConfigError, DataError
 from anonbench.data.paths import DEFAULT_CONFIG
 from anonbench.ops.dag import STAMPS
 from anonbench.ops.journal import OPTIONS, read_last_run
+from anonbench.ops.planning import TRAININGS
 from anonbench.ops.provenance import read_stamp
 
 REPLACE = "ANONBENCH_REPLACE"  # in the environment: what another configuration has made may be replaced
 # What takes more than seconds to make.
-PRECIOUS = {"render", "render_faces", "render_scenes", "detect", "anonymize", "anonymize_whole", "train",
-            "train_detector", "train_base", "train_anonymizer", "train_restoration"}  # fmt: skip
+PRECIOUS = {"render", "render_faces", "render_scenes", "detect", "anonymize", "anonymize_whole", "train_detector",
+            *TRAININGS}  # fmt: skip
 SHOWN = 3  # artifacts named in one message
 
 
