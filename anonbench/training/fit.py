@@ -168,12 +168,18 @@ class Task(ABC, Generic[Batch]):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what `state_dict` returned."""
 
-    def descend(self, loss: Tensor, *names: str) -> None:
-        """Take one step of the optimizers `names` against the gradient of `loss`. Other parameters stay as they are."""
+    def descend(self, loss: Tensor, *names: str, clip: float | None = None) -> None:
+        """Take one step of the optimizers `names` against the gradient of `loss`. Other parameters stay as they are.
+
+        clip: largest norm of the gradient of each optimizer's parameters; None for any.
+        """
         for name in names:
             self.optimizers[name].zero_grad(set_to_none=True)
         loss.backward()
         for name in names:
+            if clip is not None:
+                groups = self.optimizers[name].param_groups
+                nn.utils.clip_grad_norm_([weight for group in groups for weight in group["params"]], clip)
             self.optimizers[name].step()
 
 

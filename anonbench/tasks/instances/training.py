@@ -56,9 +56,9 @@ class InstanceTask(Task[SceneBatch]):
         place_network(self.network, self.run.device, self.run.autocast)
         if self.recipe.short_sides:
             self.network.transform.min_size = self.recipe.short_sides  # type: ignore[union-attr]
-        self.trained = [weight for weight in self.network.parameters() if weight.requires_grad]
         self.networks = {"network": self.network}
-        self.optimizers = {"network": self.recipe.optimizer.build(self.trained)}
+        trained = [weight for weight in self.network.parameters() if weight.requires_grad]
+        self.optimizers = {"network": self.recipe.optimizer.build(trained)}
 
     def batches(self, epoch: int) -> Batches[SceneBatch]:
         order = np.random.default_rng(self.run.seed_of("sampler", epoch)).permutation(len(self.paths)).tolist()
@@ -91,16 +91,5 @@ class InstanceTask(Task[SceneBatch]):
         found = self.network(as_floats(batch.pictures, device), [as_target(t, device) for t in batch.targets])
         parts = {name: found[theirs] for name, theirs in self.losses.items()}
         loss = torch.stack(list(parts.values())).sum()
-        self.descend(loss, "network")
+        self.descend(loss, "network", clip=self.recipe.clip)
         return {"loss": loss, **parts}
-
-    def descend(self, loss: Tensor, *names: str) -> None:
-        """As `Task.descend`, with the gradient's norm held below the recipe's `clip`."""
-        if self.recipe.clip is None:
-            super().descend(loss, *names)
-            return
-        optimizer = self.optimizers["network"]
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.trained, self.recipe.clip)
-        optimizer.step()
