@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +27,7 @@ from anonbench.tasks.reid.models._network import ReidNetwork, create_model, read
 from anonbench.tasks.reversible.pairs import Noise
 from anonbench.tasks.reversible.recipe import JointRecipe
 from anonbench.tasks.reversible.validation import Division, Validation, divide
+from anonbench.training.checkpoint import key_of
 from anonbench.training.generators import check_size
 from anonbench.training.loading import load_images
 
@@ -173,8 +173,7 @@ def write_roles(path: Path, pictures: TrainingPictures) -> None:
 def state_key(spec: Mapping[str, Any], seed: int, people: Sequence[Picture], code: str, *more: Any) -> str:
     """What a saved state must have in common with a training: settings, seed, data, code."""
     data = [(p.path, p.labels["pid"], p.labels["camid"], p.sha256) for p in people]
-    text = json.dumps([spec, seed, data, code, torch.__version__, *more], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return key_of(spec, seed, data, code, *more)
 
 
 def read_reference(path: Path) -> float:

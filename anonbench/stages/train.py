@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +22,7 @@ from anonbench.tasks.reid.people import read_training_people
 from anonbench.tasks.reid.recipe import Recipe
 from anonbench.tasks.reid.samplers import Shuffle
 from anonbench.tasks.reid.training import ReidTask, check_ranks, train_network
-from anonbench.training.checkpoint import Resume
+from anonbench.training.checkpoint import Resume, key_of
 from anonbench.training.device import select_device
 from anonbench.training.distributed import ALONE, Ranks, joined
 from anonbench.training.launch import launch
@@ -158,5 +156,4 @@ def _key(model: Mapping[str, Any], seed: int, images: Sequence[Picture], code: s
     """What a saved state must have in common with this training: model and recipe, seed, data, code."""
     entry = {k: v for k, v in model.items() if k != "evaluation"}
     data = [(i.path, i.labels["pid"], i.sha256) for i in images]
-    text = json.dumps([entry, seed, data, code, torch.__version__], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return key_of(entry, seed, data, code)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from anonbench.core.command import Input, Output, Spec, command
 from anonbench.data.wider_face import FaceImage, read_wider_face
 from anonbench.detectors._tinyfaces.face_images import read_face_csv
 from anonbench.detectors._tinyfaces.train import TinyFacesTask, TrainingRecipe, train_tinyfaces
 from anonbench.detectors._tinyfaces.weights import save_network
-from anonbench.training.checkpoint import Resume
+from anonbench.training.checkpoint import Resume, key_of
 from anonbench.training.device import select_device
 from anonbench.training.progress import write_history
 
@@ -61,5 +57,4 @@ def _key(spec: Mapping[str, Any], seed: int, images: Sequence[FaceImage], code: 
     data = [
         (image.path.name, image.path.stat().st_size, image.boxes.tolist(), image.ignore.tolist()) for image in images
     ]
-    text = json.dumps([dict(spec), seed, data, code, torch.__version__], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return key_of(dict(spec), seed, data, code)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from anonbench.core import checks
 from anonbench.core.command import Input, Output, Spec, command
@@ -23,7 +19,7 @@ from anonbench.tasks.inpainting.distance import relative_distance
 from anonbench.tasks.inpainting.recipe import InpaintingRecipe
 from anonbench.tasks.inpainting.samples import sample_sheet, withheld_sheet
 from anonbench.tasks.inpainting.training import InpaintingTask
-from anonbench.training.checkpoint import Resume
+from anonbench.training.checkpoint import Resume, key_of
 from anonbench.training.device import select_device
 from anonbench.training.fit import fit
 from anonbench.training.inpainter import save_inpainter
@@ -122,5 +118,4 @@ def _key(
 ) -> str:
     """What a saved state must have in common with this training: recipe, seed, data, code."""
     data = [(p.path, p.sha256, list(map(region_as_json, regions[p.path]))) for p in pictures]
-    text = json.dumps([dict(spec), seed, data, code, torch.__version__], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return key_of(dict(spec), seed, data, code)

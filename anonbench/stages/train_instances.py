@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,7 +21,7 @@ from anonbench.tasks.instances.models._rcnn import InstanceModel, create_model
 from anonbench.tasks.instances.recipe import InstanceRecipe
 from anonbench.tasks.instances.scenes import Pictures, Truth, learnt_categories
 from anonbench.tasks.instances.training import InstanceTask
-from anonbench.training.checkpoint import Resume
+from anonbench.training.checkpoint import Resume, key_of
 from anonbench.training.device import select_device
 from anonbench.training.fit import fit
 from anonbench.training.progress import write_history
@@ -127,5 +125,4 @@ def _key(spec: Mapping[str, Any], seed: int, pictures: Sequence[Picture], files:
     """What a saved state must have in common with this training: model and recipe, seed, data, code."""
     data = [(picture.path, picture.sha256) for picture in pictures]
     read = [file_sha256(file) for file in files]
-    text = json.dumps([spec, seed, data, read, code, torch.__version__], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return key_of(spec, seed, data, read, code)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import shutil
 import time
@@ -76,6 +78,15 @@ def load_network(
             f"Remove the file and train again: `snakemake` with its path as target."
         ) from error
     return network.eval(), content
+
+
+def key_of(*parts: Any) -> str:
+    """The key of a training's saved state: what such a state must have in common with it, and the version of torch.
+
+    parts: as JSON can write them: settings, seed, data, code.
+    """
+    text = json.dumps([*parts, torch.__version__], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
