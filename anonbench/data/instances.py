@@ -51,7 +51,8 @@ class Instance:
     area: in square pixels, as the dataset counts it: evaluations go by it.
     crowd: a group that nobody took apart.
     ignore: the dataset does not score it: finding it is neither right nor wrong.
-    keypoints: x, y in pixels and visibility (COCO's: 0 unknown, 1 hidden, 2 visible) of each; None where it has none.
+    keypoints: x, y and visibility (COCO's: 0 unknown, 1 hidden, 2 visible) of each; None where it has none. x and y
+        count pixels: 0 is the middle of the first one, where boxes count its edge.
     """
 
     number: int

@@ -32,6 +32,7 @@ class DatasetInfo:
     """What a format is called, what its folder looks like and who gives the data out.
 
     layout: the tree below the dataset's folder, for messages and docs.
+    categories: of its instances, where every dataset of this format has the same.
     """
 
     title: str
@@ -40,6 +41,7 @@ class DatasetInfo:
     citation: str
     licence: str
     request_from: str
+    categories: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ INFO = DatasetInfo(
         "from cars without a record of individual consent: do not publish faces from it."
     ),
     request_from="It comes from its authors: https://bdd-data.berkeley.edu (10K images, instance segmentation labels)",
+    categories=PERSON_AND_VEHICLES,
 )
 PUBLISHED = {"train": SplitCounts(7_000), "val": SplitCounts(1_000)}
 PICTURES = "images/10k"

@@ -41,6 +41,7 @@ INFO = DatasetInfo(
         "cities, filmed without a record of individual consent; for publications its owners offer a blurred version."
     ),
     request_from="Register for it at its authors': https://www.cityscapes-dataset.com (leftImg8bit and gtFine)",
+    categories=PERSON_AND_VEHICLES,
 )
 PUBLISHED = {"train": SplitCounts(2_975), "val": SplitCounts(500)}
 PICTURE = re.compile(r"leftImg8bit/(?P<split>train|val)/(?P<city>[^/]+)/(?P<frame>[^/]+)_leftImg8bit\.png")

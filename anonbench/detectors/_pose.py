@@ -132,7 +132,7 @@ def to_coco(points: Floats, scale: float, left: float, top: float, least_confide
     visible = 1 / (1 + np.exp(-chosen[:, 3])) >= least_confidence
     if not visible.any():
         return None
-    places = chosen[:, :2] * scale + (left, top)
+    places = chosen[:, :2] * scale + (left, top) - 0.5  # from edges to middles of pixels, as COCO counts
     return tuple(
         (float(x), float(y), SEEN) if seen else (0.0, 0.0, 0.0)
         for (x, y), seen in zip(places.tolist(), visible.tolist(), strict=True)

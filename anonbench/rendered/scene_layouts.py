@@ -49,7 +49,7 @@ from anonbench.rendered.street_scene import (
     SceneStudio,
 )
 from anonbench.rendered.street_view import STUFF
-from anonbench.rendered.truth import COCO_KEYPOINTS
+from anonbench.rendered.truth import COCO_KEYPOINTS, Keypoint
 from anonbench.rendered.wider import FACE_COLUMNS, face_rows
 
 CHUNK = 8  # pictures that a process gets at once
@@ -156,7 +156,7 @@ class CocoLayout(Layout):
             "segmentation": {"size": [packed.height, packed.width], "counts": packed.counts},
         }
         if thing.category in (PERSON, RIDER):
-            points = [[round(p.x, 2), round(p.y, 2), p.visibility] for p in thing.keypoints] or [[0, 0, 0]] * 17
+            points = [_pixel(p) for p in thing.keypoints] or [[0, 0, 0]] * 17
             row["keypoints"] = [value for point in points for value in point]
             row["num_keypoints"] = sum(point[2] > 0 for point in points)
         return row
@@ -289,6 +289,11 @@ def _corners(points: NDArray[Any]) -> Polygon:
 
 def _polygon_area(polygon: Polygon) -> float:
     return float(cv2.contourArea(np.array(polygon, np.int32)))
+
+
+def _pixel(point: Keypoint) -> list[float]:
+    """x, y, v as COCO writes them: the middle of the first pixel is 0, and 0.5 for the renderer."""
+    return [round(point.x - 0.5, 2), round(point.y - 0.5, 2), point.visibility]
 
 
 def _keypoint_rows(pictures: Iterable[Written]) -> Iterable[list[object]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from anonbench.core.structure import check_structure
+from anonbench.core.structure import check_known, check_structure
 from anonbench.data import paths
 from anonbench.data.entries import runs_of
 from anonbench.data.results import Metrics, read_frame, read_metrics
@@ -33,6 +33,15 @@ def check_keys(entry: Entry, where: str, needed: Mapping[str, Any], optional: Ma
         "properties": {**BOTH, **needed, **optional},
     }
     check_structure(entry, schema, where, paths.study_config(study_of(entry)))
+    _check_published(entry, where, [key for key, of in {**needed, **optional}.items() if of is PUBLISHED])
+
+
+def _check_published(entry: Entry, where: str, keys: Sequence[str]) -> None:
+    """Raise `ConfigError` for a file of printed numbers that the study does not have."""
+    known = sorted(file.stem for file in Path(paths.published(study_of(entry), "_")).parent.glob("*.csv"))
+    if known:  # none where only a part of the repository is at hand
+        for key in keys:
+            check_known(f"{where}.{key}", [entry[key]] if entry.get(key) is not None else [], known)
 
 
 def metrics_of(config: Mapping[str, Any], condition: Condition, place: Callable[..., str] = paths.metrics) -> list[str]:

@@ -119,8 +119,8 @@ class Framing:
         if region.kind == "body" and region.keypoints is not None and len(region.keypoints) == len(points):
             x0, y0, x1, y1 = frame
             x, y, seen = np.array(region.keypoints, np.float32).T
-            points[:, 0] = (x - x0) * self.size[1] / (x1 - x0)
-            points[:, 1] = (y - y0) * self.size[0] / (y1 - y0)
+            points[:, 0] = (x + 0.5 - x0) * self.size[1] / (x1 - x0)
+            points[:, 1] = (y + 0.5 - y0) * self.size[0] / (y1 - y0)
             points[:, 2] = seen > 0
         return points
 

@@ -11,7 +11,7 @@ from anonbench.data.entries import is_scene
 from anonbench.data.paths import study_config
 from anonbench.studies.scenes.inpainters import check_inpainters
 from anonbench.studies.scenes.report_entries import FIGURES, STATISTICS, check_figures
-from anonbench.studies.scenes.settings import STUDY
+from anonbench.studies.scenes.settings import OWN_KEYS, STUDY
 
 ENTRIES: dict[str, Any] = {
     "type": "object",
@@ -69,7 +69,7 @@ def _check_model(config: Mapping[str, Any], name: str) -> None:
     if "training" in entry:
         raise ConfigError(f"{where} has no key 'training': describe it under `instance_recipes`, name it by 'recipe'")
     check_known(f"{where}.recipe", [entry["recipe"]], config["instance_recipes"])
-    parameters = {key: value for key, value in entry.items() if key not in ("recipe", "seeds", "initial")}
+    parameters = {key: value for key, value in entry.items() if key not in OWN_KEYS}
     check_at(where, lambda: create_model(parameters))
     if "initial" in entry:
         _check_initial(config, where, entry["initial"])

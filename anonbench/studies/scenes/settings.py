@@ -15,6 +15,7 @@ PLACE: Callable[..., str] = paths.scores
 """Where the scores of a condition are."""
 GROUPS = ("person", "small", "medium", "large")  # of which the evaluator writes a score of their own
 METRIC = re.compile(r"(box_|keypoint_)?(ap(?:50|75)?)(?:_(.+))?")
+OWN_KEYS = ("recipe", "seeds", "initial")  # of an entry of `instance_models`; the others are the network's
 LEARNT = 1.0  # percent; a network that scores less on original pictures has learnt nothing that could be lost
 KINDS = {"": "masks", "box_": "boxes", "keypoint_": "keypoints"}
 

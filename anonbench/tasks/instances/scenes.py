@@ -120,7 +120,7 @@ class Truth:
         points = points.reshape(-1, count, 3)
         if mirrored:
             points = points[:, self.vocabulary.mirrored]
-            points[:, :, 0] = width - points[:, :, 0]
+            points[:, :, 0] = width - 1 - points[:, :, 0]  # COCO counts pixels: the first one is 0
         return points
 
     def _is_learnt(self, instance: Instance) -> bool:

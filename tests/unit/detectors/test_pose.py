@@ -39,8 +39,8 @@ def test_a_case_by_hand() -> None:
     points[1, 3] = 9.0  # a point that COCO does not have
     found = to_coco(points, scale, left, top, 0.3)
     assert found is not None
-    assert found[0] == (80.0, 132.5, 2.0)
-    assert found[16] == (17.5, 7.5, 2.0)
+    assert found[0] == (79.5, 132.0, 2.0)
+    assert found[16] == (17.0, 7.0, 2.0)
     assert found[1:16] == ((0.0, 0.0, 0.0),) * 15
     assert to_coco(points, scale, left, top, 0.99) is None
 

@@ -45,5 +45,5 @@ def test_the_file_of_instances_is_the_drawn_truth(layout: str, tmp_path: Path) -
                 assert (same.crowd, same.ignore) == (thing.crowd, False)
                 if thing.keypoints and layout == "coco":
                     assert same.keypoints is not None
-                    points = np.array([(p.x, p.y, p.visibility) for p in thing.keypoints])
+                    points = np.array([(p.x - 0.5, p.y - 0.5, p.visibility) for p in thing.keypoints])
                     np.testing.assert_allclose(same.keypoints, points, atol=0.006)

@@ -45,11 +45,11 @@ def test_people_who_can_be_hidden_get_keypoints_and_bodies_take_them(
     assert posed.paths == sorted(PATHS)
     assert [bool(instance.keypoints) for instance in posed.of(FIRST)] == [True, True, False, False]
     assert [bool(instance.keypoints) for instance in posed.of(SECOND)] == [False, True]
-    assert posed.of(FIRST)[0].keypoints == ((10.0, 22.0, 2),) * 17, "the middle of the box (4, 4, 16, 40)"
+    assert posed.of(FIRST)[0].keypoints == ((9.5, 21.5, 2),) * 17, "the middle of the box (4, 4, 16, 40)"
     assert [crop.shape for crop in looked_at] == [(256, 256, 3)] * 3
     assert "estimate-pose: 3 of 3 people (100.0%) have a visible keypoint" in capsys.readouterr().out
     bodies(scenes.manifest, posed.path, {"method": "annotated_bodies"}, tmp_path / "bodies.csv")
-    assert read_regions(tmp_path / "bodies.csv")[FIRST][0].keypoints == ((10.0, 22.0, 2.0),) * 17
+    assert read_regions(tmp_path / "bodies.csv")[FIRST][0].keypoints == ((9.5, 21.5, 2.0),) * 17
 
 
 def test_points_below_the_confidence_are_no_keypoints(tmp_path: Path, looked_at: list[np.ndarray]) -> None:

@@ -79,7 +79,7 @@ def test_key_points_go_along_and_lost_ones_are_not_known() -> None:
     framing = Framing((80, 40), 0.0, 0.0)
     crop = framing.cut(picture(), region, covered([region], 60, 50))
     assert crop.frame == (0, 0, 20, 40)
-    np.testing.assert_allclose(crop.points[[0, 16]], [[20, 40, 1], [38, 76, 1]])
+    np.testing.assert_allclose(crop.points[[0, 16]], [[21, 41, 1], [39, 77, 1]], err_msg="the middles of those pixels")
     assert crop.points[:, 2].sum() == 2
 
 

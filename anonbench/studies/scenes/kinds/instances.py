@@ -17,15 +17,18 @@ Source: Hukkelås and Lindseth 2023, Tables 1 to 4.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from anonbench.core.errors import ConfigError, DataError
-from anonbench.core.structure import check_known
+from anonbench.core.structure import check_at, check_known
 from anonbench.data.entries import is_scene, picture_size
 from anonbench.data.results import Metrics
 from anonbench.data.variants import ORIGINAL
+from anonbench.datasets import DATASETS
+from anonbench.datasets._listing import DatasetInfo
 from anonbench.report.cells import RUN, Cell, cell_of, summary
 from anonbench.report.compare import AGREES, DIFFERS, NO_EFFECT, compare_number, comparison, known
 from anonbench.report.layout import CHANGE, STANDARD_ERROR
@@ -33,7 +36,7 @@ from anonbench.report.tables import Table
 from anonbench.studies.kinds import Entry, Files, Source
 from anonbench.studies.scenes import headings
 from anonbench.studies.scenes.kinds import KINDS
-from anonbench.studies.scenes.settings import LEARNT, PLACE, Metric, SceneCondition
+from anonbench.studies.scenes.settings import GROUPS, LEARNT, OWN_KEYS, PLACE, Metric, SceneCondition
 from anonbench.studies.tables import (
     NAME,
     NAMES,
@@ -77,10 +80,7 @@ class Instances:
                 f"`initial.dataset`"
             )
         for column in entry["metrics"]:
-            try:
-                Metric.of(column)
-            except ConfigError as error:
-                raise ConfigError(f"{where}.metrics: {error}") from None
+            check_at(f"{where}.metrics", partial(_check_metric, config, entry, column))
 
     def datasets(self, config: Mapping[str, Any], entry: Entry) -> list[str]:
         return [entry["dataset"]]
@@ -112,6 +112,20 @@ class Instances:
             variant: {c: Source(condition, Metric.of(c).place, headings.metric(c), PLACE) for c in entry["metrics"]}
             for variant, condition in conditions(entry).items()
         }
+
+
+def _check_metric(config: Mapping[str, Any], entry: Entry, column: str) -> None:
+    """Raise `ConfigError` for a column that the network or the dataset cannot have."""
+    from anonbench.tasks.instances.models._rcnn import create_model  # torch takes a second to load
+
+    model = config["instance_models"][entry["model"]]
+    found = create_model({key: value for key, value in model.items() if key not in OWN_KEYS}).finds
+    metric = Metric.of(column)
+    if metric.kind not in found:
+        raise ConfigError(f"'{column}' is of {metric.kind}, but '{entry['model']}' finds {' and '.join(found)} alone")
+    info: DatasetInfo = DATASETS.get(config["datasets"][entry["dataset"]]["format"]).info  # type: ignore[attr-defined]
+    if info.categories and metric.group not in ("", *GROUPS):
+        check_known(f"'{column}'", [metric.group], info.categories)
 
 
 def conditions(entry: Entry) -> dict[str, SceneCondition]:

@@ -135,6 +135,13 @@ def test_where_metrics_are(column: str, place: str, kind: str) -> None:
         ("variants", ["small"], "tables.scenes.variants: the pictures of 'small' have a size of their own"),
         ("model", "again", "tables.scenes.model: 'again' starts from a network that was trained on the original pict"),
         ("metrics", ["map"], "tables.scenes.metrics: there is no metric 'map': expected ap, ap50 or ap75"),
+        ("metrics", ["ap_persn"], "tables.scenes.metrics: 'ap_persn' names 'persn': did you mean 'person'"),
+        (
+            "metrics",
+            ["keypoint_ap"],
+            "tables.scenes.metrics: 'keypoint_ap' is of keypoints, but 'small' finds boxes and",
+        ),
+        ("published", "table9", "tables.scenes.published names 'table9'"),
         ("models", ["small"], "unknown key 'models' at tables.scenes"),
     ],
 )

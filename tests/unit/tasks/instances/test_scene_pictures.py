@@ -47,9 +47,9 @@ def test_left_keypoints_become_right_ones_when_mirrored(tmp_path: Path) -> None:
     found = truth.target("a.png", (SIDE, SIDE), mirrored=True)["keypoints"][0]
     np.testing.assert_array_equal(plain, np.array(POINTS))
     left, right, nose = (COCO_KEYPOINTS.index(name) for name in ("left_wrist", "right_wrist", "nose"))
-    assert found[left].tolist() == [SIDE - plain[right, 0], plain[right, 1], plain[right, 2]]
-    assert found[right].tolist() == [SIDE - plain[left, 0], plain[left, 1], plain[left, 2]]
-    assert found[nose].tolist() == [SIDE - plain[nose, 0], plain[nose, 1], plain[nose, 2]]
+    assert found[left].tolist() == [SIDE - 1 - plain[right, 0], plain[right, 1], plain[right, 2]]
+    assert found[right].tolist() == [SIDE - 1 - plain[left, 0], plain[left, 1], plain[left, 2]]
+    assert found[nose].tolist() == [SIDE - 1 - plain[nose, 0], plain[nose, 1], plain[nose, 2]]
 
 
 def test_crowds_ignored_small_and_other_instances_are_not_learnt(tmp_path: Path) -> None:
