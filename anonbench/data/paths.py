@@ -177,6 +177,15 @@ def queries(metrics_file: str) -> str:
     return str(PurePosixPath(metrics_file).with_suffix(".queries.csv"))
 
 
+def attack(dataset: str, attack: str, variant: str, run: str, suffix: str = ".json") -> str:
+    """What an attack of the configuration finds out from a variant's pictures (`attacks._outcome`).
+
+    run: of the network that recognizes; `seed0` for one that is not trained.
+    suffix: of one of its files; `.trials.csv` for one row a probe.
+    """
+    return f"{RESULTS}/attacks/{dataset}/{attack}/{variant}/{run}{suffix}"
+
+
 def table(name: str, suffix: str = ".csv") -> str:
     return f"{RESULTS}/tables/{name}{suffix}"
 

@@ -27,6 +27,8 @@ def test_artifacts_lie_where_the_documents_say() -> None:
     assert paths.metrics(*network, "original", "blur") == (
         "results/metrics/toy/bot/blur/split1-seed0/original-vs-blur.json"
     )
+    assert paths.attack("toy", "faces", "blur", "seed0") == "results/attacks/toy/faces/blur/seed0.json"
+    assert paths.attack("toy", "faces", "blur", "seed0", ".trials.csv").endswith("/faces/blur/seed0.trials.csv")
     assert paths.stamp("ttest") == "results/stamps/ttest.json"
     assert paths.log("train", *network) == "logs/train/toy/bot/blur/split1-seed0.log"
 
