@@ -30,11 +30,20 @@ NO_EVIDENCE = " (rendered people: a check of the pipeline, not evidence about re
 
 
 def runs_of(config: Config, dataset: str, model: str) -> list[str]:
-    """The repetitions of a model's training on a dataset: one a seed, and one a split where it has several."""
-    entry = config["models"].get(model) or config["instance_models"][model]
+    """The repetitions of a model's training on a dataset: one a seed, and one a split where it has several.
+
+    model: a name in `models`, `instance_models` or `recognizers`.
+    """
+    entry = config["models"].get(model) or config["instance_models"].get(model) or config["recognizers"][model]
     seeds = entry.get("seeds") or config["seeds"]
     splits = config["datasets"][dataset].get("splits")
     return [f"split{k}-seed{n}" for k in splits for n in seeds] if splits else [f"seed{n}" for n in seeds]
+
+
+def attack_runs(config: Config, dataset: str, attack: str) -> list[str]:
+    """The repetitions of an attack: those of the network with which it is made."""
+    entry = config["attacks"][attack]
+    return runs_of(config, dataset, entry.get("recognizer") or entry["model"])
 
 
 def built_tables(config: Config) -> list[str]:
