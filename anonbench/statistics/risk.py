@@ -3,13 +3,14 @@
     r = risk([(2, 3), (0, 3)], [(0, 3), (1, 3)], baseline=0.05)
     r.value, r.low, r.high, r.void
 
-risk = (attack - control) / (1 - control), 0 where the attack succeeds less often than the control. Attack is the rate at
-which it succeeds on people whom the attacker may know, control the rate on people whom he cannot know. An attack that
-does not beat its baseline, a guess at random, says nothing: its risk is void, and a low number is no sign of safety.
+risk = (attack - control) / (1 - control), 0 where the attack succeeds less often than the control. Attack is the rate
+at which it succeeds on people whom the attacker may know, control the rate on people whom he cannot know. An attack
+that does not beat its baseline, a guess at random, says nothing: its risk is void, and a low number is no sign of
+safety.
 
-Source: Giomi et al., "A Unified Framework for Quantifying Privacy Risk in Synthetic Data", PoPETs 2023(2), section 4, and
-their package anonymeter. Deviations: people are resampled, since pictures of one person are alike; where that is not
-possible the two Wilson intervals are joined without assuming that they are symmetric.
+Source: Giomi et al., "A Unified Framework for Quantifying Privacy Risk in Synthetic Data", PoPETs 2023(2), section 4,
+and their package anonymeter. Deviations: people are resampled, since pictures of one person are alike; where that is
+not possible the two Wilson intervals are joined without assuming that they are symmetric.
 """
 
 from __future__ import annotations
@@ -64,8 +65,8 @@ def risk(attack: Clusters, control: Clusters, baseline: float, *, resamples: int
     control: of each person who is not known; without any the risk is that of a control that never succeeds, and void.
     baseline: rate at which a guess at random succeeds, 0..1.
 
-    The interval is a bootstrap over people. Where each has one trial, or where all trials of the attack or of the control
-    end alike, so that resamples show no spread, Wilson's intervals of both rates are joined (`_joined`).
+    The interval is a bootstrap over people. Where each has one trial, or where all trials of the attack or of the
+    control end alike, so that resamples show no spread, Wilson's intervals of both rates are joined (`_joined`).
     Raises `DataError` without a trial of the attack.
 
     >>> round(risk([(1, 1)] * 6 + [(0, 1)] * 4, [(1, 1)] * 2 + [(0, 1)] * 8, baseline=0.1).value, 3)
@@ -91,10 +92,10 @@ def separation_risk(known: ArrayLike, unknown: ArrayLike, *, resamples: int = RE
 
     known, unknown: one score a person, higher for those whom the attack takes to be known.
 
-    The attack's rate is the area under the curve, the chance that a known person's score is higher than an unknown one's;
-    control and baseline are a half. It is void where the interval of the risk holds 0. Known and unknown people are
-    resampled separately. Where all pairs end alike, resamples show no spread: the interval is then Wilson's for as many
-    cases as there are people of the rarer kind.
+    The attack's rate is the area under the curve, the chance that a known person's score is higher than an unknown
+    one's; control and baseline are a half. It is void where the interval of the risk holds 0. Known and unknown people
+    are resampled separately. Where all pairs end alike, resamples show no spread: the interval is then Wilson's for as
+    many cases as there are people of the rarer kind.
     Raises `DataError` where there is nobody of either kind.
 
     >>> round(separation_risk([3.0, 2.0, 1.5], [1.0, 1.8]).value, 3)
@@ -140,8 +141,8 @@ def _joined(attack: Proportion, control: Proportion) -> tuple[float, float]:
     """The interval of the risk from Wilson's of both rates (clustered trials count less, `Proportion.of_clusters`).
 
     Each end moves both rates to their worse end, and the two moves add up as squares, as in Newcombe, "Interval
-    estimation for the difference between independent proportions", Statistics in Medicine 17 (1998), method 10, here for
-    the ratio of the misses: the control's move is that of the risk itself.
+    estimation for the difference between independent proportions", Statistics in Medicine 17 (1998), method 10, here
+    for the ratio of the misses: the control's move is that of the risk itself.
     """
     a, c = attack.value, control.value if control.n else 0.0
     a_low, a_high = attack.wilson()

@@ -9,8 +9,8 @@ pairs that are accepted, the true positive rate (TPR) that of genuine pairs.
 - AUC: the chance that a genuine pair is more alike than an impostor pair, ties counted half.
 - EER: the rate at which as many impostor pairs are accepted as genuine ones are refused, on the straight lines between
   neighbouring thresholds.
-- TPR at an FPR: the best among all thresholds that accept at most this share of impostor pairs. Nothing is drawn between
-  thresholds. Below 10 / FPR impostor pairs it is not told: fewer than ten accepted pairs would decide it.
+- TPR at an FPR: the best among all thresholds that accept at most this share of impostor pairs. Nothing is drawn
+  between thresholds. Below 10 / FPR impostor pairs it is not told: fewer than ten accepted pairs would decide it.
 
 All are exact. Impostor pairs come in blocks and are counted between the sorted genuine similarities, since a threshold
 elsewhere accepts no more genuine pairs. So the memory grows with the genuine pairs alone.
