@@ -33,14 +33,15 @@ from anonbench.data.entries import (
     tried_detectors,
 )
 from anonbench.data.left_out import files_of
-from anonbench.data.paths import DEFAULT_CONFIG, rendered, study_config
-from anonbench.data.variants import RESERVED
+from anonbench.data.paths import DEFAULT_CONFIG, images, rendered, study_config
+from anonbench.data.variants import ORIGINAL, RESERVED
 from anonbench.datasets import DATASETS
 from anonbench.detectors import DETECTORS
 from anonbench.stages.accept_copy import Demands
 from anonbench.stages.anonymize import ENTRY_KEYS as VARIANT_KEYS
 from anonbench.stages.anonymize_whole import ENTRY_KEYS as WHOLE_KEYS
 from anonbench.stages.anonymize_whole import Storage
+from anonbench.stages.cut_faces import Cut
 from anonbench.stages.detect import ENTRY_KEYS as DETECTOR_KEYS
 from anonbench.stages.detect import read_default_box
 from anonbench.stages.index import ENTRY_KEYS as DATASET_KEYS
@@ -200,6 +201,8 @@ def _check_dataset(entry: Mapping[str, Any]) -> None:
     where = f"dataset format '{entry['format']}'"
     refuse_unknown(entry, [*DATASET_KEYS, *options], where, "option")
     check_types(adapter, {key: entry[key] for key in options if key in entry}, where)
+    if "cut" in entry:
+        Cut.of_entry(entry["cut"])
     if "render" in entry and entry["format"] in SCENE_FORMATS:
         from anonbench.stages.render_scenes import read_scene
 
@@ -241,6 +244,8 @@ def _check_references(config: Mapping[str, Any]) -> None:
                 f"datasets.{name}.root is '{entry['root']}'; rendered data goes to {rendered(name)}, so that "
                 f"no rule ever writes into a folder of yours"
             )
+        if "cut" in entry:
+            _check_cut(config, name, entry)
     for name, entry in config["face_images"].items():
         if "render" in entry and entry["root"] != rendered(name):
             raise ConfigError(f"face_images.{name}.root is '{entry['root']}'; rendered data goes to {rendered(name)}")
@@ -268,6 +273,21 @@ def _check_references(config: Mapping[str, Any]) -> None:
                 f"variants.{name}: a name must not end like a run, as the copies of learned variants do "
                 f"(protected-seed0); choose another"
             )
+
+
+def _check_cut(config: Mapping[str, Any], name: str, entry: Mapping[str, Any]) -> None:
+    """A dataset of faces is cut out of another, which is none itself and has one split."""
+    cut, where = entry["cut"], f"datasets.{name}"
+    others = [n for n, e in config["datasets"].items() if "cut" not in e and e["format"] not in SCENE_FORMATS]
+    check_known(f"{where}.cut.of", [cut["of"]], others)
+    check_known(f"{where}.cut.detector", [cut["detector"]], config["detectors"])
+    if entry["root"] != images(name, ORIGINAL):
+        raise ConfigError(f"{where}.root is '{entry['root']}'; faces that are cut out go to {images(name, ORIGINAL)}")
+    for key in ("render", "unpack", "splits", "leave_out"):
+        if key in entry:
+            raise ConfigError(f"{where} has 'cut' and '{key}'; its faces are those of {cut['of']}: take '{key}' out")
+    if config["datasets"][cut["of"]].get("splits"):
+        raise ConfigError(f"{where}.cut.of: '{cut['of']}' has several splits; expected a dataset with one")
 
 
 def _refuse_circle(config: Mapping[str, Any], way: tuple[str, ...]) -> None:

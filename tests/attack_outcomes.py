@@ -14,6 +14,8 @@ def outcome(**changes: Any) -> dict[str, Any]:
         "attack": "faces",
         "variant": "blur",
         "run": "seed0",
+        "split": None,
+        "seed": 0,
         "method": "recognition",
         "probes": "blur",
         "gallery": "original",

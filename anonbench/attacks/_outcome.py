@@ -5,9 +5,9 @@
 
 The outcome is a map with `KEYS`. Rates are in 0..1, and what an attack does not have is null:
 
-- dataset, attack, variant, run, method: what was attacked, with which entry of `attacks`.
+- dataset, attack, variant, run, split, seed, method: what was attacked, with which entry of `attacks`.
 - probes, gallery: the variants whose pictures are compared.
-- recognizer: the entry that turns pictures into features.
+- recognizer: what turns pictures into features, and what it was trained on, in words.
 - n_probes, n_people: probes that were ranked, and their people, without those of the control.
 - n_gallery_images: without junk and without the people who are not enrolled.
 - without: pictures from which nothing could be cut out, such as those without a face.
@@ -34,7 +34,7 @@ from anonbench.core.files import write_text
 from anonbench.data.results import read_metrics
 from anonbench.data.tables import checked_number, read_csv, write_csv
 
-LABELS = ("dataset", "attack", "variant", "run", "method", "probes", "gallery", "recognizer")
+LABELS = ("dataset", "attack", "variant", "run", "split", "seed", "method", "probes", "gallery", "recognizer")
 COUNTS = ("n_probes", "n_people", "n_gallery_images", "without", "unranked")
 PARTS = ("identification", "verification", "baseline", "control", "risk", "worst", "groups")
 KEYS = (*LABELS, *COUNTS, *PARTS)

@@ -86,8 +86,15 @@ def people_file(config: Config, dataset: str, detector: str) -> str:
     return paths.poses(dataset) if estimated else paths.instances(dataset)
 
 
+def cut_from(config: Config, dataset: str) -> str | None:
+    """The dataset of whose pictures another's are cut out; None for one that is no dataset of faces."""
+    cut = config["datasets"].get(dataset, {}).get("cut")
+    return None if cut is None else str(cut["of"])
+
+
 def is_rendered(config: Config, name: str) -> bool:
-    """Whether a dataset, or pictures for face detectors, are drawn."""
+    """Whether a dataset, or pictures for face detectors, are drawn, or cut out of drawn ones."""
+    name = cut_from(config, name) or name
     return "render" in (config["datasets"].get(name) or config["face_images"].get(name) or {})
 
 
@@ -147,6 +154,12 @@ def inpainter_of(config: Config, dataset: str, variant: str, key: str = "inpaint
     """
     name = config["variants"][variant].get(key)
     return None if name is None else paths.inpainter(config["inpainters"][name].get("dataset") or dataset, name)
+
+
+def restores(config: Config, variant: str) -> bool:
+    """Whether a variant is made by a restoration: by what somebody without the key has learnt."""
+    training = training_of(config, variant)
+    return training is not None and config["reversible_trainings"][training]["method"] == "restoration"
 
 
 def picture_size(config: Config, variant: str) -> tuple[int, int] | None:

@@ -103,9 +103,9 @@ def anonymize_whole(
     manifest: Input,
     root: Input,
     spec: Spec,
-    sidecars: Input,
     output: Output,
     output_manifest: Output,
+    sidecars: Input | None = None,
     weights: Input | None = None,
     dropped: Input | None = None,
     device: str | None = None,
@@ -131,7 +131,7 @@ def anonymize_whole(
     spec: config entry of the variant, `{method, resize: [height, width] | null, encoding: png | jpeg, **parameters}`;
         with jpeg also `{jpeg_quality: 1..100, chroma: "4:4:4" | "4:2:0"}`.
     sidecars: list of the text and protocol files that the copy needs too (CSV of `index`). Of tables the columns that a
-        reader needs are copied.
+        reader needs are copied. Left out: the copy has none.
     output: new folder for the copy.
     output_manifest: its manifest (CSV).
     weights: file of weights, for a learned anonymizer.
@@ -151,7 +151,7 @@ def anonymize_whole(
     copies = [dataclasses.replace(i, height=storage.size_of(i)[0], width=storage.size_of(i)[1]) for i in images]
     _demand_sizes(plugin, entry["method"], copies)
     resized = any(copy != image for copy, image in zip(copies, images, strict=True))
-    files, misplaced = _sort_sidecars(root, read_sidecars(sidecars), resized, bool(entry.get("of")))
+    files, misplaced = _sort_sidecars(root, read_sidecars(sidecars) if sidecars else {}, resized, bool(entry.get("of")))
     beside = Sidecars(root, files, left_out_of(dropped) if dropped else [])
     data = [(image.path, image.sha256) for image in images]
     jobs: list[Job] = [

@@ -17,7 +17,7 @@ from anonbench.datasets._listing import DatasetListing
 from anonbench.datasets._listing import leave_out as without
 
 # Keys of a dataset's config entry that are not options of its adapter.
-ENTRY_KEYS = ("format", "root", "render", "unpack", "splits", "published_as", "leave_out")
+ENTRY_KEYS = ("format", "root", "render", "unpack", "splits", "published_as", "leave_out", "cut")
 
 
 @command("data", plugin="anonbench.datasets:DATASETS", needs={"spec": ("format",)})

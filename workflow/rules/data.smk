@@ -67,6 +67,8 @@ rule index:
         stamp=paths.stamp("index", "{dataset}"),
     log:
         paths.log("index", "{dataset}"),
+    wildcard_constraints:
+        dataset=any_of(name for name, entry in DATASET_ENTRIES.items() if "cut" not in entry),
     conda:
         "../../envs/cpu.yaml"
     threads: WORKERS
@@ -211,7 +213,7 @@ rule anonymize_whole:
     input:
         manifest=lambda w: source_manifest(w.dataset, w.stored),
         root=lambda w: source_images(w.dataset, w.stored),
-        sidecars=paths.sidecars("{dataset}"),
+        sidecars=lambda w: [] if entries.cut_from(config, w.dataset) else paths.sidecars(w.dataset),
         weights=stored_weights,
         dropped=dropped_list,
     output:
@@ -245,6 +247,8 @@ rule picture_quality:
         reference_manifest=paths.manifest("{dataset}"),
         reference_root=original_root,
         splits=lambda w: paths.splits(w.dataset) if stored_split(w.stored) != "" else [],
+    wildcard_constraints:
+        stored=any_stored(config["variants"]),
     output:
         output=paths.quality("{dataset}", "{stored}"),
         images=paths.quality("{dataset}", "{stored}", ".images.csv"),

@@ -10,7 +10,7 @@ import csv
 import math
 import statistics
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -121,7 +121,12 @@ class Estimator:
         """How many images a dataset has, as far as that is known: a run may make its manifest at any time."""
         if self._sizes.get(dataset, UNKNOWN) is UNKNOWN:
             entry = self.config["datasets"].get(dataset) or self.config["face_images"][dataset]
-            self._sizes[dataset] = dataset_size(dataset, entry, self.results)
+            found = dataset_size(dataset, entry, self.results)
+            if "cut" in entry and found is UNKNOWN:  # before anything is cut: a face in every picture
+                height, width = entry["cut"].get("size", (48, 48))
+                whole = self.size(entry["cut"]["of"])
+                found = replace(whole, pixels=float(height * width), largest=float(height * width))
+            self._sizes[dataset] = found
         return self._sizes[dataset]
 
     def work(self, rule: str, wildcards: Mapping[str, str]) -> Work:

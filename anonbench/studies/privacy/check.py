@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from anonbench.core.structure import check_known, check_structure
+from anonbench.attacks import ATTACKS
+from anonbench.attacks.recognizers import RECOGNIZERS
+from anonbench.core.errors import ConfigError
+from anonbench.core.structure import check_at, check_known, check_structure
 from anonbench.data.paths import study_config
-from anonbench.studies.privacy.settings import ANONYMIZED, CLEAR, STUDY
+from anonbench.studies.privacy.settings import ANONYMIZED, CLEAR, FACES, MEMBERSHIP, OWN_KEYS, PEOPLE, STUDY
 
 NAME = {"type": "string"}
 ENTRIES: dict[str, Any] = {
@@ -16,12 +20,20 @@ ENTRIES: dict[str, Any] = {
     "additionalProperties": {"type": "object", "required": ["method"], "properties": {"method": NAME}},
 }
 WHOSE = {"enum": [CLEAR, ANONYMIZED]}
-ATTACKS: dict[str, Any] = {
+ATTACK_ENTRIES: dict[str, Any] = {
     **ENTRIES,
     "additionalProperties": {
         "type": "object",
         "required": ["method"],
-        "properties": {"method": NAME, "recognizer": NAME, "model": NAME, "gallery": WHOSE, "trained": WHOSE},
+        "properties": {
+            "method": NAME,
+            "sees": {"enum": [FACES, PEOPLE]},
+            "recognizer": NAME,
+            "model": NAME,
+            "gallery": WHOSE,
+            "trained": WHOSE,
+            "restored": {"type": "object", "minProperties": 1, "additionalProperties": NAME},
+        },
     },
 }
 STATISTICS = {
@@ -34,15 +46,42 @@ STATISTICS = {
         "risk_bound": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
     },
 }
-SECTIONS: dict[str, dict[str, Any]] = {"recognizers": ENTRIES, "attacks": ATTACKS, "privacy_statistics": STATISTICS}
+SECTIONS: dict[str, dict[str, Any]] = {
+    "recognizers": ENTRIES,
+    "attacks": ATTACK_ENTRIES,
+    "privacy_statistics": STATISTICS,
+}
 
 
 def check(config: Mapping[str, Any]) -> None:
     """Raise `ConfigError` for the first thing in the study's sections that cannot be used."""
     for section, schema in SECTIONS.items():
         check_structure(config[section], schema, section, study_config(STUDY))
+    for name, entry in config["recognizers"].items():
+        check_at(f"recognizers.{name}", partial(RECOGNIZERS.create, entry))
+        if name in config["models"]:
+            raise ConfigError(f"recognizers.{name}: a model has that name too; choose another")
     for name, entry in config["attacks"].items():
-        check_known(
-            f"attacks.{name}.recognizer", [entry["recognizer"]] * ("recognizer" in entry), config["recognizers"]
+        _check_attack(config, f"attacks.{name}", entry)
+
+
+def _check_attack(config: Mapping[str, Any], where: str, entry: Mapping[str, Any]) -> None:
+    if ("recognizer" in entry) == ("model" in entry):
+        raise ConfigError(
+            f"{where} needs either 'recognizer', one that is already trained, or 'model', a network trained here"
         )
-        check_known(f"attacks.{name}.model", [entry["model"]] * ("model" in entry), config["models"])
+    for key, section in (("recognizer", "recognizers"), ("model", "models")):
+        check_known(f"{where}.{key}", [entry[key]] if key in entry else [], config[section])
+    if "recognizer" in entry and entry.get("trained") == ANONYMIZED:
+        raise ConfigError(f"{where}.trained is '{ANONYMIZED}', but '{entry['recognizer']}' is not trained here")
+    if "recognizer" in entry and entry.get("sees") != FACES:
+        raise ConfigError(f"{where}: recognizer '{entry['recognizer']}' sees faces; write `sees: {FACES}`")
+    for variant, restored in entry.get("restored", {}).items():
+        check_known(f"{where}.restored", [variant, restored], config["variants"])
+        if config["variants"][restored].get("of") != variant:
+            raise ConfigError(f"{where}.restored: '{restored}' is not made of '{variant}' (its key `of`)")
+    if entry["method"] == MEMBERSHIP:
+        for key in ("gallery", "trained", "restored", "sees"):
+            if key in entry:
+                raise ConfigError(f"{where}.{key}: a membership attack has no such key; it asks whom a network knows")
+    check_at(where, partial(ATTACKS.create, entry, OWN_KEYS))

@@ -20,7 +20,10 @@ STUDY = "privacy"
 CLEAR, ANONYMIZED = "clear", "anonymized"
 SINGLING_OUT, LINKABILITY, INFERENCE = "singling_out", "linkability", "inference"
 RISKS = (SINGLING_OUT, LINKABILITY, INFERENCE)
-LINKAGE, MEMBERSHIP, RESTORATION = "linkage", "membership", "restoration"  # methods of attacks
+LINKAGE, MEMBERSHIP = "linkage", "membership"  # methods of attacks
+FACES, PEOPLE = "faces", "people"  # what an attack looks at: faces cut out of pictures, or whole pictures
+OWN_KEYS = ("sees", "recognizer", "model", "gallery", "trained", "restored")
+"""Keys of an attack's entry that are not parameters of its method."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -72,5 +75,6 @@ def applies(attack: Mapping[str, Any], variant: str) -> bool:
 
     attack: its config entry.
     """
-    undoes = attack["method"] == RESTORATION or ANONYMIZED in (attack.get("trained"), attack.get("gallery"))
-    return variant != ORIGINAL or not undoes
+    if "restored" in attack:
+        return variant in attack["restored"]
+    return variant != ORIGINAL or ANONYMIZED not in (attack.get("trained"), attack.get("gallery"))

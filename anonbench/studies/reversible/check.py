@@ -120,7 +120,7 @@ def _check_training(config: Mapping[str, Any], name: str, entry: Mapping[str, An
     shown = "of" if entry["method"] == RESTORATION else "desensitized"
     check_known(f"{where}.{shown}", [entry[shown]], config["variants"])
     variant = config["variants"][entry[shown]]
-    if variant["detector"] is not None:
+    if variant["detector"] is not None and entry["method"] != RESTORATION:  # a face can be restored too (Study 4)
         raise ConfigError(
             f"{where}.{shown} names '{entry[shown]}', which hides what detector '{variant['detector']}' found; "
             f"expected a variant of whole pictures (detector: null)"

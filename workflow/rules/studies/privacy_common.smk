@@ -1,0 +1,49 @@
+# Helpers of privacy.smk. No rule here.
+from anonbench.studies.privacy import plan as privacy
+from anonbench.stages.cut_faces import Cut
+
+CUT = [name for name in DATASET_ENTRIES if entries.cut_from(config, name)]
+RESTORED = [name for name in config["variants"] if entries.restores(config, name)]
+ATTACKS = config["attacks"]
+BY_SEARCH = [name for name in ATTACKS if not privacy.is_membership(config, name)]
+ATTACKED = ("{dataset}", "{attack}", "{any_variant}", "{run}")
+
+
+def cut_of(wildcards):
+    return DATASET_ENTRIES[wildcards.dataset]["cut"]
+
+
+def attack_of(wildcards):
+    """The files of one run of an attack."""
+    return privacy.inputs(config, wildcards.dataset, wildcards.attack, wildcards.any_variant, wildcards.run)
+
+
+def attack_spec(wildcards):
+    return as_json(privacy.spec_of(ATTACKS[wildcards.attack]))
+
+
+def attack_labels(wildcards):
+    """What an outcome belongs to."""
+    entry, files = ATTACKS[wildcards.attack], attack_of(wildcards)
+    run = run_labels(wildcards.run)
+    return as_json(
+        {
+            "dataset": wildcards.dataset,
+            "attack": wildcards.attack,
+            "variant": wildcards.any_variant,
+            "run": wildcards.run,
+            "split": run.get("split"),
+            "seed": run["seed"],
+            "probes": files.shown[0],
+            "gallery": files.shown[1],
+            "recognizer": f"{entry.get('recognizer') or entry['model']}, trained on {files.trained} pictures",
+        }
+    )
+
+
+def truth_of(wildcards):
+    """Annotated faces of the pictures, where they are known; nothing else."""
+    of = entries.cut_from(config, wildcards.dataset) or wildcards.dataset
+    root = raw_folder(of)
+    known = of in RENDERED or (root and Path(root, FACE_TRUTH).is_file())
+    return root if known else []
