@@ -122,6 +122,50 @@ def audit(
         module.draw_audit(audited, output or module.default_folder(audited), sample, seed, review, second)
 
 
+# --- what is handed over ---
+
+
+@command("anonymize")
+def leaks(
+    folder: ArgumentPath,
+    originals: Path | None = None,
+    manifest: Path | None = None,
+    detections: Path | None = None,
+    box_scale: float = 1.0,
+    dropped: Path | None = None,
+    report: Path | None = None,
+    threads: int = 1,
+) -> int:
+    """Look for what a folder of pictures gives away besides them; status 1 when there is a leak.
+
+    Metadata and previews in the files, further files, pixels of hidden parts that are still the original's, hidden
+    parts that are like it, copies of pictures that were left out. docs/release.md says what each finding means.
+
+    folder: with pictures; only read.
+    originals: folder with the same paths, to compare with.
+    manifest: the pictures that belong in it (CSV of `index` or `anonymize`).
+    detections: what should be hidden (CSV of `detect`); what differs from the originals when left out.
+    box_scale: of the variant, > 0: boxes of the detections are enlarged by it.
+    dropped: a CSV with a column path: pictures below the originals that were left out; all that are not in the folder
+        when left out.
+    report: file for how many of each kind were found (JSON), with a row for each beside it (CSV).
+    """
+    from anonbench.core import checks
+    from anonbench.core.errors import ConfigError
+    from anonbench.ops import leaks as module
+
+    try:
+        checks.number("box_scale", box_scale, 0, above=True)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    against = module.Against(originals, manifest, detections, box_scale, dropped)
+    found, counts = module.find_leaks(folder, against, threads)
+    if report:
+        module.write_report(report, found, counts)
+    print(module.as_text(found, counts))
+    return int(any(finding.is_leak for finding in found))
+
+
 # --- a study ---
 
 
