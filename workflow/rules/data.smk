@@ -247,14 +247,14 @@ rule picture_quality:
         reference_manifest=paths.manifest("{dataset}"),
         reference_root=original_root,
         splits=lambda w: paths.splits(w.dataset) if stored_split(w.stored) != "" else [],
-    wildcard_constraints:
-        stored=any_stored(config["variants"]),
     output:
         output=paths.quality("{dataset}", "{stored}"),
         images=paths.quality("{dataset}", "{stored}", ".images.csv"),
         stamp=paths.stamp("picture_quality", "{dataset}", "{stored}"),
     log:
         paths.log("picture_quality", "{dataset}", "{stored}"),
+    wildcard_constraints:
+        stored=any_stored(config["variants"]),
     conda:
         "../../envs/cpu.yaml"
     threads: 1

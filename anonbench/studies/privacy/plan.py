@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from anonbench.data import paths
-from anonbench.data.entries import attack_runs, cut_from, stored
+from anonbench.data.entries import attack_runs, built_tables, cut_from, stored
 from anonbench.data.variants import ORIGINAL
-from anonbench.studies.privacy.settings import ANONYMIZED, FACES, MEMBERSHIP, OWN_KEYS, AttackCondition, applies
+from anonbench.studies.privacy.settings import ANONYMIZED, FACES, MEMBERSHIP, OWN_KEYS, STUDY, AttackCondition, applies
 
 SHIPPED = "shipped"
 """In paths, what a recognizer was trained on that is not trained here."""
@@ -91,3 +91,16 @@ def outcomes(config: Mapping[str, Any], found: AttackCondition) -> list[str]:
 def is_membership(config: Mapping[str, Any], attack: str) -> bool:
     """Whether an attack asks whom a network was trained on."""
     return bool(config["attacks"][attack]["method"] == MEMBERSHIP)
+
+
+def tables(config: Mapping[str, Any], rows: str) -> list[str]:
+    """The tables of the study of one kind."""
+    entries = config["tables"]
+    return [name for name, entry in entries.items() if entry.get("study") == STUDY and entry["rows"] == rows]
+
+
+def reports(config: Mapping[str, Any]) -> list[str]:
+    """What is made by default beside the built tables: the figure of each trade-off, a page of each table of risks."""
+    built = built_tables(config)
+    figures = [paths.figure(f"{STUDY}_{name}", ".png") for name in tables(config, "tradeoff") if name in built]
+    return figures + [paths.statistics(name, ".md") for name in tables(config, "risks") if name in built]

@@ -86,3 +86,84 @@ rule attack:
         plugins=lambda w: needed_plugins("attack", ATTACKS[w.attack]["method"]),
     shell:
         call("attack", without=["seed"])
+
+
+rule infer_members:
+    input:
+        checkpoint=lambda w: paths.checkpoint(w.dataset, ATTACKS[w.attack]["model"], w.any_variant, w.run),
+        manifest=paths.manifest("{dataset}"),
+        root=lambda w: image_folder(w.dataset, "original"),
+    output:
+        output=paths.attack(*ATTACKED),
+        trials=paths.attack(*ATTACKED, suffix=".trials.csv"),
+        stamp=paths.stamp("infer_members", *ATTACKED),
+    log:
+        paths.log("infer_members", *ATTACKED),
+    wildcard_constraints:
+        attack=any_of(set(ATTACKS) - set(BY_SEARCH)) or "none",
+    conda:
+        "../../../envs/gpu.yaml"
+    threads: NETWORK_THREADS
+    resources:
+        mem_mb=memory_mb("infer_members"),
+        runtime=minutes("infer_members"),
+        gpu=int(ON_GPU),
+    params:
+        spec=attack_spec,
+        labels=lambda w: attack_labels(w, whole=True),
+        resamples=config["privacy_statistics"]["resamples"],
+        device=config["device"],
+        code=lambda w: digest("infer_members", ATTACKS[w.attack]["method"]),
+        plugins=lambda w: needed_plugins("infer_members", ATTACKS[w.attack]["method"]),
+    shell:
+        call("infer_members", without=["batch_size", "seed"])
+
+
+rule figure_tradeoff:
+    input:
+        table=paths.table("{table}"),
+    output:
+        output=captioned(paths.figure("privacy_{table}"), "figure_tradeoff", "Study 4", figure="{table}"),
+        png=paths.figure("privacy_{table}", ".png"),
+        stamp=paths.stamp("figure_tradeoff", "{table}"),
+    log:
+        paths.log("figure_tradeoff", "{table}"),
+    wildcard_constraints:
+        table=any_of(privacy.tables(config, "tradeoff")) or "none",
+    conda:
+        "../../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_mb("figure_tradeoff"),
+        runtime=minutes("figure_tradeoff"),
+    params:
+        curves=lambda w: as_json(config["tables"][w.table]["curves"]),
+        label=lambda w: data_label([config["tables"][w.table]["dataset"]]),
+        code=lambda w: digest("figure_tradeoff"),
+    shell:
+        call("figure_tradeoff")
+
+
+rule privacy_page:
+    input:
+        risks=paths.table("{table}"),
+        runs=paths.table("{table}", ".runs.csv"),
+    output:
+        output=captioned(paths.statistics("{table}", ".md"), "privacy_page", "Study 4", statistics="in words"),
+        stamp=paths.stamp("privacy_page", "{table}"),
+    log:
+        paths.log("privacy_page", "{table}"),
+    wildcard_constraints:
+        table=any_of(privacy.tables(config, "risks")) or "none",
+    conda:
+        "../../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_mb("privacy_page"),
+        runtime=minutes("privacy_page"),
+    params:
+        attacks=lambda w: as_json({name: ATTACKS[name] for name in config["tables"][w.table]["attacks"]}),
+        label=lambda w: data_label([config["tables"][w.table]["dataset"]]),
+        code=lambda w: digest("privacy_page"),
+    shell:
+        call("privacy_page")

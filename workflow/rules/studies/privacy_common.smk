@@ -22,10 +22,14 @@ def attack_spec(wildcards):
     return as_json(privacy.spec_of(ATTACKS[wildcards.attack]))
 
 
-def attack_labels(wildcards):
-    """What an outcome belongs to."""
-    entry, files = ATTACKS[wildcards.attack], attack_of(wildcards)
-    run = run_labels(wildcards.run)
+def attack_labels(wildcards, whole=False):
+    """What an outcome belongs to.
+
+    whole: the attack looks at clear pictures, by the network that was trained on the variant.
+    """
+    entry, run = ATTACKS[wildcards.attack], run_labels(wildcards.run)
+    files = attack_of(wildcards)
+    shown, trained = (("original", ""), wildcards.any_variant) if whole else (files.shown, files.trained)
     return as_json(
         {
             "dataset": wildcards.dataset,
@@ -34,9 +38,9 @@ def attack_labels(wildcards):
             "run": wildcards.run,
             "split": run.get("split"),
             "seed": run["seed"],
-            "probes": files.shown[0],
-            "gallery": files.shown[1],
-            "recognizer": f"{entry.get('recognizer') or entry['model']}, trained on {files.trained} pictures",
+            "probes": shown[0],
+            "gallery": shown[1],
+            "recognizer": f"{entry.get('recognizer') or entry['model']}, trained on {trained} pictures",
         }
     )
 

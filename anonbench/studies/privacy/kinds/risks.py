@@ -1,0 +1,123 @@
+"""`rows: risks`: a row a way of hiding, the strongest attack for each of three risks, and a line of plain words.
+
+    privacy_risks:
+      study: privacy
+      rows: risks
+      dataset: market1501-rendered
+      faces: market1501-faces
+      attacks: [faces_parrot, faces_restored, people_naive, membership]
+      variants: [blur, zero]
+
+The risks are those of the Article 29 Working Party's Opinion 05/2014 (`settings`). An attack that no attacker of the
+table makes is no risk that is absent: the cell says "not tried".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from anonbench.report.tables import Table
+from anonbench.studies.kinds import Entry, Files, Source
+from anonbench.studies.privacy.kinds import KINDS
+from anonbench.studies.privacy.kinds._common import (
+    NOTE,
+    attack_inputs,
+    check_attacks,
+    described,
+    in_percent,
+    rows_of,
+    sources,
+)
+from anonbench.studies.privacy.results import Measured, long_table, read_outcomes, strongest
+from anonbench.studies.privacy.settings import INFERENCE, LINKABILITY, RISKS, SINGLING_OUT
+
+NOT_TRIED = "not tried"
+TITLES = {
+    SINGLING_OUT: "a face is recognized",
+    LINKABILITY: "pictures of a person are brought together",
+    INFERENCE: "who a network was trained on",
+}
+
+
+@KINDS.register("risks")
+class Risks:
+    key, whole = ("variant",), ""
+
+    def check(self, config: Mapping[str, Any], entry: Entry, where: str) -> None:
+        check_attacks(config, entry, where, {})
+
+    def datasets(self, config: Mapping[str, Any], entry: Entry) -> list[str]:
+        return [entry["dataset"]]
+
+    def inputs(self, config: Mapping[str, Any], entry: Entry) -> dict[str, list[str]]:
+        return {"attacks": attack_inputs(config, entry)}
+
+    def spec(self, config: Mapping[str, Any], entry: Entry) -> dict[str, Any]:
+        return described(config, entry)
+
+    def build(self, name: str, files: Files, spec: Entry, label: str) -> Table:
+        outcomes = read_outcomes(files)
+        by_risk = {risk: [a for a in spec["attacks"] if spec["risks"][a] == risk] for risk in RISKS}
+        found = {v: {risk: strongest(outcomes, by_risk[risk], v) for risk in RISKS} for v in rows_of(spec)}
+        frame = pd.DataFrame([_row(variant, cells) for variant, cells in found.items()])
+        shown = [
+            {"variant": v, **{TITLES[risk]: _shown(m) for risk, m in cells.items()}, "in words": _words(v, cells)}
+            for v, cells in found.items()
+        ]
+        by = "Of several attacks the one with the highest risk; its name stands behind it."
+        return Table(
+            frame,
+            f"{name}: three risks of {spec['dataset']}",
+            [by, NOTE.format(label=label)],
+            self.key,
+            shown=pd.DataFrame(shown),
+            runs=long_table(outcomes),
+        )
+
+    def cells(self, entry: Entry) -> dict[str, dict[str, Source]]:
+        return sources(entry)
+
+
+def _row(variant: str, cells: Mapping[str, Measured | None]) -> dict[str, Any]:
+    row: dict[str, Any] = {"variant": variant}
+    for risk, found in cells.items():
+        row |= {
+            risk: in_percent(found.risk) if found else None,
+            f"{risk}_low": in_percent(found.low) if found else None,
+            f"{risk}_high": in_percent(found.high) if found else None,
+            f"{risk}_by": found.attack if found else None,
+            f"{risk}_void": found.void if found else None,
+        }
+    return row | {"words": _words(variant, cells)}
+
+
+def _shown(found: Measured | None) -> str:
+    if found is None:
+        return NOT_TRIED
+    if found.void:
+        return f"void ({found.attack})"
+    return f"{100 * found.risk:.0f} [{100 * found.low:.0f}, {100 * found.high:.0f}] ({found.attack})"
+
+
+def _words(variant: str, cells: Mapping[str, Measured | None]) -> str:
+    """One line that needs no other: what happened to how many of a hundred."""
+    said = []
+    for risk, happens in (
+        (SINGLING_OUT, "is recognized by the face"),
+        (LINKABILITY, "is brought together with other pictures"),
+        (INFERENCE, "is told from people whom the network has never seen"),
+    ):
+        found = cells[risk]
+        if found is None:
+            continue
+        if found.void:
+            said.append(f"whether a person {happens}: our attack was too weak to say")
+        else:
+            said.append(
+                f"{round(100 * found.low)} to {round(100 * found.high)} of 100 times a person {happens} beyond chance"
+            )
+    text = "; ".join(said) or "nothing was tried"
+    return text[0].upper() + text[1:] + "."
