@@ -12,7 +12,7 @@ from anonbench.attacks._outcome import Trial, write_outcome, write_trials
 from anonbench.attacks._search import SPLITS, Findings, read_pictures
 from anonbench.core.command import Input, Output, Spec, command
 from anonbench.core.registry import load_plugins
-from anonbench.data.annotations import read_annotations
+from anonbench.data.annotations import FILE, read_annotations
 from anonbench.data.pictures import Picture
 from anonbench.stages.cut_faces import FACE_HEIGHT
 from anonbench.tasks.reid.people import read_people
@@ -47,7 +47,8 @@ def attack(
     labels: what the outcome belongs to: dataset, attack, variant, run, split, seed, probes, gallery, recognizer.
     output: the outcome (JSON).
     trials: a row a probe (CSV).
-    truth: annotated faces of the pictures (CSV), whose views and skin tones become groups.
+    truth: annotated faces of the pictures (CSV, or a dataset's folder that holds one as ground_truth/annotations.csv),
+        whose views and skin tones become groups.
     resamples: bootstrap draws of people for the intervals.
     seed: of the draws.
     """
@@ -74,7 +75,7 @@ def _grouped(found: Findings, pictures: Sequence[Picture], truth: Path | None) -
     """The findings with the groups of each probe: the height of its face, the view, the skin tone."""
     groups: dict[str, dict[str, str]] = {p.path: _size_group(p) for p in pictures}
     if truth is not None:
-        for path, faces in read_annotations(truth).regions.items():
+        for path, faces in read_annotations(truth / FILE if truth.is_dir() else truth).regions.items():
             shown = [face for face in faces if face.visible]
             if path in groups and shown:
                 largest = max(shown, key=lambda face: face.region.height)

@@ -46,7 +46,9 @@ def run(dataset: Any, output: str = "out", *, of: str | None = None, **changes: 
     base = {key: value for key, value in ENTRY.items() if "method" not in changes or key not in ("method", "cell_px")}
     entry = {**base, **changes}
     folder: Path = dataset.results / output
-    anonymize_whole(manifest, root, entry, dataset.sidecars, folder, dataset.results / f"{output}.csv", **options)
+    anonymize_whole(
+        manifest, root, entry, folder, dataset.results / f"{output}.csv", sidecars=dataset.sidecars, **options
+    )
     return folder
 
 

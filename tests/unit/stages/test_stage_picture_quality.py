@@ -102,7 +102,7 @@ def test_a_stored_copy_against_resized_originals(make_dataset: Any) -> None:
     entry = {"method": "mosaic", "cell_px": 3, "resize": [32, 16], "encoding": "jpeg", "jpeg_quality": 60,
              "chroma": "4:2:0"}  # fmt: skip
     folder, manifest = dataset.results / "out", dataset.results / "out.csv"
-    anonymize_whole(dataset.manifest, dataset.root, entry, dataset.sidecars, folder, manifest)
+    anonymize_whole(dataset.manifest, dataset.root, entry, folder, manifest, sidecars=dataset.sidecars)
     values, rows = run((manifest, folder), (dataset.manifest, dataset.root))
     again, _ = run((manifest, folder), (dataset.manifest, dataset.root), threads=3)
     assert values == again
