@@ -132,6 +132,21 @@ def draw_audit(
     )
 
 
+def draw_review(audited: Audited, folder: Path, review: int = 72, others: Sequence[Path] = ()) -> int:
+    """Write the list and the sheets of suspects alone, which are no random sample; returns how many there are.
+
+    audited: its images may be those of a copy, in which what was found is hidden. What was marked in a list that is
+        there is kept.
+    """
+    refuse_public_folder(folder, audited.rendered)
+    images, found = audited.read()
+    marked = _marks_so_far(folder)
+    suspects = rank_suspects(images, found, [read_regions(path) for path in others])
+    _refuse_to_lose(folder / REVIEW, marked, {suspect.path for suspect in suspects})
+    _write_review(audited, images, found, suspects, folder, review, marked)
+    return len(suspects)
+
+
 def report_audit(audited: Audited, folder: Path, filled: Path, confidence: float = CONFIDENCE) -> dict[str, Any]:
     """Read the filled file, write report.json, report.csv and report.md to `folder`, print and return the numbers.
 

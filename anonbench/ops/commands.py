@@ -166,6 +166,83 @@ def leaks(
     return int(any(finding.is_leak for finding in found))
 
 
+@command("anonymize")
+def release(
+    dataset: Argument | None = None,
+    variant: Argument | None = None,
+    to: Path | None = None,
+    licence: str | None = None,
+    terms: Path | None = None,
+    without_audit: str | None = None,
+    sign_key: Path | None = None,
+    owner: str | None = None,
+    url: str | None = None,
+    version: str = "1.0.0",
+    review: Count = 72,
+    review_only: bool = False,
+    check: Path | None = None,
+    signers: Path | None = None,
+    configfile: Sequence[Path] = (),
+    threads: int = 1,
+) -> int:
+    """Make the folder of a variant that can be handed over, or check one that you received (`--check`).
+
+    anonbench release mine release --to out/mine --licence CC-BY-NC-4.0 --terms terms.txt
+    anonbench release --check out/mine
+
+    Pictures without metadata, a manifest with their SHA-256, a card of the method, a page for the recipient, and a
+    description for machines. First come the sheets of likely misses, for you alone. It refuses while the audit is
+    missing or about other boxes. docs/release.md
+
+    dataset, variant: of the configuration; of a learned variant a copy, such as protected-seed0.
+    to: folder for the release, which must not be there yet.
+    licence: name or address of the licence that you give.
+    terms: file with what you ask of a recipient.
+    without_audit: why no audit is needed, instead of one; written into the card.
+    sign_key: key of ssh (`ssh-keygen -t ed25519`) with which you sign.
+    owner, url: who gives it, and where more is said; for the description.
+    version: of the release, MAJOR.MINOR.PATCH.
+    review: pictures on the sheets of likely misses.
+    review_only: draw these sheets and write no release.
+    check: folder of a release that you received: is it whole? Status 1 where it is not.
+    signers: with --check, file of allowed signers (`man ssh-keygen`): it must be signed by one of them.
+    configfile: overlays over config/default.yaml; those of the last run when left out.
+    """
+    from anonbench.core.errors import ConfigError
+
+    if check is not None:
+        from anonbench.ops.release import check as received
+
+        if dataset or variant or to:
+            raise ConfigError("--check is about a folder that is there; name nothing to be made beside it.")
+        faults, said = received.check_release(check, signers)
+        print(received.as_text(faults, said))
+        return int(bool(faults))
+    if not dataset or not variant:
+        raise ConfigError("name a dataset and a variant of it, or a folder that you received with --check.")
+    from anonbench.config import read_config
+    from anonbench.ops.last_run import configuration
+    from anonbench.ops.release import make
+    from anonbench.ops.release.known import know
+
+    known = know(read_config(configuration(configfile, Path.cwd())), dataset, variant)
+    if review_only:
+        print(f"release: {make.review(known, review)}")
+        return 0
+    for name, value in (("to", to), ("licence", licence), ("terms", terms)):
+        if not value:
+            raise ConfigError(f"--{name} is missing: it is yours to say (anonbench release --help).")
+    assert to is not None
+    assert licence is not None
+    assert terms is not None
+    wanted = make.Wanted(licence, terms, without_audit or "", sign_key, owner, url, version)
+    text = make.demand(known, wanted, to)
+    print(f"release: {make.review(known, review)}")
+    for line in make.release(known, wanted, text, to, threads):
+        print(f"release: {line}")
+    return 0
+
+
 # --- a study ---
 
 
