@@ -158,9 +158,9 @@ def find_cell(config: Mapping[str, Any], table: str, row: str, column: str) -> C
     if name is None:
         raise ConfigError(f"there is no table '{table}': {nearest(table.lower(), entries)}")
     kind = kind_of(entries[name])
-    cells = kind.cells(entries[name])
+    cells = kind.cells(config, entries[name])
     if not cells:
-        others = [other for other, entry in entries.items() if kind_of(entry).cells(entry)]
+        others = [other for other, entry in entries.items() if kind_of(entry).cells(config, entry)]
         raise ConfigError(
             f"{name} {kind.whole}: no cell of it is one model in one setting, so there is no single chain to show. "
             f"Cells of {', '.join(others)} can be explained; for {name} as a whole: anonbench verify "

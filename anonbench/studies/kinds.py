@@ -77,7 +77,7 @@ class TableKind(Protocol):
         label: which data, in words.
         """
 
-    def cells(self, entry: Entry) -> dict[str, dict[str, Source]]:
+    def cells(self, config: Mapping[str, Any], entry: Entry) -> dict[str, dict[str, Source]]:
         """row -> column -> what the cell is the mean of."""
 
 

@@ -31,7 +31,7 @@ class Dlib:
 
     def open(self) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
         try:
-            import _dlib_pybind11 as dlib
+            import dlib
         except ImportError as error:
             raise ConfigError(f"recognizer 'dlib' needs dlib, which cannot be imported ({error}). {INSTALL}") from error
         network = dlib.face_recognition_model_v1(str(_weights()))

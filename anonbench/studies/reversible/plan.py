@@ -44,7 +44,7 @@ class Plan:
     def raw_networks(self) -> set[tuple[str, str]]:
         """(dataset, model) of the networks that those tables show trained on raw images alone."""
         entries = [self.config["tables"][name] for name in self.built]
-        rows = [row for entry in entries for row in kind_of(entry).cells(entry).values()]
+        rows = [row for entry in entries for row in kind_of(entry).cells(self.config, entry).values()]
         conditions = [source.condition for row in rows for source in row.values()]
         return {(found.dataset, found.model) for found in conditions if found.train == ORIGINAL}
 

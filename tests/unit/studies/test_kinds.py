@@ -36,7 +36,7 @@ class SizesOfFiles:
     def build(self, name, files, spec, label):
         frame = pd.DataFrame([{"file": f.name, "bytes": f.stat().st_size} for f in files["files"]])
         return Table(frame, name, [f"Data: {label}."], self.key)
-    def cells(self, entry):
+    def cells(self, config, entry):
         return {}
 """
 
@@ -66,8 +66,8 @@ def test_a_kind_answers_every_question(name: str) -> None:
     assert "rendered people" in data_label(CONFIG, kind.datasets(CONFIG, entry))
     assert kind.spec(CONFIG, entry).items() >= entry.items()
     assert json.loads(json.dumps(kind.spec(CONFIG, entry), sort_keys=True)) == kind.spec(CONFIG, entry)
-    assert bool(kind.cells(entry)) != bool(kind.whole), "either its cells can be explained, or it says why not"
-    for row in kind.cells(entry).values():
+    assert bool(kind.cells(CONFIG, entry)) != bool(kind.whole), "either its cells can be explained, or it says why not"
+    for row in kind.cells(CONFIG, entry).values():
         for source in row.values():
             assert source.condition.dataset in CONFIG["datasets"]
             assert source.condition.model in entry.get("models", [entry.get("model")])

@@ -12,7 +12,7 @@ from anonbench.data.entries import cut_from, is_scene
 from anonbench.data.variants import ORIGINAL
 from anonbench.studies.kinds import Entry, Source
 from anonbench.studies.privacy import plan
-from anonbench.studies.privacy.settings import FACES, AttackCondition, risk_of
+from anonbench.studies.privacy.settings import FACES, risk_of
 from anonbench.studies.tables import NAME, NAMES, check_keys
 
 KEYS = {"dataset": NAME, "faces": NAME, "attacks": NAMES, "variants": NAMES}
@@ -54,20 +54,21 @@ def attack_inputs(config: Mapping[str, Any], entry: Entry) -> list[str]:
 
 
 def described(config: Mapping[str, Any], entry: Entry) -> dict[str, Any]:
-    """An entry with what `build` must know: which attacks apply, and which risk each is about."""
+    """An entry with what `build` must know: which risk each attack is about."""
     return {
         **entry,
-        "conditions": [[c.dataset, c.attack, c.variant] for c in plan.conditions(config, entry)],
         "risks": {attack: risk_of(config["attacks"][attack]) for attack in entry["attacks"]},
     }
 
 
-def sources(spec: Entry, metric: str = "risk.value") -> dict[str, dict[str, Source]]:
-    """row -> column -> what the cell is the mean of."""
+def sources(config: Mapping[str, Any], entry: Entry) -> dict[str, dict[str, Source]]:
+    """row -> column -> what the cell is the mean of: the risk of an attack, or how often it succeeds."""
     found: dict[str, dict[str, Source]] = {}
-    for dataset, attack, variant in spec["conditions"]:
-        condition = AttackCondition(dataset, attack, variant)
-        found.setdefault(variant, {})[f"risk_{attack}"] = Source(condition, metric, "risk", paths.attack)
+    for condition in plan.conditions(config, entry):
+        row = found.setdefault(condition.variant, {})
+        row[f"risk_{condition.attack}"] = Source(condition, "risk.value", "risk", paths.attack)
+        if not plan.is_membership(config, condition.attack):
+            row[f"rank1_{condition.attack}"] = Source(condition, "identification.rank1", "rank-1", paths.attack)
     return found
 
 

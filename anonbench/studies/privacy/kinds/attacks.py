@@ -66,8 +66,8 @@ class Attacks:
             runs=long_table(outcomes),
         )
 
-    def cells(self, entry: Entry) -> dict[str, dict[str, Source]]:
-        return sources(entry)
+    def cells(self, config: Mapping[str, Any], entry: Entry) -> dict[str, dict[str, Source]]:
+        return sources(config, entry)
 
 
 def _row(variant: str, cells: Mapping[str, Measured | None]) -> dict[str, Any]:

@@ -29,7 +29,6 @@ from anonbench.studies.privacy.kinds._common import (
     described,
     in_percent,
     rows_of,
-    sources,
 )
 from anonbench.studies.privacy.results import Measured, long_table, read_outcomes, strongest
 from anonbench.studies.privacy.settings import INFERENCE, LINKABILITY, RISKS, SINGLING_OUT
@@ -44,7 +43,7 @@ TITLES = {
 
 @KINDS.register("risks")
 class Risks:
-    key, whole = ("variant",), ""
+    key, whole = ("variant",), "shows the strongest of several attacks"
 
     def check(self, config: Mapping[str, Any], entry: Entry, where: str) -> None:
         check_attacks(config, entry, where, {})
@@ -77,8 +76,8 @@ class Risks:
             runs=long_table(outcomes),
         )
 
-    def cells(self, entry: Entry) -> dict[str, dict[str, Source]]:
-        return sources(entry)
+    def cells(self, config: Mapping[str, Any], entry: Entry) -> dict[str, dict[str, Source]]:
+        return {}
 
 
 def _row(variant: str, cells: Mapping[str, Measured | None]) -> dict[str, Any]:

@@ -45,7 +45,6 @@ from anonbench.studies.privacy.kinds._common import (
     described,
     in_percent,
     rows_of,
-    sources,
 )
 from anonbench.studies.privacy.results import Measured, long_table, read_outcomes, strongest
 from anonbench.studies.tables import NAME
@@ -63,7 +62,7 @@ RULE = (
 
 @KINDS.register("tradeoff")
 class Tradeoff:
-    key, whole = ("variant",), ""
+    key, whole = ("variant",), "shows the strongest of several attacks"
 
     def check(self, config: Mapping[str, Any], entry: Entry, where: str) -> None:
         curves = {"type": "object", "additionalProperties": {"type": "array", "minItems": 2}}
@@ -110,8 +109,8 @@ class Tradeoff:
             runs=long_table(outcomes),
         )
 
-    def cells(self, entry: Entry) -> dict[str, dict[str, Source]]:
-        return sources(entry)
+    def cells(self, config: Mapping[str, Any], entry: Entry) -> dict[str, dict[str, Source]]:
+        return {}
 
 
 def loss(before: Sequence[Path], after: Sequence[Path], level: float, resamples: int) -> tuple[float, float, float]:

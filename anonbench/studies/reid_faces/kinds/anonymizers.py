@@ -78,7 +78,7 @@ class Anonymizers:
             runs=all_runs(results, spec["dataset"], [(model, variant) for variant in variants]),
         )
 
-    def cells(self, entry: Entry) -> dict[str, dict[str, Source]]:
+    def cells(self, config: Mapping[str, Any], entry: Entry) -> dict[str, dict[str, Source]]:
         model, columns = entry["models"][0], DESIGN.columns(CONTRASTS)
         return {v: sources(entry["dataset"], model, columns, v) for v in entry["variants"]}
 

@@ -64,7 +64,7 @@ class Datasets:
             compared=compare_counts(frame),
         )
 
-    def cells(self, entry: Entry) -> dict[str, dict[str, Source]]:
+    def cells(self, config: Mapping[str, Any], entry: Entry) -> dict[str, dict[str, Source]]:
         return {}
 
 

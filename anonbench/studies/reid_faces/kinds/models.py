@@ -71,7 +71,7 @@ class Models:
             runs=all_runs(results, spec["dataset"], [(model, variant) for model in models]),
         )
 
-    def cells(self, entry: Entry) -> dict[str, dict[str, Source]]:
+    def cells(self, config: Mapping[str, Any], entry: Entry) -> dict[str, dict[str, Source]]:
         variant = entry["variants"][0]
         return {m: sources(entry["dataset"], m, DESIGN.columns(), variant) for m in entry["models"]}
 

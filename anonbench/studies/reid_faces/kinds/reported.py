@@ -66,7 +66,7 @@ class Reported:
             compared=compare_reported(frame),
         )
 
-    def cells(self, entry: Entry) -> dict[str, dict[str, Source]]:
+    def cells(self, config: Mapping[str, Any], entry: Entry) -> dict[str, dict[str, Source]]:
         return {}
 
 

@@ -50,7 +50,7 @@ class Untrained:
         shown = named_reranked(frame, untrained_table(plain, [p for p in spec["pairs"] if tuple(p) in reranked]))
         return Table(frame, "Trained and untrained networks", notes, self.key, HEADINGS, shown=shown)
 
-    def cells(self, entry: Entry) -> dict[str, dict[str, Source]]:
+    def cells(self, config: Mapping[str, Any], entry: Entry) -> dict[str, dict[str, Source]]:
         return {}
 
 

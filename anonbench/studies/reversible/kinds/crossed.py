@@ -117,7 +117,7 @@ class Crossed:
             runs=row_runs(results, rows, METRICS),
         )
 
-    def cells(self, entry: Entry) -> dict[str, dict[str, Source]]:
+    def cells(self, config: Mapping[str, Any], entry: Entry) -> dict[str, dict[str, Source]]:
         return row_sources(rows_of(entry), self.key, METRICS)
 
     def _against_without(self, frame: pd.DataFrame, rows: Sequence[Row], printed: pd.DataFrame | None) -> pd.DataFrame:

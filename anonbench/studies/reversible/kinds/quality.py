@@ -103,7 +103,7 @@ class Quality:
             runs=quality_runs(results, spec),
         )
 
-    def cells(self, entry: Entry) -> dict[str, dict[str, Source]]:
+    def cells(self, config: Mapping[str, Any], entry: Entry) -> dict[str, dict[str, Source]]:
         return {}
 
 

@@ -113,7 +113,7 @@ class Recovered:
             runs=row_runs(results, rows, FEW_METRICS),
         )
 
-    def cells(self, entry: Entry) -> dict[str, dict[str, Source]]:
+    def cells(self, config: Mapping[str, Any], entry: Entry) -> dict[str, dict[str, Source]]:
         return row_sources(rows_of(entry), self.key, FEW_METRICS)
 
 

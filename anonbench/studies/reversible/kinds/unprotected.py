@@ -112,7 +112,7 @@ class Unprotected:
             runs=row_runs(results, rows, FEW_METRICS),
         )
 
-    def cells(self, entry: Entry) -> dict[str, dict[str, Source]]:
+    def cells(self, config: Mapping[str, Any], entry: Entry) -> dict[str, dict[str, Source]]:
         return row_sources(rows_of(entry), self.key, FEW_METRICS)
 
 

@@ -107,7 +107,7 @@ class Instances:
             runs=runs_table(rows, spec["dataset"]),
         )
 
-    def cells(self, entry: Entry) -> dict[str, dict[str, Source]]:
+    def cells(self, config: Mapping[str, Any], entry: Entry) -> dict[str, dict[str, Source]]:
         return {
             variant: {c: Source(condition, Metric.of(c).place, headings.metric(c), PLACE) for c in entry["metrics"]}
             for variant, condition in conditions(entry).items()

@@ -308,7 +308,7 @@ def test_every_row_can_be_explained(folder: Path, name: str) -> None:
     entry = CONFIG["tables"][name]
     kind, table = kind_of(entry), build(folder, name)
     named = [", ".join(row) for row in table.frame[list(kind.key)].itertuples(index=False, name=None)]
-    cells = kind.cells(entry)
+    cells = kind.cells(CONFIG, entry)
     assert set(named) == set(cells)
     for row, (_, line) in zip(named, table.frame.iterrows(), strict=True):
         for column, source in cells[row].items():
@@ -321,7 +321,7 @@ def test_every_row_can_be_explained(folder: Path, name: str) -> None:
 
 def test_quality_says_why_it_has_no_chain() -> None:
     entry = CONFIG["tables"]["table3"]
-    assert kind_of(entry).cells(entry) == {}
+    assert kind_of(entry).cells(CONFIG, entry) == {}
     assert kind_of(entry).whole == "compares pictures with the originals"
 
 
