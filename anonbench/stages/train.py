@@ -22,7 +22,7 @@ from anonbench.tasks.reid.people import read_training_people
 from anonbench.tasks.reid.recipe import Recipe
 from anonbench.tasks.reid.samplers import Shuffle
 from anonbench.tasks.reid.training import ReidTask, check_ranks, train_network
-from anonbench.training.checkpoint import Resume, key_of
+from anonbench.training.checkpoint import Resume, key_of, origin
 from anonbench.training.device import select_device
 from anonbench.training.distributed import ALONE, Ranks, joined
 from anonbench.training.launch import launch
@@ -45,6 +45,7 @@ def train(
     threads: int = 1,
     splits: Input | None = None,
     split: int | None = None,
+    trained_on: str = "",
     gpus: int = 1,
     plugins: Sequence[str] = (),
     code: str = "",
@@ -62,6 +63,7 @@ def train(
         Removed on success. A state that other code has kept is not used.
     splits: roles of the images in the further splits of the dataset (CSV of `index`).
     split: which of them to train on, from 0 on. Left out: the manifest's own.
+    trained_on: what the pictures are, DATASET/VARIANT; written into the checkpoint.
     gpus: processes that train together, each on a separate GPU (with device cpu, each on its share of the threads).
         Where auto finds no GPU at all, one process does it.
     """
@@ -69,7 +71,7 @@ def train(
     create_model(spec)
     where = select_device(device, threads)
     ranks = _number_of_ranks(gpus, device, where) if recipe.epochs else 1
-    task = _Task(manifest, root, spec, seed, output, history, resume_dir, splits, split, code)
+    task = _Task(manifest, root, spec, seed, output, history, resume_dir, splits, split, trained_on, code)
     if ranks == 1:
         _train(task, where, threads)
         return
@@ -106,6 +108,7 @@ class _Task:
     resume_dir: Path
     splits: Path | None
     split: int | None
+    trained_on: str
     code: str
 
 
@@ -137,7 +140,8 @@ def _train(task: _Task, device: torch.device, threads: int, ranks: Ranks = ALONE
         pixels = load_images(task.root, [i.path for i in images], size, threads, task.resume_dir, ranks)
         rows = train_network(network, pixels, labels, recipe, task.seed, device, resume, ranks)
     if ranks.main:
-        save_network(task.checkpoint, network, task.model, num_identities)
+        about = origin(task.trained_on, task.manifest) if recipe.epochs else {}
+        save_network(task.checkpoint, network, task.model, num_identities, about)
         write_history(task.history, ReidTask.values, rows)
         resume.remove()
 

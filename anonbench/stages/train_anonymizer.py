@@ -22,7 +22,7 @@ from anonbench.stages._pairs import (
 from anonbench.tasks.reid.checkpoint import save_network
 from anonbench.tasks.reid.people import read_training_people
 from anonbench.tasks.reversible.training import JointTask, Upgrade, Validated, columns
-from anonbench.training.checkpoint import Resume
+from anonbench.training.checkpoint import Resume, origin
 from anonbench.training.device import select_device
 from anonbench.training.fit import fit
 from anonbench.training.generators import save_generator
@@ -51,6 +51,7 @@ def train_anonymizer(
     splits: Input | None = None,
     split: int | None = None,
     division_seed: int | None = None,
+    trained_on: str = "",
     plugins: Sequence[str] = (),
     code: str = "",
 ) -> None:
@@ -79,6 +80,7 @@ def train_anonymizer(
     split: which of them to train on, from 0 on. Left out: the manifest's own.
     division_seed: that draws who is held out. Left out: the seed. A second key is judged on the same people as the
         first, and as the base with whose rank-1 its upgrades begin.
+    trained_on: what the pictures are, DATASET/VARIANT; written into the checkpoint.
     """
     load_plugins(plugins)
     settings = read_training(spec)
@@ -100,7 +102,7 @@ def train_anonymizer(
     task.finish()
     _say(task)
     about = {"desensitized": settings.desensitized["method"], "size": list(settings.size), "seed": seed}
-    save_network(output, network, settings.checkpoint_entry, num_identities)
+    save_network(output, network, settings.checkpoint_entry, num_identities, origin(trained_on, manifest))
     save_generator(anonymizer, task.anonymizer, {"role": "anonymizer", **about})
     save_generator(recovery, task.recovery, {"role": "recovery", **about})
     write_history(history, JointTask.values, rows)

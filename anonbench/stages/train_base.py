@@ -14,7 +14,7 @@ from anonbench.stages._pairs import load_pictures, read_training, state_key, wri
 from anonbench.tasks.reid.checkpoint import save_network
 from anonbench.tasks.reid.people import read_training_people
 from anonbench.tasks.reversible.base import BaseTask
-from anonbench.training.checkpoint import Resume
+from anonbench.training.checkpoint import Resume, origin
 from anonbench.training.device import select_device
 from anonbench.training.fit import fit
 from anonbench.training.progress import write_history
@@ -36,6 +36,7 @@ def train_base(
     splits: Input | None = None,
     split: int | None = None,
     division_seed: int | None = None,
+    trained_on: str = "",
     plugins: Sequence[str] = (),
     code: str = "",
 ) -> None:
@@ -58,6 +59,7 @@ def train_base(
     split: which of them to train on, from 0 on. Left out: the manifest's own.
     division_seed: that draws who is held out. Left out: the seed. A second key is judged on the same people as the
         first, and as the base with whose rank-1 its upgrades begin.
+    trained_on: what the pictures are, DATASET/VARIANT; written into the checkpoint.
     """
     load_plugins(plugins)
     settings = read_training(spec)
@@ -81,7 +83,7 @@ def train_base(
         "identities": num_identities,
         "uses_cameras": pictures.division.uses_cameras,
     }
-    save_network(output, network, settings.checkpoint_entry, num_identities)
+    save_network(output, network, settings.checkpoint_entry, num_identities, origin(trained_on, manifest))
     write_text(reference, json.dumps(scores, indent=1) + "\n")
     write_history(history, BaseTask.values, rows)
     write_roles(people, pictures)

@@ -21,7 +21,7 @@ from anonbench.tasks.instances.models._rcnn import InstanceModel, create_model
 from anonbench.tasks.instances.recipe import InstanceRecipe
 from anonbench.tasks.instances.scenes import Pictures, Truth, learnt_categories
 from anonbench.tasks.instances.training import InstanceTask
-from anonbench.training.checkpoint import Resume, key_of
+from anonbench.training.checkpoint import Resume, key_of, origin
 from anonbench.training.device import select_device
 from anonbench.training.fit import fit
 from anonbench.training.progress import write_history
@@ -43,6 +43,7 @@ def train_instances(
     device: str = "auto",
     threads: int = 1,
     initial: Input | None = None,
+    trained_on: str = "",
     plugins: Sequence[str] = (),
     code: str = "",
 ) -> None:
@@ -60,6 +61,7 @@ def train_instances(
     resume_dir: where the state of an unfinished training is kept. Removed on success.
     initial: a network (.pt of this stage) from which the weights are taken that do not belong to its classes. Left out:
         new ones, or those of ImageNet where the model says `pretrained`.
+    trained_on: what the pictures are, DATASET/VARIANT; written into the checkpoint.
     """
     load_plugins(plugins)
     model, recipe = create_model(spec), InstanceRecipe.from_config(spec.get("training"))
@@ -78,7 +80,8 @@ def train_instances(
     files = [file for file in (instances, initial) if file is not None]
     resume = Resume(resume_dir, key=_key(spec, seed, pictures, files, code))
     rows = fit(task, recipe.passes(len(paths)), seed, where, recipe.precision, resume)
-    save_network(output, network, spec, categories, len(known.vocabulary.keypoints))
+    keypoints = len(known.vocabulary.keypoints)
+    save_network(output, network, spec, categories, keypoints, origin(trained_on, manifest))
     write_history(history, task.values, rows)
     resume.remove()
 

@@ -18,6 +18,7 @@ from torch import nn
 
 from anonbench.core.errors import TrainingError
 from anonbench.core.files import atomic_file
+from anonbench.core.hashing import file_sha256
 
 logger = logging.getLogger(__name__)
 FORMAT = 1  # of network files; raise it when their keys change
@@ -28,6 +29,27 @@ def save_network(path: Path, network: nn.Module, description: Mapping[str, Any])
     """Write a network's weights with a description: whatever rebuilds it, of texts, numbers, lists and mappings."""
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     write(path, {"format": FORMAT, **description, "weights": weights})
+
+
+def origin(trained_on: str, manifest: Path) -> dict[str, Any]:
+    """What a network was trained on, for its description. Its file says so wherever it goes, and whatever its name is.
+
+    trained_on: DATASET/VARIANT, "" where nobody says so.
+    manifest: of the pictures (CSV); its hash tells them from others of the same name.
+    """
+    return {"trained_on": {"pictures": trained_on, "manifest_sha256": file_sha256(manifest)}}
+
+
+def read_origin(path: Path) -> dict[str, str]:
+    """What a file says of the pictures that its network was trained on: pictures, manifest_sha256; {} for nothing.
+
+    Raises `TrainingError` for a file that is missing or damaged.
+    """
+    try:
+        found: dict[str, str] = _read(path, torch.device("cpu")).get("trained_on", {})
+    except Exception as error:  # torch.load raises whatever its parsers meet in a damaged file
+        raise TrainingError(f"{path}: not a checkpoint that can be read ({type(error).__name__}: {error}).") from error
+    return found
 
 
 def write(path: Path, content: Mapping[str, Any]) -> None:

@@ -29,6 +29,7 @@ rule train:
         spec=model_spec,
         seed=lambda w: run_labels(w.run)["seed"],
         split=split_of,
+        trained_on=lambda w: f"{w.dataset}/{trained_on(w)}",
         # Outside the outputs, which Snakemake deletes when a job fails: a killed training goes on from its last epoch.
         resume_dir=paths.resume(*NETWORK),
         device=config["device"],

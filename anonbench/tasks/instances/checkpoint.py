@@ -31,10 +31,18 @@ class Trained:
 
 
 def save_network(
-    path: Path, network: nn.Module, entry: Mapping[str, Any], categories: Sequence[str], keypoints: int
+    path: Path,
+    network: nn.Module,
+    entry: Mapping[str, Any],
+    categories: Sequence[str],
+    keypoints: int,
+    origin: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a network's weights with its config entry, its classes and the number of its keypoints."""
-    about = {"model": dict(entry), "categories": list(categories), "keypoints": keypoints}
+    """Write a network's weights with its config entry, its classes and the number of its keypoints.
+
+    origin: what `training.checkpoint.origin` says it was trained on.
+    """
+    about = {"model": dict(entry), "categories": list(categories), "keypoints": keypoints, **(origin or {})}
     checkpoint.save_network(path, network, about)
 
 

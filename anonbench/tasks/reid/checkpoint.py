@@ -10,9 +10,19 @@ from anonbench.tasks.reid.models._network import ReidNetwork, create_model
 from anonbench.training import checkpoint
 
 
-def save_network(path: Path, network: ReidNetwork, entry: Mapping[str, Any], num_identities: int) -> None:
-    """Write a network's weights with what rebuilds it: its config entry and the number of training identities."""
-    checkpoint.save_network(path, network, {"model": dict(entry), "num_identities": num_identities})
+def save_network(
+    path: Path,
+    network: ReidNetwork,
+    entry: Mapping[str, Any],
+    num_identities: int,
+    origin: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a network's weights with what rebuilds it: its config entry and the number of training identities.
+
+    origin: what `training.checkpoint.origin` says it was trained on.
+    """
+    about = {"model": dict(entry), "num_identities": num_identities, **(origin or {})}
+    checkpoint.save_network(path, network, about)
 
 
 def load_network(path: Path) -> tuple[ReidNetwork, dict[str, Any]]:

@@ -303,4 +303,5 @@ def test_what_one_command_writes_another_reads() -> None:
         "--split", "1", "--output", "m.pt", "--history", "h.csv", "--resume-dir", "tmp",
     )  # fmt: skip
     assert (inputs, outputs) == (["m.csv", "raw", "splits.csv"], ["m.pt", "h.csv"])
-    assert settings == {"spec": {}, "seed": 3, "split": 1, "device": "auto", "plugins": []}
+    known = {"spec": {}, "seed": 3, "split": 1, "trained_on": "", "device": "auto", "plugins": []}
+    assert settings == known

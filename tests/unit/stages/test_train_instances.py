@@ -12,12 +12,14 @@ from drawn_rectangles import TINY, Scenes, write_scenes
 from PIL import Image
 
 from anonbench.core.errors import ConfigError, DataError, TrainingError
+from anonbench.core.hashing import file_sha256
 from anonbench.data.instances import COCO_KEYPOINTS, Instance, Vocabulary, write_instances
 from anonbench.stages.evaluate_instances import evaluate_instances
 from anonbench.stages.predict_instances import predict_instances
 from anonbench.stages.train_instances import train_instances
 from anonbench.tasks.instances.checkpoint import load_network
 from anonbench.tasks.instances.predictions import read_predictions
+from anonbench.training.checkpoint import read_origin
 
 FAST = {
     "iterations": 80, "batch_size": 4, "optimizer": {"method": "adam", "lr": 2e-3, "weight_decay": 0.0},
@@ -66,6 +68,7 @@ def test_a_tiny_network_learns_rectangles_and_their_masks(scenes: Scenes, tmp_pa
     assert scores["box_AP50"] > 0.5
     found = read_predictions(tmp_path / "predictions.json")
     assert found.finds == ("boxes", "masks")
+    assert read_origin(tmp_path / "model.pt")["manifest_sha256"] == file_sha256(scenes.manifest)
     best = max(found.results["val/024.png"], key=lambda result: result["score"])
     assert best["segmentation"]["size"] == [64, 64]
     history = (tmp_path / "history.csv").read_text().splitlines()

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from anonbench.core.errors import ConfigError, DataError, TrainingError
+from anonbench.core.hashing import file_sha256
 from anonbench.core.registry import load_plugins
 from anonbench.data.images import encode_image, sha256
 from anonbench.data.pictures import Picture, read_manifest, write_manifest
@@ -17,6 +18,7 @@ from anonbench.stages.embed import embed
 from anonbench.stages.train import _key, train
 from anonbench.tasks.reid.checkpoint import load_network, save_network
 from anonbench.tasks.reid.models import MODELS
+from anonbench.training.checkpoint import read_origin
 from anonbench.training.loading import load_images
 
 MODEL = {
@@ -80,6 +82,26 @@ def test_outputs_of_train(root: Path) -> None:
     assert entry == MODEL
     assert not network.training
     assert network.architecture.classifier_global.out_features == 3
+
+
+def test_a_checkpoint_says_what_it_was_trained_on(root: Path, tmp_path: Path) -> None:
+    def trained(name: str, **more: object) -> Path:
+        out = tmp_path / f"{name}.pt"
+        given = {"manifest": root / "manifest.csv", "root": root, "seed": 7, "device": "cpu", "spec": MODEL}
+        rest = {"output": out, "history": tmp_path / "history.csv", "resume_dir": tmp_path / "resume"}
+        train(**{**given, **rest, **more})
+        return out
+
+    blurred = trained("blurred", trained_on="mine/blur")
+    digest = file_sha256(root / "manifest.csv")
+    assert read_origin(blurred) == {"pictures": "mine/blur", "manifest_sha256": digest}
+    assert read_origin(root / "out/checkpoint.pt") == {"pictures": "", "manifest_sha256": digest}
+    assert load_network(blurred)[1] == MODEL
+    assert blurred.read_bytes() == trained("elsewhere", trained_on="mine/blur").read_bytes()
+    untrained = {**MODEL, "training": {**MODEL["training"], "epochs": 0}}
+    assert read_origin(trained("untrained", spec=untrained, trained_on="mine/original")) == {}
+    with pytest.raises(TrainingError, match=r"none.pt: not a checkpoint that can be read"):
+        read_origin(tmp_path / "none.pt")
 
 
 def test_a_batch_larger_than_the_training_set_is_said(root: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -26,6 +26,7 @@ rule train_instances:
     params:
         spec=instance_model_spec,
         seed=lambda w: run_labels(w.run)["seed"],
+        trained_on="{dataset}/{scene_variant}",
         resume_dir=paths.resume("train_instances", *INSTANCE_NETWORK),
         device=config["device"],
         code=lambda w: digest("train_instances", instance_method(w)),

@@ -29,6 +29,7 @@ rule train_base:
         seed=training_seed,
         division_seed=lambda w: run_labels(w.run)["seed"],  # a second key is judged on the same people
         split=split_of,
+        trained_on=taught_by,
         resume_dir=paths.resume("train_base", *BESIDE),
         device=config["device"],
         code=lambda w: training_digest("train_base", w.training),
@@ -69,6 +70,7 @@ rule train_anonymizer:
         seed=training_seed,
         division_seed=lambda w: run_labels(w.run)["seed"],  # a second key is judged on the same people
         split=split_of,
+        trained_on=taught_by,
         resume_dir=paths.resume("train_anonymizer", *BESIDE),
         device=config["device"],
         code=lambda w: training_digest("train_anonymizer", w.training),

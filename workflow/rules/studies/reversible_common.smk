@@ -35,6 +35,12 @@ def training_seed(wildcards):
     return run_labels(wildcards.run)["seed"] + TRAININGS[wildcards.training].get("seed_offset", 0)
 
 
+def taught_by(wildcards):
+    """The variants whose pictures a network sees beside the originals, for its checkpoint."""
+    shown = ["original", TRAININGS[wildcards.training]["desensitized"]]
+    return ", ".join(f"{wildcards.dataset}/{variant}" for variant in shown)
+
+
 def training_modules(training):
     """The modules of the plug-ins that a training runs."""
     entry = TRAININGS[training]
