@@ -115,7 +115,10 @@ def separation_risk(known: ArrayLike, unknown: ArrayLike, *, resamples: int = RE
         how = BOOTSTRAP
     why = ""
     if low <= 0:
-        why = f"scores tell known people from others at {wins.mean():.3f}, which is not above the {CHANCE} of a coin"
+        why = (
+            f"scores tell known people from others at {wins.mean():.3f}; with {people} people on one side that may be "
+            f"the {CHANCE} of a coin"
+        )
     return Risk(_clipped(value), _clipped(low), _clipped(high), how, bool(why), why)
 
 

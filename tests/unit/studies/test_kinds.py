@@ -70,7 +70,7 @@ def test_a_kind_answers_every_question(name: str) -> None:
     for row in kind.cells(CONFIG, entry).values():
         for source in row.values():
             assert source.condition.dataset in CONFIG["datasets"]
-            assert source.condition.model in entry.get("models", [entry.get("model")])
+            assert source.condition.model in [*entry.get("models", [entry.get("model")]), *entry.get("attacks", [])]
 
 
 def test_the_files_of_a_table_by_role() -> None:

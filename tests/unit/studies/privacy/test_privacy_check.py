@@ -50,7 +50,7 @@ def changed(where: str, value: Any) -> dict[str, Any]:
         ("tables/privacy_attacks/faces", "market1501-rendered", "faces"),
         ("tables/privacy_attacks/dataset", "dukemtmcreid-rendered", "market1501-faces|dukemtmcreid-faces"),
         ("tables/privacy_attacks/attacks", ["faces_nave"], "faces_naive"),
-        ("tables/privacy_attacks/variants", ["blur_default_box"], "what 'centerface_default_box' found"),
+        ("tables/privacy_attacks/variants", ["blurr"], "blur"),
         ("tables/tradeoff/curves", {"blur": ["blur", "blurr"]}, "blur"),
         ("datasets/market1501-faces/cut/of", "cityscapes-rendered", "cut.of"),
         ("datasets/market1501-faces/cut/of", "viper-rendered", "several splits"),

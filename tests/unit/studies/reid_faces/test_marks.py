@@ -43,7 +43,8 @@ def write(folder: Path, train: str, hits: int, *, model: str = "bot", test: str 
 
 def test_the_published_recipes_are_those_of_the_paper_config() -> None:
     published = read_frame(NETWORKS)
-    described = marks.networks(PAPER, list(PAPER["models"]))
+    compared = [name for name in PAPER["models"] if name != "face_net"]  # Study 4's own
+    described = marks.networks(PAPER, compared)
     assert set(published["method"]) == {entry["method"] for entry in PAPER["models"].values()}
     for network in described.values():
         row = published[published["method"] == network["method"]].iloc[0]
