@@ -17,7 +17,17 @@ from pathlib import Path
 
 import numpy as np
 
-from anonbench.attacks._remains import EQUAL_BOUND, LIKENESS_BOUND, OTHERS, Remains, hidden_parts, likenesses, remains
+from anonbench.attacks._remains import (
+    LIKENESS_BOUND,
+    LOSSLESS,
+    LOSSY,
+    OTHERS,
+    Remains,
+    are_told_apart,
+    hidden_parts,
+    likenesses,
+    remains,
+)
 from anonbench.core.errors import DataError
 from anonbench.core.files import write_text
 from anonbench.core.hashing import file_sha256
@@ -41,7 +51,8 @@ LEAKS = {
     "hidden file": "a name with a dot before it, and thumbnails of file managers",
     "link": "it leads to what is not in the folder",
     "not as listed": "its bytes are not those of the manifest",
-    "not hidden": f"{EQUAL_BOUND:.0%} or more of a hidden part's pixels are the original's, beyond chance",
+    "not hidden": f"{LOSSLESS.equal:.0%} or more of a hidden part's pixels ({LOSSY.equal:.0%} in a JPEG) are the "
+    "original's, beyond chance",
     "like the original": f"a hidden part correlates with the original by {LIKENESS_BOUND} or more, beyond what its "
     f"surroundings and {OTHERS} other originals tell, and more than with any of these",
     "like a dropped picture": f"its fingerprint differs in at most {ALIKE} bits from that of a picture left out",
@@ -50,6 +61,7 @@ NOTES = {
     "colour profile": "it may name a device",
     "another file": "look at it: does it name people?",
     "no original": "there is no original of that name and size, so nothing was compared",
+    "not compared": "it was encoded anew so coarsely that only detections tell what was hidden",
     "unchanged": "nothing differs from the original: nobody was found on it",
 }
 COLUMNS = ("path", "kind", "leak", "what", "value", "x0", "y0", "x1", "y1")
@@ -263,11 +275,14 @@ def open_look(
         if before is None or before.shape != after.shape:
             why = "no such file" if before is None else f"{before.shape[1]} x {before.shape[0]} pixels"
             return Looked([*found, Finding(path, "no original", why)], [], mark)
-        hidden = hidden_parts(before, after) if regions is None else _covered(regions, after.shape, box_scale)
+        encoding = LOSSY if format_of(data) == JPEG else LOSSLESS
+        if regions is None and not are_told_apart(before, after):
+            return Looked([*found, Finding(path, "not compared")], [], mark)
+        hidden = hidden_parts(before, after, encoding) if regions is None else _covered(regions, after.shape, box_scale)
         if not hidden and np.array_equal(before, after):
             found.append(Finding(path, "unchanged"))
         rng = image_generator(path)
-        return Looked(found, [remains(before, after, part, rng) for part in hidden], mark)
+        return Looked(found, [remains(before, after, part, rng, encoding) for part in hidden], mark)
 
     return look
 

@@ -96,6 +96,31 @@ def test_a_method_that_hides_every_second_row_is_caught(pair: Pair, run_command:
         assert all(0.3 < float(row["value"]) < 0.6 and row["leak"] == "1" for row in rows)
 
 
+def as_jpeg(pair: Pair, path: str, image: np.ndarray, quality: int) -> None:
+    """Store original and copy as JPEGs of the same name."""
+    for folder, pixels in ((pair.originals, read_image(pair.originals / path)), (pair.copy, image)):
+        Image.fromarray(pixels).save((folder / path).with_suffix(".jpg"), quality=quality)
+        (folder / path).unlink()
+
+
+@pytest.mark.parametrize("quality", [60, 95])
+def test_in_jpegs_black_boxes_pass_and_every_second_row_does_not(pair: Pair, quality: int) -> None:
+    regions = {str(Path(path).with_suffix(".jpg")): [Region(box)] for path, box in pair.boxes.items()}
+    write_regions(pair.detections, regions)
+    images = {path: read_image(pair.originals / path) for path in pair.boxes}
+    for path, (x0, y0, x1, y1) in pair.boxes.items():
+        black = images[path].copy()
+        black[y0:y1, x0:x1] = 0
+        as_jpeg(pair, path, black, quality)
+    assert pair.leaks(detections=pair.detections) == []
+    assert pair.leaks() == []
+    for path, (x0, y0, x1, y1) in pair.boxes.items():
+        rows = images[path].copy()
+        rows[y0:y1:2, x0:x1] = 0
+        Image.fromarray(rows).save((pair.copy / path).with_suffix(".jpg"), quality=quality)
+    assert {finding.kind for finding in pair.leaks(detections=pair.detections)} == {"like the original"}
+
+
 def test_a_face_that_is_only_made_darker_is_caught(pair: Pair) -> None:
     def darker(image: np.ndarray, box: tuple[slice, slice]) -> None:
         image[box] = image[box] // 6
