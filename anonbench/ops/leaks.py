@@ -61,9 +61,10 @@ NOTES = {
     "colour profile": "it may name a device",
     "another file": "look at it: does it name people?",
     "no original": "there is no original of that name and size, so nothing was compared",
-    "not compared": "it was encoded anew so coarsely that only detections tell what was hidden",
+    "not compared": "only detections tell what was hidden: a JPEG with small parts, or encoded anew coarsely",
     "unchanged": "nothing differs from the original: nobody was found on it",
 }
+UNTOLD = ("no original", "not compared")
 COLUMNS = ("path", "kind", "leak", "what", "value", "x0", "y0", "x1", "y1")
 READ = (JPEG, PNG, BMP)
 WEIGHTS = (".pt", ".pth", ".onnx", ".npz", ".npy", ".ckpt", ".safetensors", ".h5", ".hdf5", ".pkl", ".pickle",
@@ -158,7 +159,7 @@ def find_leaks(folder: Path, against: Against, threads: int = 1) -> tuple[list[F
     counts = {
         "pictures": len(pictures),
         "files": len(files),
-        "compared": len(pictures) - sum(f.kind == "no original" for f in found) if against.originals else 0,
+        "compared": len(pictures) - sum(f.kind in UNTOLD for f in found) if against.originals else 0,
         "hidden parts": len(owners),
         "dropped": len(gone),
     }
@@ -200,7 +201,8 @@ def as_text(found: Sequence[Finding], counts: Mapping[str, int]) -> str:
             lines += [f"      {_in_words(finding)}" for finding in own[:SHOWN]]
             lines += ["      …"] if own[SHOWN:] else []
     if not any(finding.is_leak for finding in found):
-        lines.append("no leak found. That is no proof that nobody can be recognized.")
+        part = " in what could be compared" if any(finding.kind in UNTOLD for finding in found) else ""
+        lines.append(f"no leak found{part}. That is no proof that nobody can be recognized.")
     return "\n".join(lines)
 
 
@@ -276,11 +278,14 @@ def open_look(
             why = "no such file" if before is None else f"{before.shape[1]} x {before.shape[0]} pixels"
             return Looked([*found, Finding(path, "no original", why)], [], mark)
         encoding = LOSSY if format_of(data) == JPEG else LOSSLESS
-        if regions is None and not are_told_apart(before, after):
-            return Looked([*found, Finding(path, "not compared")], [], mark)
-        hidden = hidden_parts(before, after, encoding) if regions is None else _covered(regions, after.shape, box_scale)
+        if regions is not None:
+            hidden = _covered(regions, after.shape, box_scale)
+        else:
+            hidden = hidden_parts(before, after, encoding) if are_told_apart(before, after) else []
         if not hidden and np.array_equal(before, after):
             found.append(Finding(path, "unchanged"))
+        elif not hidden and regions is None:
+            found.append(Finding(path, "not compared"))
         rng = image_generator(path)
         return Looked(found, [remains(before, after, part, rng, encoding) for part in hidden], mark)
 
