@@ -100,7 +100,13 @@ def tables(config: Mapping[str, Any], rows: str) -> list[str]:
 
 
 def reports(config: Mapping[str, Any]) -> list[str]:
-    """What is made by default beside the built tables: the figure of each trade-off, a page of each table of risks."""
+    """What is made by default beside the built tables: the figure of each trade-off, and the page."""
     built = built_tables(config)
     figures = [paths.figure(f"{STUDY}_{name}", ".png") for name in tables(config, "tradeoff") if name in built]
-    return figures + [paths.statistics(name, ".md") for name in tables(config, "risks") if name in built]
+    return figures + [paths.statistics(STUDY, ".md")] * (page_table(config) in built)
+
+
+def page_table(config: Mapping[str, Any]) -> str:
+    """The table of risks that the page is about: the first that is built, or the first; "none" without any."""
+    every = tables(config, "risks")
+    return next((name for name in every if name in built_tables(config)), every[0] if every else "none")

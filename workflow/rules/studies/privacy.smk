@@ -146,15 +146,13 @@ rule figure_tradeoff:
 
 rule privacy_page:
     input:
-        risks=paths.table("{table}"),
-        runs=paths.table("{table}", ".runs.csv"),
+        risks=paths.table(PAGE_TABLE),
+        runs=paths.table(PAGE_TABLE, ".runs.csv"),
     output:
-        output=captioned(paths.statistics("{table}", ".md"), "privacy_page", "Study 4", statistics="in words"),
-        stamp=paths.stamp("privacy_page", "{table}"),
+        output=captioned(paths.statistics("privacy", ".md"), "privacy_page", "Study 4", statistics="in words"),
+        stamp=paths.stamp("privacy_page"),
     log:
-        paths.log("privacy_page", "{table}"),
-    wildcard_constraints:
-        table=any_of(privacy.tables(config, "risks")) or "none",
+        paths.log("privacy_page"),
     conda:
         "../../../envs/cpu.yaml"
     threads: 1
@@ -162,8 +160,8 @@ rule privacy_page:
         mem_mb=memory_mb("privacy_page"),
         runtime=minutes("privacy_page"),
     params:
-        attacks=lambda w: as_json({name: ATTACKS[name] for name in config["tables"][w.table]["attacks"]}),
-        label=lambda w: data_label([config["tables"][w.table]["dataset"]]),
+        attacks=as_json({name: ATTACKS[name] for name in PAGE.get("attacks", [])}),
+        label=data_label([PAGE["dataset"]] if PAGE else []),
         code=lambda w: digest("privacy_page"),
     shell:
         call("privacy_page")

@@ -6,6 +6,8 @@ CUT = [name for name in DATASET_ENTRIES if entries.cut_from(config, name)]
 RESTORED = [name for name in config["variants"] if entries.restores(config, name)]
 ATTACKS = config["attacks"]
 BY_SEARCH = [name for name in ATTACKS if not privacy.is_membership(config, name)]
+PAGE_TABLE = privacy.page_table(config)
+PAGE = config["tables"].get(PAGE_TABLE, {})
 ATTACKED = ("{dataset}", "{attack}", "{any_variant}", "{run}")
 
 
