@@ -1,4 +1,4 @@
-# make demo    rendered people -> tables of Studies 1 and 2, statistics, figures: nothing else needs to be there before
+# make demo    rendered people -> tables of all studies, statistics, figures: nothing else needs to be there before
 # make quick   a first table in two minutes: two of the demo's networks, which `make demo` then goes on from
 # make test    linters, types, tests
 # make test-faults     kills at random moments, full disks, damaged files, two runs at once: 12 minutes
@@ -15,7 +15,8 @@ BIN := .venv/bin
 demo: setup
 	$(BIN)/snakemake --cores $(CORES) --configfile config/demo.yaml --quiet rules host reason
 	@cat results/tables/table3.md results/tables/table8.md results/tables/untrained.md results/statistics/statistics.md \
-		results/tables/reversible_table3.md results/tables/reversible_table5.md results/tables/scenes_table_a2.md
+		results/tables/reversible_table3.md results/tables/reversible_table5.md results/tables/scenes_table_a2.md \
+		results/tables/tradeoff.md results/statistics/privacy.md
 
 quick: setup
 	$(BIN)/snakemake --cores $(CORES) --configfile config/demo.yaml config/quick.yaml --quiet rules host reason -- results/tables/table3.csv

@@ -29,7 +29,12 @@ def requirements(name: str) -> dict[str, Requirement]:
 
 
 PINS = {**requirements("requirements.txt"), **requirements("requirements-nodeps.txt")}
-ALL_PINS = {**PINS, **requirements("requirements-dev.txt"), **requirements("requirements-pose.txt")}
+ALL_PINS = {
+    **PINS,
+    **requirements("requirements-dev.txt"),
+    **requirements("requirements-pose.txt"),
+    **requirements("requirements-recognition.txt"),
+}
 
 
 def version(pin: Requirement) -> str:
@@ -45,9 +50,9 @@ def files() -> list[Path]:
 
 
 def test_every_requirement_is_pinned_once() -> None:
-    for name in ("requirements.txt", "requirements-nodeps.txt", "requirements-dev.txt", "requirements-pose.txt"):
+    for name in ("requirements.txt", *(f"requirements-{n}.txt" for n in ("nodeps", "dev", "pose", "recognition"))):
         assert all(re.fullmatch(r"==[\w.]+", str(r.specifier)) for r in requirements(name).values()), name
-    together = [r for n in ("", "-nodeps", "-dev", "-pose") for r in requirements(f"requirements{n}.txt")]
+    together = [r for n in ("", "-nodeps", "-dev", "-pose", "-recognition") for r in requirements(f"requirements{n}.txt")]
     assert len(together) == len(set(together))
 
 
