@@ -259,8 +259,8 @@ def refuse_public_folder(folder: Path, rendered: bool) -> None:
         return
     if inside and not ignored:
         raise ConfigError(
-            f"{folder}: git would take what is written there, and the sheets show real people. Write below {RESULTS}/ "
-            f"or outside the repository."
+            f"{folder}: git would take what is written there, and the pictures show real people. Write below "
+            f"{RESULTS}/ or outside the repository."
         )
 
 

@@ -187,8 +187,8 @@ def release(
 ) -> int:
     """Make the folder of a variant that can be handed over, or check one that you received (`--check`).
 
-    anonbench release mine release --to out/mine --licence CC-BY-NC-4.0 --terms terms.txt
-    anonbench release --check out/mine
+    anonbench release mine release --to /data/handed-over/mine --licence CC-BY-NC-4.0 --terms terms.txt
+    anonbench release --check /data/handed-over/mine
 
     Pictures without metadata, a manifest with their SHA-256, a card of the method, a page for the recipient, and a
     description for machines. First come the sheets of likely misses, for you alone. It refuses while the audit is

@@ -1,6 +1,6 @@
 """Make the folder of a variant that can be handed over, whole or not at all.
 
-anonbench release mine blur --to handed-over/mine --licence CC-BY-NC-4.0 --terms terms.txt
+anonbench release mine blur --to /data/handed-over/mine --licence CC-BY-NC-4.0 --terms terms.txt
 """
 
 from __future__ import annotations
