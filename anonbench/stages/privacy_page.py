@@ -6,6 +6,7 @@ from anonbench.core.command import Input, Output, Spec, command
 from anonbench.core.files import write_text
 from anonbench.data.results import read_frame
 from anonbench.studies.privacy import page
+from anonbench.studies.privacy.results import LONG
 
 
 @command("study")
@@ -18,6 +19,6 @@ def privacy_page(risks: Input, runs: Input, attacks: Spec, label: str, output: O
     label: which data the numbers depend on, in words.
     output: the page (Markdown).
     """
-    text = page.privacy_page(read_frame(risks), read_frame(runs), attacks, label)
+    text = page.privacy_page(read_frame(risks, page.RISK_COLUMNS), read_frame(runs, LONG), attacks, label)
     write_text(output, text)
     print(text)

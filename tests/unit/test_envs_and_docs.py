@@ -52,7 +52,9 @@ def files() -> list[Path]:
 def test_every_requirement_is_pinned_once() -> None:
     for name in ("requirements.txt", *(f"requirements-{n}.txt" for n in ("nodeps", "dev", "pose", "recognition"))):
         assert all(re.fullmatch(r"==[\w.]+", str(r.specifier)) for r in requirements(name).values()), name
-    together = [r for n in ("", "-nodeps", "-dev", "-pose", "-recognition") for r in requirements(f"requirements{n}.txt")]
+    together = [
+        r for n in ("", "-nodeps", "-dev", "-pose", "-recognition") for r in requirements(f"requirements{n}.txt")
+    ]
     assert len(together) == len(set(together))
 
 

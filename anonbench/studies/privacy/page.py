@@ -15,6 +15,11 @@ from anonbench.data.variants import ORIGINAL
 from anonbench.report.layout import markdown_rows
 from anonbench.studies.privacy.settings import LINKABILITY, RISKS, SINGLING_OUT
 
+RISK_COLUMNS = (
+    "variant",
+    *(f"{risk}{end}" for risk in RISKS for end in ("", "_low", "_high", "_by", "_void")),
+    "words",
+)
 TITLES = {
     SINGLING_OUT: "Singling out: is a person recognized by the hidden face?",
     LINKABILITY: "Linkability: are pictures of one person brought together?",

@@ -140,9 +140,9 @@ def test_embedding_takes_little_memory_where_there_is_little(
         pieces.append(len(paths))
         return load_images(root, paths, *options)
 
-    monkeypatch.setattr("anonbench.stages.embed.load_images", load)
+    monkeypatch.setattr("anonbench.tasks.reid.embedding.load_images", load)
     for name, fitting in (("all", 10_000), ("some", 7), ("none", 0)):
-        monkeypatch.setattr("anonbench.stages.embed.images_that_fit", lambda _, n=fitting: n)
+        monkeypatch.setattr("anonbench.tasks.reid.embedding.images_that_fit", lambda _, n=fitting: n)
         embed(root / "out" / "checkpoint.pt", root / "manifest.csv", root, tmp_path / name, "cpu", 1, batch_size=3)
     assert pieces == [8, 6, 2, 3, 3, 2]  # whole batches
     features = [np.load(tmp_path / name)["features"] for name in ("all", "some", "none")]
