@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from anonbench.core.errors import ConfigError, DataError
 from anonbench.data import paths
-from anonbench.data.results import read_frame
+from anonbench.data.results import Metrics, read_frame
 from anonbench.data.variants import ORIGINAL
 from anonbench.report.cells import cell_of
 from anonbench.report.layout import DASH
@@ -107,6 +107,7 @@ class Ranking:
             [
                 STEPS.format(models=len(models), pairs=pairs, step=2 / pairs),
                 INTERVAL.format(level=chosen["confidence"]),
+                *_reranked(results),
                 note_on(results, label),
             ],
             self.key,
@@ -123,6 +124,13 @@ class Ranking:
             }
             for variant in rows_of(entry)
         }
+
+
+def _reranked(results: Sequence[Metrics]) -> list[str]:
+    """Which models are re-ranked and which are not, where both are compared."""
+    models = {str(m["model"]): "reranking" in m for m in results}
+    named = [model for model, reranked in models.items() if reranked]
+    return [f"Re-ranked, while the others are not: {', '.join(named)}."] if 0 < len(named) < len(models) else []
 
 
 def resampled_scores(

@@ -77,11 +77,20 @@ def test_are_models_ranked_alike(files: dict[str, list[Path]], tmp_path: Path) -
     assert "each that changes places takes 2/3 = 0.67 from tau" in text
     assert "seeds 0, 1" in text
     assert LABEL in text
+    assert "Re-ranked" not in text
     pairs = pd.read_csv(tmp_path / "t.runs.csv").set_index(["variant", "better", "worse"])
     assert pairs.loc[("zero", "fair", "poor"), "swapped"]
     assert pairs.loc[("zero", "fair", "poor"), "ahead_variant"] == pytest.approx(-10, abs=2)
     assert pairs.loc[("zero", "fair", "poor"), "swapped_resampled"] == 1
     assert pairs.loc[("blur", "good", "poor"), "swapped_resampled"] == 0
+
+
+def test_a_model_that_alone_is_reranked_is_named(files: dict[str, list[Path]]) -> None:
+    for file in files["metrics"]:
+        metrics = json.loads(file.read_text())
+        if metrics["model"] == "fair":
+            file.write_text(json.dumps({**metrics, "reranking": {}}))
+    assert "Re-ranked, while the others are not: fair." in Ranking().build("t", files, SPEC, LABEL).notes
 
 
 def test_six_models_move_in_steps_of_two_fifteenths(files: dict[str, list[Path]]) -> None:
