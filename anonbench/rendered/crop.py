@@ -76,7 +76,7 @@ class Studio:
         self.crop_scale = (
             FILL * highest / MEAN_PERSON_M
         )  # pixels per metre of an average crop, the highest if they vary
-        self._figures: OrderedDict[int, tuple[Figure, float]] = OrderedDict()
+        self._figures: OrderedDict[tuple[int, int], tuple[Figure, float]] = OrderedDict()
         self._backdrops: dict[tuple[int, int], Backdrop] = {}
 
     def draw(self, plan: CropPlan, view: str | None = None) -> Crop:
@@ -91,7 +91,7 @@ class Studio:
         light = camera.draw_light(rng)
         if plan.person is None or plan.kind == EMPTY:
             return self._draw_empty(shape, camera, light, rng)
-        figure, face_area_m2 = self.figure(plan.person)
+        figure, face_area_m2 = self.figure(plan.person, plan.outfit)
         pose = sample_pose(rng)
         yaw = draw_yaw(view or plan.view or camera.draw_view(rng), rng)
         turn = rotation_x(camera.pitch + rng.normal(0, 0.02)) @ rotation_y(yaw)
@@ -121,18 +121,19 @@ class Studio:
         return Crop(developed, camera.jpeg_quality, truth)
 
     # ------------------------------------------------------------------------------------------ shared things
-    def figure(self, number: int) -> tuple[Figure, float]:
+    def figure(self, number: int, outfit: int = 0) -> tuple[Figure, float]:
         """The figure of person `number` and the area of their face seen from the front, in square metres."""
-        if number in self._figures:
-            self._figures.move_to_end(number)
-            return self._figures[number]
-        identity = sample_identity(self.spec.seed, number, self.spec.clothes_group)
+        key = (number, outfit)
+        if key in self._figures:
+            self._figures.move_to_end(key)
+            return self._figures[key]
+        identity = sample_identity(self.spec.seed, number, self.spec.clothes_group, outfit)
         raster_scale = self.crop_scale * self.spec.supersampling
         figure = build_figure(identity, raster_scale * POINT_DENSITY)
-        self._figures[number] = (figure, frontal_face_area(figure, raster_scale))
+        self._figures[key] = (figure, frontal_face_area(figure, raster_scale))
         if len(self._figures) > FIGURES_KEPT:
             self._figures.popitem(last=False)
-        return self._figures[number]
+        return self._figures[key]
 
     def _backdrop(self, camera: Camera, rng: np.random.Generator) -> Backdrop:
         key = (camera.number, int(rng.integers(self.spec.backdrops_per_camera)))

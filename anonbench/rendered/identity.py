@@ -107,14 +107,16 @@ def _rgb(colour: Array) -> tuple[float, float, float]:
     return float(colour[0]), float(colour[1]), float(colour[2])
 
 
-def sample_identity(seed: int, number: int, clothes_group_size: int = 1) -> Identity:
+def sample_identity(seed: int, number: int, clothes_group_size: int = 1, outfit: int = 0) -> Identity:
     """Draw person `number` of the population `seed`.
 
     clothes_group_size: this many consecutive numbers wear the same colours (tops, lowers and shoes), so that colour
         names a group and not a person. Cut, pattern, bag, hat, body, hair and face differ.
+    outfit: which of the person's outfits, from 0 on. Body, face and hair are the same in all.
     """
     own = generator(seed, "identity", number)
-    group = generator(seed, "outfit", number // clothes_group_size if number >= 0 else number)
+    members = number // clothes_group_size if number >= 0 else number
+    group = generator(seed, "outfit", members, *[outfit] * (outfit > 0))
     female = bool(own.random() < 0.48)
     tone = int(own.choice(len(palette.SKIN), p=palette.SKIN_SHARES))
     complexion = own.uniform(0.94, 1.06) * (1 + own.uniform(-0.03, 0.03, 3))
@@ -129,7 +131,7 @@ def sample_identity(seed: int, number: int, clothes_group_size: int = 1) -> Iden
         skin=_rgb(linear(palette.SKIN[tone]) * complexion),
         face=face,
         hair=_sample_hair(own, female, tone),
-        outfit=_sample_outfit(own, group, female),
+        outfit=_sample_outfit(generator(seed, "identity", number, "outfit", outfit) if outfit else own, group, female),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -56,7 +57,7 @@ def plan_crops(spec: RenderSpec) -> list[CropPlan]:
         plans = [replace(plan, view=_view(spec, rng, plan.camid)) for plan in plans]
         name = layout.names(rng)
         plans = [replace(plan, path=name(plan, 0)) for plan in plans]
-    return sorted(plans, key=lambda plan: plan.path)
+    return sorted(_dressed(spec, plans), key=lambda plan: plan.path)
 
 
 def sidecars(spec: RenderSpec, plans: Sequence[CropPlan]) -> Mapping[str, bytes]:
@@ -105,6 +106,25 @@ def _sightings(spec: RenderSpec, rng: np.random.Generator, layout: Layout) -> li
         else:
             see(CropPlan("", pid, camera, strangers + k, split="gallery"))
     return plans
+
+
+def _dressed(spec: RenderSpec, plans: Sequence[CropPlan]) -> list[CropPlan]:
+    """The plans with the outfit that each person wears (`RenderSpec.other_clothes`)."""
+    images: Counter[int] = Counter()
+    dressed = []
+    for plan in plans:
+        person = plan.person
+        if person is None or plan.pid <= DISTRACTOR_PID or not _changes_clothes(spec, person):
+            dressed.append(plan)
+            continue
+        images[person] += 1
+        other = plan.split == "query" or (plan.split == "train" and images[person] % 2 == 0)
+        dressed.append(replace(plan, outfit=int(other)))
+    return dressed
+
+
+def _changes_clothes(spec: RenderSpec, person: int) -> bool:
+    return bool(generator(spec.seed, "changes clothes", person).random() < spec.other_clothes)
 
 
 def _seen_by(spec: RenderSpec, rng: np.random.Generator) -> list[int]:
@@ -278,13 +298,13 @@ LAYOUTS: dict[str, Layout] = {
     ),
     "viper": Layout(
         _viper,
-        check=_demand(cameras=(2, 2), images_per_camera=(1, 1), junk=(0, 0), distractors=(0, 0)),
+        check=_demand(cameras=(2, 2), images_per_camera=(1, 1), junk=(0, 0), distractors=(0, 0), other_clothes=(0, 0)),
         shows_view=True,
     ),
     "airport": Layout(
         _airport,
         _airport_lists,
-        _demand(junk=(0, 0)),
+        _demand(junk=(0, 0), other_clothes=(0, 0)),  # its reader draws query and gallery itself, as VIPeR's does
         distractor_pid=lambda spec, k: AIRPORT_DISTRACTORS + k,
     ),
     "msmt17": Layout(_msmt17, _msmt17_lists, _demand(junk=(0, 0), distractors=(0, 0))),

@@ -28,6 +28,7 @@ class CropPlan:
     kind: "person" (an ordinary crop), "poor" (a badly framed one) or "empty" (a false alarm: no person).
     split: train, query or gallery; None where a layout leaves the division to its reader.
     view: the view to draw, where the file name says it. None: as the camera sees people.
+    outfit: which of their outfits the person wears, from 0 on.
     """
 
     path: str
@@ -37,6 +38,7 @@ class CropPlan:
     kind: str = PERSON
     split: str | None = None
     view: str | None = None
+    outfit: int = 0
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class RenderSpec:
     junk: images "-1" in the gallery, of test people, framed badly. No metric counts them.
     distractors: images "0000" in the gallery: strangers (two of three) and false alarms without a person.
     clothes_group: this many people wear the same colours, so that colour alone does not say who is who.
+    other_clothes: share of people who have two outfits, 0..1. Queries of such a test person show one of them, the
+        gallery the other. Of such a training person every second image shows the other.
     backdrops_per_camera: different views of a camera's surroundings.
     occluder_share, bystander_share: probability that a thing, or another person, is near or before the person, 0..1.
     supersampling: raster pixels per crop pixel along each axis; 2 to 4.
@@ -79,6 +83,7 @@ class RenderSpec:
     junk: int = 30
     distractors: int = 60
     clothes_group: int = 4
+    other_clothes: float = 0.0
     backdrops_per_camera: int = 4
     occluder_share: float = 0.22
     bystander_share: float = 0.2
@@ -95,8 +100,8 @@ class RenderSpec:
             "seed": (0, 2**63), "height_px": HEIGHTS_PX, "width_px": (22, 682), "size_spread": (0, 0.6),
             "train_identities": (1, 4000), "test_identities": (1, 4000), "cameras": (2, 15),
             "images_per_camera": (1, 50), "camera_coverage": (0, 1), "junk": (0, 9999), "distractors": (0, 9999),
-            "clothes_group": (1, 1000), "backdrops_per_camera": (1, 20), "occluder_share": (0, 1),
-            "bystander_share": (0, 1), "supersampling": (1, 4),
+            "clothes_group": (1, 1000), "other_clothes": (0, 1), "backdrops_per_camera": (1, 20),
+            "occluder_share": (0, 1), "bystander_share": (0, 1), "supersampling": (1, 4),
         }  # fmt: skip
         for field in fields(self):
             if field.name not in limits:

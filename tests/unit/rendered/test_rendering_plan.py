@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
 from collections import defaultdict
@@ -10,6 +11,7 @@ import pytest
 
 from anonbench.core.errors import ConfigError
 from anonbench.rendered import RenderSpec, plan_crops
+from anonbench.rendered.identity import sample_identity
 
 NAME = re.compile(r"^(bounding_box_train|query|bounding_box_test)/(-1|\d{4})_c([1-6])s[1-6]_\d{6}_\d{2}\.jpg$")
 
@@ -95,3 +97,33 @@ def test_the_plan_of_the_demo_stays_what_it_was():
     demo = RenderSpec(seed=1, train_identities=60, test_identities=40, cameras=4, junk=10, distractors=30)
     paths = "\n".join(p.path for p in plan_crops(demo))
     assert hashlib.sha256(paths.encode()).hexdigest().startswith("a5b0e85d2c4cfc9d")
+
+
+def test_queries_in_other_clothes():
+    """Of a share of the people: queries show one outfit, the gallery the other, training images both."""
+    plans = plan_crops(spec(train_identities=40, test_identities=40, other_clothes=0.5))
+    changing = {plan.person for plan in plans if plan.outfit}
+    people = {plan.person for plan in plans if plan.pid > 0}
+    assert 0.3 < len(changing) / len(people) < 0.7
+    for plan in plans:
+        if plan.split in ("query", "gallery"):
+            assert plan.outfit == (plan.person in changing and plan.split == "query" and plan.pid > 0)
+    trained = [plan for plan in plans if plan.split == "train" and plan.person in changing]
+    assert {plan.outfit for plan in trained} == {0, 1}
+    same = plan_crops(spec(train_identities=40, test_identities=40))
+    assert [plan.path for plan in plans] == [plan.path for plan in same]  # nothing else changes
+    assert not any(plan.outfit for plan in same)
+
+
+def test_another_outfit_leaves_the_person():
+    one, other = (sample_identity(3, 12, 4, outfit) for outfit in (0, 1))
+    assert one.outfit != other.outfit
+    assert dataclasses.replace(other, outfit=one.outfit) == one
+    assert one == sample_identity(3, 12, 4)
+
+
+@pytest.mark.parametrize("layout", ["viper", "airport"])
+def test_layouts_whose_reader_draws_the_queries_have_one_outfit(layout):
+    size = {"cameras": 2, "images_per_camera": 1, "distractors": 0} if layout == "viper" else {}
+    with pytest.raises(ConfigError, match="other_clothes"):
+        spec(layout=layout, junk=0, other_clothes=0.5, **size)

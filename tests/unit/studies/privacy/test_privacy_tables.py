@@ -16,6 +16,7 @@ from anonbench.report.tables import write_table
 from anonbench.studies.privacy import page
 from anonbench.studies.privacy.figures_tradeoff import draw_tradeoff
 from anonbench.studies.privacy.kinds.attacks import Attacks
+from anonbench.studies.privacy.kinds.clothes import Clothes
 from anonbench.studies.privacy.kinds.risks import Risks
 from anonbench.studies.privacy.kinds.tradeoff import Tradeoff, judged, loss
 from anonbench.studies.privacy.results import measured, strongest
@@ -170,3 +171,20 @@ def test_the_page_says_what_was_tried_and_what_was_not(files: list[Path], tmp_pa
     assert "Not tried" in text
     assert "In 1 of the tested pictures no face was found." in text
     assert "anonymous" not in text.lower().replace("anonymized", "")  # no verdict
+
+
+def test_the_cost_by_share_of_other_clothes(tmp_path: Path) -> None:
+    spec = {"datasets": {"100": "c100", "0": "c0"}, "model": "bot", "variants": ["blur"], **SPEC["statistics"]}
+    files = {
+        f"{share} {variant}": [queries(tmp_path / f"{share}{variant}.csv", [0.9 - drop, 0.8, 0.7, 0.6 - drop])]
+        for share, variant, drop in (
+            ("0", "original", 0),
+            ("0", "blur", 0),
+            ("100", "original", 0),
+            ("100", "blur", 0.2),
+        )
+    }
+    table = Clothes().build("clothes", files, {**spec, "statistics": SPEC["statistics"]}, LABEL)
+    assert table.frame["other_clothes"].tolist() == [0, 100]
+    assert table.frame["cost"].tolist() == pytest.approx([0, 10])
+    assert table.frame["map_original"].tolist() == [75, 75]
