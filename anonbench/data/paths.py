@@ -177,6 +177,11 @@ def queries(metrics_file: str) -> str:
     return str(PurePosixPath(metrics_file).with_suffix(".queries.csv"))
 
 
+def distances(dataset: str, model: str, train: str, run: str, query: str, gallery: str) -> str:
+    """What one run scored in one setting by each distance that features can be compared with."""
+    return f"{RESULTS}/distances/{dataset}/{model}/{train}/{run}/{query}-vs-{gallery}.json"
+
+
 def attack(dataset: str, attack: str, variant: str, run: str, suffix: str = ".json") -> str:
     """What an attack of the configuration finds out from a variant's pictures (`attacks._outcome`).
 

@@ -247,6 +247,13 @@ def run_labels(run):
     return {name: int(number) for name, number in re.findall(r"([a-z]+)(\d+)", run)}
 
 
+def tested_labels(wildcards):
+    """What the scores of a network in one setting belong to."""
+    w = wildcards
+    named = {"train": w.train_variant, "query": w.query_variant, "gallery": w.gallery_variant}
+    return json.dumps({"dataset": w.dataset, "model": w.model, **run_labels(w.run), **named})
+
+
 def split_file(wildcards):
     return paths.splits(wildcards.dataset) if "split" in run_labels(wildcards.run) else []
 

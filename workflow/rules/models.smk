@@ -86,16 +86,29 @@ rule evaluate:
         runtime=minutes("evaluate"),
     params:
         spec=lambda w: as_json(config["models"][w.model]["evaluation"]),
-        labels=lambda w: json.dumps(
-            {
-                "dataset": w.dataset,
-                "model": w.model,
-                **run_labels(w.run),
-                "train": w.train_variant,
-                "query": w.query_variant,
-                "gallery": w.gallery_variant,
-            }
-        ),
+        labels=tested_labels,
         code=lambda w: digest("evaluate"),
     shell:
         call("evaluate")
+
+
+rule compare_distances:
+    input:
+        query=paths.features(*NETWORK, "{query_variant}"),
+        gallery=paths.features(*NETWORK, "{gallery_variant}"),
+    output:
+        output=paths.distances(*NETWORK, *TESTED),
+        stamp=paths.stamp("compare_distances", *NETWORK, "{query_variant}-vs-{gallery_variant}"),
+    log:
+        paths.log("compare_distances", *NETWORK, "{query_variant}-vs-{gallery_variant}"),
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_mb("compare_distances"),
+        runtime=minutes("compare_distances"),
+    params:
+        labels=tested_labels,
+        code=lambda w: digest("compare_distances"),
+    shell:
+        call("compare_distances")

@@ -16,6 +16,7 @@ from anonbench.core.errors import ConfigError, DataError
 from anonbench.data import paths
 from anonbench.report.tables import write_table
 from anonbench.studies.kinds import check_table, kind_of
+from anonbench.studies.privacy.kinds.distances import Distances
 from anonbench.studies.privacy.kinds.matrix import Matrix
 from anonbench.studies.privacy.kinds.ranking import Ranking, resampled_scores
 
@@ -143,6 +144,36 @@ def test_trained_on_one_tested_on_another(tmp_path: Path) -> None:
     text = write_table(table, tmp_path / "t.csv")
     assert "| train | mAP original | mAP blur | mAP zero | runs |" in text
     assert "| blur | 20.5 ± 0.5 | 22.5 ± 0.5 | 24.5 ± 0.5 | 2 |" in text
+
+
+def test_the_distance_beside_hiding(tmp_path: Path) -> None:
+    scores = {"original": (0.5, 0.58), "blur": (0.49, 0.56)}  # cosine, Euclidean
+    files = []
+    for (variant, both), seed in product(scores.items(), (0, 1)):
+        by = {name: {"map": s + 0.01 * seed, "rank1": s} for name, s in zip(("cosine", "euclidean"), both, strict=True)}
+        files.append(tmp_path / f"{variant}{seed}.json")
+        files[-1].write_text(json.dumps({**labels_of("bot", "original", variant, seed), **by}))
+    spec = {"dataset": "toy", "models": ["bot"], "variants": ["blur"], "own": {"bot": "cosine"}}
+    table = Distances().build("distances", {"metrics": files}, spec, LABEL)
+    rows = table.frame.set_index(["model", "variant"])
+    assert rows.loc[("bot", "original"), "map_euclidean"] == pytest.approx(58.5)
+    assert rows["map_by_distance"].tolist() == pytest.approx([8, 7])
+    assert rows.loc[("bot", "blur"), "map_by_hiding_cosine"] == pytest.approx(-1)
+    assert rows.loc[("bot", "blur"), "rank1_by_hiding_euclidean"] == pytest.approx(-2)
+    assert pd.isna(rows.loc[("bot", "original"), "map_by_hiding_cosine"])
+    text = write_table(table, tmp_path / "t.csv")
+    assert "| bot (cosine) | blur | 49.5 | 56.5 | +7.0 | -1.0; -2.0 |" in text
+    assert "| bot (cosine) | original | 50.5 | 58.5 | +8.0 | – |" in text
+    assert "Largest change in mAP: 8.0 points by the distance, 2.0 points by hiding." in text
+    assert json.loads((tmp_path / "t.json").read_text())["bot, blur"]["map_cosine"] == 49.5
+
+
+def test_a_cell_of_distances_names_its_evaluations() -> None:
+    entry = CONFIG["tables"]["distances"]
+    source = kind_of(entry).cells(CONFIG, entry)["bot, zero"]["rank1_euclidean"]
+    assert source.file("seed1") == paths.distances(entry["dataset"], "bot", "original", "seed1", "zero", "zero")
+    assert source.file("seed1") in kind_of(entry).inputs(CONFIG, entry)["metrics"]
+    assert source.metric == "euclidean.rank1"
 
 
 def test_a_cell_names_its_evaluations() -> None:
