@@ -10,8 +10,18 @@ from anonbench.attacks import ATTACKS
 from anonbench.attacks.recognizers import RECOGNIZERS
 from anonbench.core.errors import ConfigError
 from anonbench.core.structure import check_at, check_known, check_structure
+from anonbench.data.entries import cut_from
 from anonbench.data.paths import study_config
-from anonbench.studies.privacy.settings import ANONYMIZED, CLEAR, FACES, MEMBERSHIP, OWN_KEYS, PEOPLE, STUDY
+from anonbench.studies.privacy.settings import (
+    ANONYMIZED,
+    CLEAR,
+    FACES,
+    MEMBERSHIP,
+    OWN_KEYS,
+    PEOPLE,
+    RESTORING,
+    STUDY,
+)
 
 NAME = {"type": "string"}
 ENTRIES: dict[str, Any] = {
@@ -46,9 +56,33 @@ STATISTICS = {
         "risk_bound": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
     },
 }
+FIGURES: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["real_people", "restored"],
+    "properties": {
+        "real_people": {"type": "boolean"},
+        "restored": {
+            **ENTRIES,
+            "additionalProperties": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["dataset", "variant", "faces"],
+                "properties": {
+                    "dataset": NAME,
+                    "attack": NAME,
+                    "variant": NAME,
+                    "faces": {"type": "integer", "minimum": 1, "maximum": 8},
+                    "title": NAME,
+                },
+            },
+        },
+    },
+}
 SECTIONS: dict[str, dict[str, Any]] = {
     "recognizers": ENTRIES,
     "attacks": ATTACK_ENTRIES,
+    "privacy_figures": FIGURES,
     "privacy_statistics": STATISTICS,
 }
 
@@ -63,6 +97,8 @@ def check(config: Mapping[str, Any]) -> None:
             raise ConfigError(f"recognizers.{name}: a model has that name too; choose another")
     for name, entry in config["attacks"].items():
         _check_attack(config, f"attacks.{name}", entry)
+    for name, entry in config["privacy_figures"]["restored"].items():
+        _check_restored(config, f"privacy_figures.restored.{name}", entry)
 
 
 def _check_attack(config: Mapping[str, Any], where: str, entry: Mapping[str, Any]) -> None:
@@ -85,3 +121,11 @@ def _check_attack(config: Mapping[str, Any], where: str, entry: Mapping[str, Any
             if key in entry:
                 raise ConfigError(f"{where}.{key}: a membership attack has no such key; it asks whom a network knows")
     check_at(where, partial(ATTACKS.create, entry, OWN_KEYS))
+
+
+def _check_restored(config: Mapping[str, Any], where: str, entry: Mapping[str, Any]) -> None:
+    check_known(f"{where}.dataset", [entry["dataset"]], [n for n in config["datasets"] if cut_from(config, n)])
+    attack = entry.get("attack", RESTORING)
+    restoring = [n for n, other in config["attacks"].items() if "restored" in other and other.get("sees") == FACES]
+    check_known(f"{where}.attack", [attack], restoring)
+    check_known(f"{where}.variant", [entry["variant"]], config["attacks"][attack]["restored"])

@@ -11,9 +11,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from anonbench.data import paths
-from anonbench.data.entries import attack_runs, built_tables, cut_from, stored
+from anonbench.data.entries import attack_runs, built_tables, cut_from, is_rendered, people_warning, stored
 from anonbench.data.variants import ORIGINAL
-from anonbench.studies.privacy.settings import ANONYMIZED, FACES, MEMBERSHIP, OWN_KEYS, STUDY, AttackCondition, applies
+from anonbench.studies.privacy.settings import (
+    ANONYMIZED,
+    FACES,
+    MEMBERSHIP,
+    OWN_KEYS,
+    RESTORING,
+    STUDY,
+    AttackCondition,
+    applies,
+)
 
 SHIPPED = "shipped"
 """In paths, what a recognizer was trained on that is not trained here."""
@@ -36,6 +45,31 @@ class AttackFiles:
     people: str
     shown: tuple[str, str]
     trained: str
+
+
+@dataclass(frozen=True, slots=True)
+class RestoredPlan:
+    """A figure of faces that were restored: of the first run of an attack.
+
+    trials: of the attack.
+    stored: the names below which original, hidden and restored faces lie.
+    faces: to show of each kind.
+    title: of the figure.
+    warning: what the figure must say where people are not drawn; "" where they are.
+    """
+
+    dataset: str
+    attack: str
+    variant: str
+    trials: str
+    stored: list[str]
+    faces: int
+    title: str
+    warning: str
+
+    @property
+    def manifests(self) -> list[str]:
+        return [paths.manifest(self.dataset, name) for name in self.stored]
 
 
 def spec_of(attack: Mapping[str, Any]) -> dict[str, Any]:
@@ -99,10 +133,60 @@ def tables(config: Mapping[str, Any], rows: str) -> list[str]:
     return [name for name, entry in entries.items() if entry.get("study") == STUDY and entry["rows"] == rows]
 
 
+def restored_figure(config: Mapping[str, Any], name: str) -> RestoredPlan:
+    """What a figure of restored faces is made of.
+
+    name: in `privacy_figures.restored`.
+    """
+    entry = config["privacy_figures"]["restored"][name]
+    dataset, attack, variant = entry["dataset"], entry.get("attack", RESTORING), entry["variant"]
+    run = attack_runs(config, dataset, attack)[0]
+    shown = [ORIGINAL, variant, config["attacks"][attack]["restored"][variant]]
+    return RestoredPlan(
+        dataset,
+        attack,
+        variant,
+        paths.attack(dataset, attack, variant, run, ".trials.csv"),
+        [stored(config, state, run) for state in shown],
+        entry["faces"],
+        entry.get("title", f"Faces hidden by '{variant}', and what an attacker makes of them"),
+        people_warning(config, dataset),
+    )
+
+
+def restored_path(name: str, suffix: str = ".svg") -> str:
+    """Where a figure of restored faces is."""
+    return paths.figure(f"{STUDY}_restored_{name}", suffix)
+
+
+def restored_figures(config: Mapping[str, Any]) -> list[str]:
+    """The figures of restored faces that are drawn by default: of attacks that a built table makes anyway.
+
+    Real people are drawn by default only where the config says so. A figure that is named as a target is drawn in any
+    case.
+    """
+    built = [config["tables"][name] for name in built_tables(config)]
+    made = {
+        (found.dataset, found.attack, found.variant)
+        for entry in built
+        if entry.get("study") == STUDY and "attacks" in entry
+        for found in conditions(config, entry)
+    }
+    figures = config["privacy_figures"]
+    plans = {name: restored_figure(config, name) for name in figures["restored"]}
+    return [
+        name
+        for name, plan in plans.items()
+        if (plan.dataset, plan.attack, plan.variant) in made
+        and (figures["real_people"] or is_rendered(config, plan.dataset))
+    ]
+
+
 def reports(config: Mapping[str, Any]) -> list[str]:
-    """What is made by default beside the built tables: the figure of each trade-off, and the page."""
+    """What is made by default beside the built tables: their figures, and the page."""
     built = built_tables(config)
     figures = [paths.figure(f"{STUDY}_{name}", ".png") for name in tables(config, "tradeoff") if name in built]
+    figures += [restored_path(name, ".png") for name in restored_figures(config)]
     return figures + [paths.statistics(STUDY, ".md")] * (page_table(config) in built)
 
 

@@ -22,6 +22,8 @@ SINGLING_OUT, LINKABILITY, INFERENCE = "singling_out", "linkability", "inference
 RISKS = (SINGLING_OUT, LINKABILITY, INFERENCE)
 LINKAGE, MEMBERSHIP = "linkage", "membership"  # methods of attacks
 FACES, PEOPLE = "faces", "people"  # what an attack looks at: faces cut out of pictures, or whole pictures
+RESTORING = "faces_restored"
+"""The attack of a figure of restored faces that names none."""
 OWN_KEYS = ("sees", "recognizer", "model", "gallery", "trained", "restored")
 """Keys of an attack's entry that are not parameters of its method."""
 

@@ -144,6 +144,36 @@ rule figure_tradeoff:
         call("figure_tradeoff")
 
 
+rule figure_restored:
+    input:
+        trials=lambda w: restored_of(w).trials,
+        manifests=lambda w: restored_of(w).manifests,
+        roots=lambda w: [image_folder(restored_of(w).dataset, name) for name in restored_of(w).stored],
+    output:
+        output=captioned(privacy.restored_path("{figure}"), "figure_restored", "Study 4", figure="restored {figure}"),
+        png=privacy.restored_path("{figure}", ".png"),
+        stamp=paths.stamp("figure_restored", "{figure}"),
+    log:
+        paths.log("figure_restored", "{figure}"),
+    wildcard_constraints:
+        figure=any_of(config["privacy_figures"]["restored"]) or "none",
+    conda:
+        "../../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_mb("figure_restored"),
+        runtime=minutes("figure_restored"),
+    params:
+        faces=lambda w: restored_of(w).faces,
+        attack=lambda w: restored_of(w).attack,
+        title=lambda w: restored_of(w).title,
+        label=lambda w: data_label([restored_of(w).dataset]),
+        warning=lambda w: restored_of(w).warning,
+        code=lambda w: digest("figure_restored"),
+    shell:
+        call("figure_restored", without=["seed"])
+
+
 rule privacy_page:
     input:
         risks=paths.table(PAGE_TABLE),

@@ -20,6 +20,11 @@ def attack_of(wildcards):
     return privacy.inputs(config, wildcards.dataset, wildcards.attack, wildcards.any_variant, wildcards.run)
 
 
+def restored_of(wildcards):
+    """What a figure of restored faces is made of."""
+    return privacy.restored_figure(config, wildcards.figure)
+
+
 def attack_spec(wildcards):
     return as_json(privacy.spec_of(ATTACKS[wildcards.attack]))
 

@@ -47,6 +47,12 @@ def changed(where: str, value: Any) -> dict[str, Any]:
         ("recognizers/dlib/method", "dlip", "dlib"),
         ("recognizers/bot", {"method": "dlib"}, "a model has that name too"),
         ("privacy_statistics/risk_bound", 0, "risk_bound"),
+        ("privacy_figures/real_people", None, "real_people"),
+        ("privacy_figures/restored/blur/dataset", "market1501-rendered", "market1501-faces"),
+        ("privacy_figures/restored/blur/attack", "faces_naive", "faces_restored"),
+        ("privacy_figures/restored/blur/variant", "blank", "zero"),
+        ("privacy_figures/restored/blur/faces", 0, "faces"),
+        ("privacy_figures/restored/blur/people", 3, "unknown key 'people'"),
         ("tables/privacy_attacks/faces", "market1501-rendered", "faces"),
         ("tables/privacy_attacks/dataset", "dukemtmcreid-rendered", "market1501-faces|dukemtmcreid-faces"),
         ("tables/privacy_attacks/attacks", ["faces_nave"], "faces_naive"),
@@ -96,3 +102,31 @@ def test_which_risk_an_attack_is_about() -> None:
     assert risks["faces_naive"] == risks["faces_restored"] == "singling_out"
     assert risks["people_linked"] == risks["people_parrot"] == "linkability"
     assert risks["membership"] == "inference"
+
+
+def test_what_a_figure_of_restored_faces_is_made_of() -> None:
+    made = plan.restored_figure(CONFIG, "blur")
+    assert made.trials == "results/attacks/market1501-faces/faces_restored/blur/seed0.trials.csv"
+    assert made.stored == ["original", "blur", "blur_restored-seed0"]
+    assert made.manifests[2] == "results/manifests/market1501-faces/blur_restored-seed0.csv"
+    assert made.warning == ""  # the people are drawn
+    without = changed("privacy_figures/restored/blur/attack", None)
+    assert plan.restored_figure(without, "blur") == made
+
+
+def test_which_figures_of_restored_faces_are_drawn_by_default() -> None:
+    assert plan.restored_figures(CONFIG) == ["blur"]
+    assert "results/figures/privacy_restored_blur.png" in plan.reports(CONFIG)
+    assert plan.restored_figures(changed("build", ["table3"])) == []  # nothing is trained for a figure alone
+    assert plan.restored_figures(changed("privacy_figures/restored/blur/attack", "faces_remade")) == ["blur"]
+    unhidden = changed("tables/privacy_attacks/variants", ["zero"])
+    unhidden["tables"]["privacy_risks"]["variants"] = ["zero"]
+    assert plan.restored_figures(unhidden) == []
+
+
+def test_real_people_are_drawn_where_the_configuration_says_so() -> None:
+    real = changed("datasets/market1501-rendered", {"format": "market1501", "root": "data/raw/market1501"})
+    assert plan.restored_figures(real) == []
+    real["privacy_figures"]["real_people"] = True
+    assert plan.restored_figures(real) == ["blur"]
+    assert "REAL PEOPLE" in plan.restored_figure(real, "blur").warning
