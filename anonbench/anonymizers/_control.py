@@ -35,9 +35,7 @@ def beside(regions: Sequence[Region], width: int, height: int) -> list[Region]:
     taken = [region.pixels for region in regions]
     moved = []
     for region in regions:
-        place = next(
-            (p for p in _places(region.pixels, width, height) if not any(_meet(p, box) for box in taken)), None
-        )
+        place = next((p for p in _places(region.pixels, width, height) if not any(meet(p, box) for box in taken)), None)
         if place is not None:
             moved.append(replace(region, box=place, mask=None, keypoints=None))
     return moved
@@ -53,5 +51,6 @@ def _places(box: Box, width: int, height: int) -> Iterator[Box]:
         yield x0, top, x1, top + h
 
 
-def _meet(a: Box, b: Box) -> bool:
+def meet(a: Box, b: Box) -> bool:
+    """Whether two boxes have a pixel in common."""
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]

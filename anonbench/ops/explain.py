@@ -16,7 +16,7 @@ from anonbench.core.errors import ConfigError, DataError, nearest
 from anonbench.data import paths
 from anonbench.data.paths import DEFAULT_CONFIG
 from anonbench.data.pictures import read_manifest
-from anonbench.data.regions import clip_region, read_regions
+from anonbench.data.regions import read_regions
 from anonbench.data.results import read_metrics
 from anonbench.data.tables import read_csv
 from anonbench.data.variants import ORIGINAL
@@ -25,6 +25,7 @@ from anonbench.ops.dvc.cells import stage_name
 from anonbench.ops.verify import Finding, Verifier, asked_settings
 from anonbench.report.cells import Cell, number
 from anonbench.report.layout import STANDARD_ERROR
+from anonbench.stages.anonymize import plan_regions
 from anonbench.studies.kinds import Source, kind_of
 from anonbench.tasks.reid.columns import QUERY_COLUMNS
 
@@ -265,11 +266,11 @@ def hidden_boxes(
     manifest, detections = (
         next(p for p in job.inputs if p.startswith(f"{paths.RESULTS}/{kind}/")) for kind in ("manifests", "detections")
     )
-    scale = float(asked_settings(job)["spec"]["box_scale"])
-    image = next(i for i in read_manifest(verifier.root / manifest) if i.path == path)
-    found = read_regions(verifier.root / detections)[path]
-    regions = (clip_region(region, image.width, image.height, scale) for region in found)
-    return detections, tuple((*region.pixels, region.score) for region in regions if region is not None)
+    images = read_manifest(verifier.root / manifest)
+    regions = read_regions(verifier.root / detections)
+    plans = plan_regions(images, regions, asked_settings(job)["spec"])
+    hidden = next(plan.hidden for image, plan in zip(images, plans, strict=True) if image.path == path)
+    return detections, tuple((*region.pixels, region.score) for region in hidden)
 
 
 def commands(target: str, evaluations: Sequence[Job], configfiles: Sequence[Path]) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from typing import Any
 from anonbench.anonymizers import ANONYMIZERS
 from anonbench.anonymizers._apply import hide, is_learned
 from anonbench.anonymizers._control import CONTROLS, beside
+from anonbench.anonymizers._mistakes import false_boxes, not_missed, sizes_of
 from anonbench.core import checks
 from anonbench.core.command import Input, Output, Spec, command
 from anonbench.core.errors import ConfigError, DataError, nearest
@@ -27,7 +28,9 @@ from anonbench.data.seeding import image_generator
 from anonbench.stages._copies import Job, Sidecars, Writer, demand_weights, read_indexed, write_copies
 
 # Keys of a variant's config entry that are not parameters of its anonymizer.
-ENTRY_KEYS = ("detector", "box_scale", "jpeg_quality", "gpu", "control", "inpainter", "large_inpainter")
+ENTRY_KEYS = (
+    "detector", "box_scale", "jpeg_quality", "gpu", "control", "missed", "false_boxes", "inpainter", "large_inpainter",
+)  # fmt: skip
 
 
 @command(
@@ -65,7 +68,8 @@ def anonymize(
     detections: their regions (CSV of `detect`).
     root: folder that their paths are relative to; only read.
     spec: config entry of the variant, `{method, detector, box_scale, jpeg_quality, **parameters}`; with `control` one
-        that hides no face (`anonymizers._control`).
+        that hides no face (`anonymizers._control`), with `missed` or `false_boxes` one with mistakes
+        (`anonymizers._mistakes`).
     sidecars: list of the text and protocol files below `root` that the copy needs too (CSV of `index`). Of tables the
         columns that a reader needs are copied.
     output: new folder for the copy.
@@ -98,9 +102,10 @@ def anonymize(
     _demand_values(entry)
     data = [(i.path, i.width, i.height, i.sha256, list(map(region_as_json, regions[i.path]))) for i in images]
     key = shard_key(plugin, root, entry, data, extra, code)
-    jobs = [(image, _inside(image, regions[image.path], entry)) for image in images]
+    plans = plan_regions(images, regions, entry)
+    jobs = [(image, plan.hidden) for image, plan in zip(images, plans, strict=True)]
     batches = _batches(jobs, int(plugin.batch) if is_learned(plugin) else 1)
-    copies = _counted(jobs, instances, bool(entry.get("control"))) if instances else images
+    copies = _counted(images, plans, instances, bool(entry.get("control"))) if instances else images
     beside_them = Sidecars(root, extra, gone)
     written = write_copies(
         "anonymize", batches, copies, beside_them, open_anonymizer, (entry, list(plugins)), output, output_manifest,
@@ -116,8 +121,7 @@ def anonymize(
         if any(cut):
             print(f"anonymize: {sum(cut)} of {len(cut)} boxes are too small for the parameters of '{entry['method']}', "
                   f"which are less there")  # fmt: skip
-    if unmoved := sum(len(regions[image.path]) - len(found) for image, found in jobs):
-        print(f"anonymize: {unmoved} boxes left out, since no place beside the regions is large enough")
+    _say_mistakes(plans, entry)
 
 
 def _say(jobs: Sequence[Job], written: Mapping[str, str], entry: Any) -> None:
@@ -138,6 +142,21 @@ def _say(jobs: Sequence[Job], written: Mapping[str, str], entry: Any) -> None:
         print(f"anonymize: a control ({control}): every face is as visible as in the original. Never release it.")
 
 
+def _say_mistakes(plans: Sequence[Plan], entry: Mapping[str, Any]) -> None:
+    """What a copy was spoilt by, and boxes without a place."""
+    found, kept = sum(len(plan.found) for plan in plans), sum(len(plan.kept) for plan in plans)
+    if "missed" in entry:
+        print(
+            f"anonymize: {found - kept} of {found} regions missed on purpose: they are as visible as in the original. "
+            f"Never release it."
+        )
+    elif found > kept:
+        print(f"anonymize: {found - kept} boxes left out, since no place beside the regions is large enough")
+    if "false_boxes" in entry:
+        put, asked = sum(len(plan.false) for plan in plans), entry["false_boxes"] * len(plans)
+        print(f"anonymize: {put} boxes put where nothing was found, {asked - put} had no place")
+
+
 def _demand_values(entry: Mapping[str, Any]) -> None:
     """Raise `ConfigError` for values of the entry's own keys that no one could follow."""
     quality, control = entry["jpeg_quality"], entry.get("control")
@@ -149,10 +168,60 @@ def _demand_values(entry: Mapping[str, Any]) -> None:
         raise ConfigError(str(error)) from error
     if control is not None and control not in CONTROLS:
         raise ConfigError(f"unknown control '{control}': {nearest(str(control), CONTROLS)}")
+    missed, false = entry.get("missed", 0.5), entry.get("false_boxes", 1)
+    if type(missed) not in (int, float) or not 0 < missed < 1:
+        raise ConfigError(f"missed is {missed!r}; expected a share of the regions, above 0 and below 1")
+    if type(false) is not int or false < 1:
+        raise ConfigError(f"false_boxes is {false!r}; expected a number of boxes in each picture, 1 or more")
+    for key in ("missed", "false_boxes"):
+        if control is not None and key in entry:
+            raise ConfigError(f"a control hides no face, so that '{key}' says nothing; take one of the two out")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Plan:
+    """What is hidden of a picture, in whole pixels.
+
+    found: all its regions; of the control `beside`, too, where they are.
+    kept: those that are hidden, where they are hidden.
+    false: boxes that are hidden though nothing was found there.
+    """
+
+    found: list[Region]
+    kept: list[Region]
+    false: list[Region]
+
+    @property
+    def hidden(self) -> list[Region]:
+        return [*self.kept, *self.false]
+
+
+def plan_regions(
+    images: Sequence[Picture], regions: Mapping[str, Sequence[Region]], entry: Mapping[str, Any]
+) -> list[Plan]:
+    """What a variant hides of every picture.
+
+    images: all those of the dataset.
+    regions: what was detected, by path.
+    entry: of the variant.
+    Raises `DataError` for a region that would hide nothing.
+    """
+    found = [_inside(image, regions[image.path], entry) for image in images]
+    sizes = sizes_of(region for several in found for region in several) if "false_boxes" in entry else []
+    plans = []
+    for image, several in zip(images, found, strict=True):
+        kept = several
+        if entry.get("control") == "beside":
+            kept = beside(several, image.width, image.height)
+        if "missed" in entry:
+            kept = not_missed(several, entry["missed"], image.path)
+        false = false_boxes(several, sizes, entry.get("false_boxes", 0), image.width, image.height, image.path)
+        plans.append(Plan(several, kept, false))
+    return plans
 
 
 def _inside(image: Picture, regions: Sequence[Region], entry: Mapping[str, Any]) -> list[Region]:
-    """The regions to work on, in whole pixels.
+    """The regions of a picture in whole pixels.
 
     Raises `DataError` for one that would hide nothing, which nobody would see later.
     """
@@ -167,17 +236,17 @@ def _inside(image: Picture, regions: Sequence[Region], entry: Mapping[str, Any])
                 f"nothing. Correct its row in the detections, or take it out."
             )
         clipped.append(pixels)
-    return beside(clipped, image.width, image.height) if entry.get("control") == "beside" else clipped
+    return clipped
 
 
-def _counted(jobs: Sequence[Job], instances: Path, nothing_hidden: bool) -> list[Picture]:
+def _counted(images: Sequence[Picture], plans: Sequence[Plan], instances: Path, nothing_hidden: bool) -> list[Picture]:
     """The rows of the copy's manifest, with the people of each picture counted."""
     scenes = InstanceFile(instances)
-    counts = (count_people(scenes.of(image.path), [] if nothing_hidden else found) for image, found in jobs)
-    return [
-        dataclasses.replace(image, labels={**image.labels, **count.labels})
-        for (image, _), count in zip(jobs, counts, strict=True)
-    ]
+    counted = []
+    for image, plan in zip(images, plans, strict=True):
+        count = count_people(scenes.of(image.path), [] if nothing_hidden else plan.kept)
+        counted.append(dataclasses.replace(image, labels={**image.labels, **count.labels}))
+    return counted
 
 
 def _batches(jobs: Sequence[Job], size: int) -> list[list[Job]]:

@@ -20,6 +20,8 @@ from anonbench.data.variants import ORIGINAL, UNTRAINED
 from anonbench.ops.provenance import Stamp, read_stamp
 
 MAKERS = ("anonymize", "anonymize_whole", "accept_copy")
+SPOILT = {"missed": "faces are left visible", "false_boxes": "boxes are put where nobody is"}
+"""Keys of a variant with a detector's mistakes, and what they do."""
 AUDIT, TRUTH = "an audit by eye of a random sample", "annotated faces"
 
 
@@ -123,6 +125,9 @@ def _choose(config: Mapping[str, Any], dataset: str, name: str) -> tuple[str, st
         raise ConfigError(f"variant '{name}' has a copy for each run of its training. Name one, such as {name}-seed0.")
     if entry.get("control"):
         raise ConfigError(f"variant '{name}' is a control, in which every face is visible. It is never released.")
+    for key, what in SPOILT.items():
+        if entry.get(key):
+            raise ConfigError(f"variant '{name}' is spoilt on purpose: {what} (`{key}`). It is never released.")
     if entry.get("of"):
         raise ConfigError(
             f"variant '{name}' shows people again who were hidden in '{entry['of']}'. It is never released: what is "

@@ -36,6 +36,8 @@ CONFIG = {
         "black": SPEC,
         "theirs": {"method": "files", "root": "data/theirs", "detector": "truth"},
         "control": {**SPEC, "control": "beside"},
+        "missed": {**SPEC, "missed": 0.2},
+        "false": {**SPEC, "false_boxes": 1},
         "again": {**SPEC, "of": "black"},
         "learned": {**SPEC, "training": "joint"},
     },
@@ -266,6 +268,8 @@ def test_a_copy_made_from_other_boxes_or_settings_is_stale(workflow: Path, run_c
     [
         ("original", "is never released: it shows everybody"),
         ("control", "is a control, in which every face is visible"),
+        ("missed", "is spoilt on purpose: faces are left visible (`missed`). It is never released."),
+        ("false", "is spoilt on purpose: boxes are put where nobody is (`false_boxes`)"),
         ("again", "shows people again who were hidden in 'black'"),
         ("learned", "Name one, such as learned-seed0"),
         ("blak", "did you mean 'black'?"),

@@ -434,6 +434,70 @@ def test_an_unknown_control_lists_the_known(make_dataset: Any) -> None:
         run(make_dataset(), control="besides")
 
 
+# --- a detector's mistakes, made on purpose ---
+
+
+def changed_pixels(dataset: Any, copy: Path) -> dict[str, np.ndarray]:
+    return {p: (read_image(dataset.root / p) != read_image(copy / p)).any(axis=2) for p in dataset.paths}
+
+
+def test_missed_regions_stay_as_they_were_and_all_others_are_hidden(make_dataset: Any, capsys: Any) -> None:
+    dataset = make_dataset(count=30)
+    changed = changed_pixels(dataset, run(dataset, "missed", missed=0.4))
+    missed = total = 0
+    for path in dataset.paths:
+        found = dataset.boxes[path]
+        left = [box for box in found if not changed[path][covered([box], changed[path].shape)].any()]
+        missed, total = missed + len(left), total + len(found)
+        hidden = covered([box for box in found if box not in left], changed[path].shape)
+        np.testing.assert_array_equal(changed[path], hidden)
+    assert 0 < missed < total == 30
+    text = f"anonymize: {missed} of {total} regions missed on purpose: they are as visible as in the original. Never"
+    said = capsys.readouterr().out
+    assert text in said
+    assert "left out" not in said
+
+
+def test_false_boxes_are_hidden_beside_what_was_found(make_dataset: Any, capsys: Any) -> None:
+    dataset = make_dataset()
+    changed = changed_pixels(dataset, run(dataset, "false", false_boxes=1))
+    areas = {8 * 13, 10 * 18, 9 * 8}  # of the dataset's boxes, in whole pixels inside the picture
+    put = 0
+    for path in dataset.paths:
+        found = covered(dataset.boxes[path], changed[path].shape)
+        assert changed[path][found].all()
+        extra = int((changed[path] & ~found).sum())
+        assert extra in {*areas, 0}
+        put += extra > 0
+    assert put >= 6
+    assert f"anonymize: {put} boxes put where nothing was found, {9 - put} had no place" in capsys.readouterr().out
+
+
+def test_copies_with_mistakes_are_the_same_each_time(make_dataset: Any, hashes: Hashes) -> None:
+    dataset = make_dataset()
+    spoilt = {"missed": 0.3, "false_boxes": 2}
+    assert hashes(run(dataset, "first", **spoilt)) == hashes(run(dataset, "again", workers=2, **spoilt))
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"missed": 0}, r"missed is 0; expected a share of the regions, above 0 and below 1"),
+        ({"missed": 1.0}, r"missed is 1\.0; expected a share"),
+        ({"missed": "many"}, r"missed is 'many'; expected a share"),
+        ({"false_boxes": 0}, r"false_boxes is 0; expected a number of boxes in each picture, 1 or more"),
+        ({"false_boxes": 0.5}, r"false_boxes is 0\.5; expected a number"),
+        ({"missed": 0.2, "control": "none"}, r"a control hides no face, so that 'missed' says nothing"),
+        ({"false_boxes": 1, "control": "beside"}, r"a control hides no face, so that 'false_boxes' says nothing"),
+    ],
+)
+def test_mistakes_that_cannot_be_made(entry: dict[str, Any], message: str, make_dataset: Any) -> None:
+    dataset = make_dataset()
+    with pytest.raises(ConfigError, match=message):
+        run(dataset, **entry)
+    assert not (dataset.results / "zero").exists()
+
+
 def test_what_is_copied_beside_the_images_is_said(make_dataset: Any, capsys: Any) -> None:
     run(make_dataset())
     assert "beside the images: images.csv (path, pid, camid, split), notes/readme.txt" in capsys.readouterr().out
