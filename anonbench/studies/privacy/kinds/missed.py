@@ -38,7 +38,7 @@ GROUP_COLUMNS = ("kind", "group", "faces", "recall", "wilson_low", "wilson_high"
 GROUPS, REPORT, DETECTIONS = "groups", "audit", "detections"  # roles of files
 MISSED = (
     "Missed: of the faces that can be seen in {of}, the share that '{detector}' did not find, in percent, with "
-    "Wilson's interval at {level:g} %. Nothing is hidden where nothing was found. {source} Faces of one picture are "
+    "Wilson's interval at {level:g} %. They stay visible, in whole or in part. {source} Faces of one picture are "
     "not counted as independent."
 )
 ANNOTATED = "Every face is annotated; one is found where a box overlaps it by half (IoU)."
