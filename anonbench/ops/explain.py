@@ -84,6 +84,7 @@ class QueryScore:
     """What one query scored in one run of a cell.
 
     ap: 0..1.
+    found: regions that were detected in it.
     hidden: boxes x0, y0, x1, y1 in pixels, with scores.
     """
 
@@ -96,6 +97,7 @@ class QueryScore:
     ap: float | None
     excluded_because: str
     detections: str | None
+    found: int
     hidden: tuple[tuple[int, int, int, int, float], ...]
 
 
@@ -244,33 +246,35 @@ def query_score(verifier: Verifier, job: Job, address: CellAddress, query: str) 
             f"{results}: has no query '{query}'; expected a path as in the manifest, such as {', '.join(few)}."
         )
     row = rows[path]
-    detections, hidden = hidden_boxes(verifier, address, path)
+    detections, found, hidden = hidden_boxes(verifier, address, path)
     return QueryScore(
         run_name(job), path, int(row["pid"]), int(row["camid"]), int(row["matches"]),
         int(row["first_match_rank"]) if row["first_match_rank"] else None, float(row["ap"]) if row["ap"] else None,
-        row["excluded_because"], detections, hidden,
+        row["excluded_because"], detections, found, hidden,
     )  # fmt: skip
 
 
 def hidden_boxes(
     verifier: Verifier, address: CellAddress, path: str
-) -> tuple[str | None, tuple[tuple[int, int, int, int, float], ...]]:
-    """The detections that the queries' variant depends on, and the boxes that it hides in an image, with scores."""
+) -> tuple[str | None, int, tuple[tuple[int, int, int, int, float], ...]]:
+    """The detections of the queries' variant, how many there are in an image, and the boxes that it hides, with scores."""
     labels = address.source.condition.labels
     if labels["query"] == ORIGINAL:
-        return None, ()
+        return None, 0, ()
     wanted = {"dataset": labels["dataset"], "variant": labels["query"]}
     job = next((j for j in verifier.jobs if j.rule == "anonymize" and dict(j.wildcards) == wanted), None)
     if job is None:  # a variant that hides whole pictures
-        return None, ()
+        return None, 0, ()
     manifest, detections = (
         next(p for p in job.inputs if p.startswith(f"{paths.RESULTS}/{kind}/")) for kind in ("manifests", "detections")
     )
     images = read_manifest(verifier.root / manifest)
     regions = read_regions(verifier.root / detections)
-    plans = plan_regions(images, regions, asked_settings(job)["spec"])
-    hidden = next(plan.hidden for image, plan in zip(images, plans, strict=True) if image.path == path)
-    return detections, tuple((*region.pixels, region.score) for region in hidden)
+    spec = asked_settings(job)["spec"]
+    plans = plan_regions(images, regions, spec)
+    plan = next(plan for image, plan in zip(images, plans, strict=True) if image.path == path)
+    hidden = [] if spec.get("control") == "none" else plan.hidden
+    return detections, len(plan.found), tuple((*region.pixels, region.score) for region in hidden)
 
 
 def commands(target: str, evaluations: Sequence[Job], configfiles: Sequence[Path]) -> list[tuple[str, str]]:
@@ -347,6 +351,8 @@ def _query_text(score: QueryScore) -> str:
     lines = [f"Query {score.path} (person {score.pid}, camera {score.camid}), {score.run}: {result}"]
     if score.detections is None:
         lines.append("  Nothing is hidden in it: this cell is tested on the originals.")
+    elif not score.hidden and score.found:
+        lines.append(f"  Nothing is hidden in it: its variant leaves all {score.found} faces visible on purpose.")
     elif not score.hidden:
         lines.append(f"  Nothing is hidden in it: {score.detections} has no face in it.")
     for x0, y0, x1, y1, certainty in score.hidden:

@@ -252,6 +252,22 @@ def test_a_query(tree: Path) -> None:
         ) in text
 
 
+@pytest.mark.parametrize("mistake", [{"missed": 0.999999}, {"control": "none"}])
+def test_a_query_that_a_variant_spares_on_purpose(
+    mistake: dict[str, Any], tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(BLUR, *mistake.popitem())
+    text = as_text(explain("table3", "bot", "map_anon_anon", query="query/a.png"))
+    assert "  Nothing is hidden in it: its variant leaves all 2 faces visible on purpose." in text
+    assert "hidden: columns" not in text
+
+
+def test_a_query_with_a_false_box(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(BLUR, "false_boxes", 1)
+    text = as_text(explain("table3", "bot", "map_anon_anon", query="query/b.png"))
+    assert text.count("hidden: columns") == len(SEEDS), "nobody was found in it, and a box of it is hidden"
+
+
 def test_a_query_in_which_nothing_is_hidden(tree: Path) -> None:
     text = as_text(explain("table3", "bot", "map_anon_anon", query="/data/mine/query/b.png"))
     assert f"rank 1\n  Nothing is hidden in it: {BOXES} has no face in it." in text
