@@ -257,7 +257,7 @@ def query_score(verifier: Verifier, job: Job, address: CellAddress, query: str) 
 def hidden_boxes(
     verifier: Verifier, address: CellAddress, path: str
 ) -> tuple[str | None, int, tuple[tuple[int, int, int, int, float], ...]]:
-    """The detections of the queries' variant, how many there are in an image, and the boxes that it hides, with scores."""
+    """The detections of the queries' variant, how many are of an image, and the boxes that it hides, with scores."""
     labels = address.source.condition.labels
     if labels["query"] == ORIGINAL:
         return None, 0, ()
