@@ -12,6 +12,7 @@ import pandas as pd
 
 from anonbench.attacks._outcome import read_outcome
 from anonbench.core.errors import DataError
+from anonbench.data.variants import ORIGINAL
 from anonbench.studies.kinds import Files
 
 Outcome = Mapping[str, Any]
@@ -29,8 +30,10 @@ class Measured:
     rank1: mean share of probes whose first answer is right, 0..1; None where the attack ranks nothing.
     risk: mean over the runs, 0..1.
     low, high: the least lower and the greatest upper end of the runs' intervals.
-    void: whether the attack is void in some run: too weak for its risk to say anything.
+    void: whether the attack does no better than a guess in some run.
     why: it is.
+    proven: whether the same attack does better than a guess on clear pictures. Its failure then says something: the
+        upper end of the interval holds. A void attack that is not proven says nothing.
     """
 
     attack: str
@@ -40,6 +43,12 @@ class Measured:
     high: float
     void: bool
     why: str
+    proven: bool
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing follows from it."""
+        return self.void and not self.proven
 
 
 def read_outcomes(files: Files) -> list[dict[str, Any]]:
@@ -48,9 +57,11 @@ def read_outcomes(files: Files) -> list[dict[str, Any]]:
     return [read_outcome(path) for path in paths]
 
 
-def measured(outcomes: Iterable[Outcome], attack: str, variant: str) -> Measured | None:
+def measured(outcomes: Sequence[Outcome], attack: str, variant: str) -> Measured | None:
     """What the runs of an attack on a variant found; None where there is none."""
-    found = [o for o in outcomes if (o["attack"], o["variant"]) == (attack, variant)]
+    every = [o for o in outcomes if o["attack"] == attack]
+    found = [o for o in every if o["variant"] == variant]
+    clear = [o["risk"]["void"] for o in every if o["variant"] == ORIGINAL]
     if not found:
         return None
     ranked = [o["identification"]["rank1"] for o in found if o["identification"]]
@@ -63,13 +74,17 @@ def measured(outcomes: Iterable[Outcome], attack: str, variant: str) -> Measured
         max(risk["high"] for risk in risks),
         any(risk["void"] for risk in risks),
         next((risk["why"] for risk in risks if risk["void"]), ""),
+        bool(clear) and not any(clear),
     )
 
 
 def strongest(outcomes: Sequence[Outcome], attacks: Iterable[str], variant: str) -> Measured | None:
-    """The attack with the highest risk among those that are not void; a void one where all are; None without any."""
+    """The attack with the highest risk among those that are not void; None without any.
+
+    Where all are void: of those that succeed on clear pictures the one with the highest upper end, else any.
+    """
     found = [m for attack in attacks if (m := measured(outcomes, attack, variant)) is not None]
-    return max(found, key=lambda m: (not m.void, m.risk), default=None)
+    return max(found, key=lambda m: (not m.void, m.void and m.proven, m.high if m.void else m.risk), default=None)
 
 
 def long_table(outcomes: Sequence[Outcome]) -> pd.DataFrame:

@@ -19,7 +19,8 @@ KEYS = {"dataset": NAME, "faces": NAME, "attacks": NAMES, "variants": NAMES}
 NOTE = (
     "Rank-1 is the share of hidden pictures whose first answer in the attacker's gallery is right. Risk is how much "
     "that is above people whom the attacker cannot know, (attack - control) / (1 - control), with its interval. "
-    "Void: the attack does no better than a guess, so that a low risk is no sign of safety. Data: {label}."
+    "Void: the attack does no better than a guess. Where the same attack succeeds on clear pictures, the upper end of "
+    "its interval counts; where it does not, a low risk is no sign of safety. Data: {label}."
 )
 
 

@@ -88,7 +88,7 @@ def _row(variant: str, cells: Mapping[str, Measured | None]) -> dict[str, Any]:
             f"{risk}_low": in_percent(found.low) if found else None,
             f"{risk}_high": in_percent(found.high) if found else None,
             f"{risk}_by": found.attack if found else None,
-            f"{risk}_void": found.void if found else None,
+            f"{risk}_void": found.silent if found else None,
         }
     return row | {"words": _words(variant, cells)}
 
@@ -96,7 +96,7 @@ def _row(variant: str, cells: Mapping[str, Measured | None]) -> dict[str, Any]:
 def _shown(found: Measured | None) -> str:
     if found is None:
         return NOT_TRIED
-    if found.void:
+    if found.silent:
         return f"void ({found.attack})"
     return f"{100 * found.risk:.0f} [{100 * found.low:.0f}, {100 * found.high:.0f}] ({found.attack})"
 
@@ -112,8 +112,13 @@ def _words(variant: str, cells: Mapping[str, Measured | None]) -> str:
         found = cells[risk]
         if found is None:
             continue
-        if found.void:
+        if found.silent:
             said.append(f"whether a person {happens}: our attack was too weak to say")
+        elif found.void:
+            said.append(
+                f"that a person {happens} was no better than a guess, though the same attacker succeeds on clear "
+                f"pictures; up to {round(100 * found.high)} of 100 times cannot be ruled out"
+            )
         else:
             said.append(
                 f"{round(100 * found.low)} to {round(100 * found.high)} of 100 times a person {happens} beyond chance"

@@ -14,8 +14,8 @@ The cost is the mean loss of average precision over all queries, of networks tha
 gallery are hidden in the same way. A bootstrap over people gives its interval.
 
 A way of hiding is on the Pareto front where no other of the table has both a lower cost and a lower risk. It may be
-recommended where the upper end of its risk is at most `risk_bound` of `privacy_statistics`, no attack on it is void,
-and no other such way has a lower cost. Which bound is chosen before anything is looked at.
+recommended where the upper end of its risk is at most `risk_bound` of `privacy_statistics`, its attackers succeed on
+clear pictures, and no other such way has a lower cost. Which bound is chosen before anything is looked at.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ COST = (
     "interval at {level:.0%} by a bootstrap over people."
 )
 RULE = (
-    "Recommended: the upper end of the risk is at most {bound:.0%}, no attack is void, and no other such way costs "
-    "less. The bound is `risk_bound`."
+    "Recommended: the upper end of the risk is at most {bound:.0%}, its attackers succeed on clear pictures, and no "
+    "other such way costs less. The bound is `risk_bound`."
 )
 
 
@@ -162,7 +162,7 @@ def _row(variant: str, cost: tuple[float, float, float], risk: Measured | None) 
         "risk_low": in_percent(risk.low) if risk else None,
         "risk_high": in_percent(risk.high) if risk else None,
         "attack": risk.attack if risk else None,
-        "void": risk.void if risk else True,
+        "void": risk.silent if risk else True,
     }
 
 

@@ -188,3 +188,15 @@ def test_the_cost_by_share_of_other_clothes(tmp_path: Path) -> None:
     assert table.frame["other_clothes"].tolist() == [0, 100]
     assert table.frame["cost"].tolist() == pytest.approx([0, 10])
     assert table.frame["map_original"].tolist() == [75, 75]
+
+
+def test_an_attack_that_works_on_clear_pictures_may_fail_on_hidden_ones() -> None:
+    clear = found("faces", "original", 0.9, 0.8, 0.95)
+    hidden = found("faces", "zero", 0.0, 0.0, 0.08, True)
+    unproven = found("parrot", "zero", 0.0, 0.0, 0.9, True)
+    both = strongest([clear, hidden, unproven], ["faces", "parrot"], "zero")
+    assert both is not None
+    assert (both.attack, both.high, both.silent) == ("faces", 0.08, False)
+    alone = strongest([hidden, unproven], ["faces", "parrot"], "zero")
+    assert alone is not None
+    assert alone.silent  # nobody knows whether that attacker can recognize anybody
