@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from statistics import fmean
 from typing import Any
 
@@ -35,8 +36,8 @@ def assess(findings: Findings, resamples: int, seed: int) -> dict[str, Any]:
         "identification": _identification(known),
         "verification": verify(findings.genuine, findings.impostors).as_values(),
         "baseline": baseline,
-        "control": {"rank1": _rate(control, 1), "n_probes": len(control)},
-        "risk": {name: getattr(found, name) for name in ("value", "low", "high", "interval", "void", "why")},
+        "control": {"rank1": _rate(control, 1) if control else None, "n_probes": len(control)},
+        "risk": asdict(found),
         "worst": _worst(known),
         "groups": _groups(known),
     }
@@ -44,8 +45,8 @@ def assess(findings: Findings, resamples: int, seed: int) -> dict[str, Any]:
 
 def _identification(trials: Sequence[Trial]) -> dict[str, float]:
     return {
-        "rank1": fmean(trial.rank == 1 for trial in trials),
-        "rank5": fmean(trial.rank is not None and trial.rank <= TOP for trial in trials),
+        "rank1": _rate(trials, 1),
+        "rank5": _rate(trials, TOP),
         "mAP": fmean(trial.ap or 0.0 for trial in trials),
     }
 
@@ -78,24 +79,26 @@ def _within_top(matches: int, ranked: int) -> float:
     return 1 - math.comb(ranked - matches, TOP) / math.comb(ranked, TOP) if ranked > TOP else 1.0
 
 
-def _rate(trials: Sequence[Trial], rank: int) -> float | None:
-    return fmean(t.rank is not None and t.rank <= rank for t in trials) if trials else None
+def _rate(trials: Sequence[Trial], rank: int) -> float:
+    return fmean(t.rank is not None and t.rank <= rank for t in trials)
 
 
 def _clusters(trials: Iterable[Trial]) -> list[tuple[int, int]]:
     """(hits at rank 1, probes) of each person."""
+    return [(sum(hits), len(hits)) for hits in _by_person(trials).values()]
+
+
+def _by_person(trials: Iterable[Trial]) -> dict[int, list[bool]]:
+    """Person -> whether each of their probes is a hit at rank 1."""
     people: dict[int, list[bool]] = {}
     for trial in trials:
         people.setdefault(trial.pid, []).append(trial.rank == 1)
-    return [(sum(hits), len(hits)) for hits in people.values()]
+    return people
 
 
 def _worst(trials: Sequence[Trial]) -> dict[str, Any] | None:
     """The person who is found most often; None where nobody has enough probes."""
-    people: dict[int, list[bool]] = {}
-    for trial in trials:
-        people.setdefault(trial.pid, []).append(trial.rank == 1)
-    enough = {pid: hits for pid, hits in people.items() if len(hits) >= LEAST_PROBES}
+    enough = {pid: hits for pid, hits in _by_person(trials).items() if len(hits) >= LEAST_PROBES}
     if not enough:
         return None
     pid = max(enough, key=lambda person: (fmean(enough[person]), len(enough[person]), -person))

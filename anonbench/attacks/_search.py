@@ -13,11 +13,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anonbench.attacks._outcome import Trial
+from anonbench.core import checks
 from anonbench.core.errors import DataError
 from anonbench.datasets import DISTRACTOR_PID
 from anonbench.tasks.reid.distance import BlockedDistance, blocked_distance, check_feature_pair
@@ -111,6 +113,33 @@ class Enrolment:
         return cls(frozenset(known), {pid: int(rng.choice(known)) for pid in order[count:]})
 
 
+@dataclass(frozen=True)
+class Search:
+    """An attack that ranks a gallery in which a share of the people are.
+
+    enrolled: share of the people who are in the gallery, 0..1. The others are the control.
+    seed: of who is, >= 0.
+    """
+
+    enrolled: float = 0.5
+    seed: int = 0
+    probe_splits: ClassVar[Sequence[str]] = SPLITS
+    gallery_splits: ClassVar[Sequence[str]] = SPLITS
+    """Of the test pictures: those that are hidden, and those that the attacker has."""
+
+    def __post_init__(self) -> None:
+        checks.number("enrolled", self.enrolled, 0, 1, above=True)
+        checks.integer("seed", self.seed, 0)
+
+    def enrol(self, probes: Pictures, gallery: Pictures) -> tuple[Enrolment, Pictures]:
+        """Who is in the gallery, and the probes of people whom both sides show.
+
+        Raises `DataError` where nobody can be enrolled, or nobody is left.
+        """
+        people = people_of(probes, gallery)
+        return Enrolment.draw(people, self.enrolled, self.seed), probes.of(np.isin(probes.pids, people))
+
+
 def read_pictures(file: Path, splits: Sequence[str] = SPLITS) -> Pictures:
     """The pictures of some splits of a feature file. Raises `DataError` where one is empty."""
     parts = [read_features(file, split) for split in splits]
@@ -124,14 +153,17 @@ def people_of(probes: Pictures, gallery: Pictures) -> list[int]:
     return sorted(pid for pid in common if pid > DISTRACTOR_PID)
 
 
-def search(probes: Pictures, gallery: Pictures, sought: Callable[[int], Sought], control: Bits, seed: int) -> Findings:
+def search(
+    probes: Pictures, gallery: Pictures, sought: Callable[[int], Sought], enrolment: Enrolment, seed: int
+) -> Findings:
     """Rank the gallery for every probe.
 
     sought: number of a probe -> what it is to be found by.
-    control: (n,) probes of people who are not in the gallery.
+    enrolment: probes of people who have a stand-in are the control.
     seed: of the order of pictures that are equally similar.
     Raises `DataError` where no probe has a right answer.
     """
+    control = np.isin(probes.pids, list(enrolment.stand_in))
     rng = np.random.default_rng(seed)
     distance = blocked_distance(*check_feature_pair(probes.features, gallery.features), "cosine")
     trials: list[Trial] = []

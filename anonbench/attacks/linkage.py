@@ -7,35 +7,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from anonbench.attacks import ATTACKS
-from anonbench.attacks._search import Enrolment, Findings, Pictures, Sought, people_of, search
-from anonbench.core import checks
+from anonbench.attacks._search import Findings, Pictures, Search, Sought, search
 
 
 @ATTACKS.register("linkage")
 @dataclass(frozen=True)
-class Linkage:
+class Linkage(Search):
     """For each probe, the most similar originals of a gallery that holds the probe's own.
 
     A hit is that very picture: same clothes, same place, same moment. Other pictures of the person count as wrong; who
     finds those does a recognition. For the control the own original is missing, and one of a person of the gallery
     stands in for it.
-
-    enrolled: share of the people whose originals are in the gallery, 0..1.
-    seed: of who they are, >= 0.
     """
-
-    enrolled: float = 0.5
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        checks.number("enrolled", self.enrolled, 0, 1, above=True)
-        checks.integer("seed", self.seed, 0)
 
     def __call__(self, probes: Pictures, gallery: Pictures) -> Findings:
         """Raises `DataError` where nobody can be enrolled, or nobody is left."""
-        people = people_of(probes, gallery)
-        enrolment = Enrolment.draw(people, self.enrolled, self.seed)
-        probes = probes.of(np.isin(probes.pids, people))
+        enrolment, probes = self.enrol(probes, gallery)
         gallery = gallery.of(np.isin(gallery.pids, list(enrolment.known)))
         numbers = {path: number for number, path in enumerate(gallery.paths.tolist())}
         rng = np.random.default_rng(self.seed)
@@ -52,4 +39,4 @@ class Linkage:
                 right[targets[number]] = True
             return Sought(right, everything)
 
-        return search(probes, gallery, sought, np.isin(probes.pids, list(enrolment.stand_in)), self.seed)
+        return search(probes, gallery, sought, enrolment, self.seed)

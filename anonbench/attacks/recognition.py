@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from anonbench.attacks import ATTACKS
-from anonbench.attacks._search import Enrolment, Findings, Pictures, Sought, people_of, search
-from anonbench.core import checks
+from anonbench.attacks._search import Findings, Pictures, Search, Sought, search
 from anonbench.datasets import DISTRACTOR_PID
 
 
 @ATTACKS.register("recognition")
 @dataclass(frozen=True)
-class Recognition:
+class Recognition(Search):
     """For each probe, the most similar pictures of a gallery of enrolled people.
 
     A hit is a picture of the probe's person from another camera: what one camera sees of a person in one moment tells
     its place too. Distractors stay in the gallery.
-
-    enrolled: share of the people who are in the gallery, 0..1. The others are the control.
-    seed: of who is, >= 0.
     """
 
-    enrolled: float = 0.5
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        checks.number("enrolled", self.enrolled, 0, 1, above=True)
-        checks.integer("seed", self.seed, 0)
+    probe_splits: ClassVar[Sequence[str]] = ("query",)
+    gallery_splits: ClassVar[Sequence[str]] = ("gallery",)
 
     def __call__(self, probes: Pictures, gallery: Pictures) -> Findings:
         """Raises `DataError` where nobody can be enrolled, or nobody is left."""
-        people = people_of(probes, gallery)
-        enrolment = Enrolment.draw(people, self.enrolled, self.seed)
-        probes = probes.of(np.isin(probes.pids, people))
+        enrolment, probes = self.enrol(probes, gallery)
         gallery = gallery.of(np.isin(gallery.pids, [DISTRACTOR_PID, *enrolment.known]))
 
         def sought(number: int) -> Sought:
@@ -44,4 +36,4 @@ class Recognition:
             own_camera = target & (gallery.camids == probes.camids[number])
             return Sought(target & ~own_camera, ~own_camera)
 
-        return search(probes, gallery, sought, np.isin(probes.pids, list(enrolment.stand_in)), self.seed)
+        return search(probes, gallery, sought, enrolment, self.seed)

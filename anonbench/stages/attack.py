@@ -9,16 +9,16 @@ from pathlib import Path
 from anonbench.attacks import ATTACKS
 from anonbench.attacks._assess import assess
 from anonbench.attacks._outcome import Trial, write_outcome, write_trials
-from anonbench.attacks._search import SPLITS, Findings, read_pictures
+from anonbench.attacks._search import Findings, read_pictures
 from anonbench.core.command import Input, Output, Spec, command
 from anonbench.core.registry import load_plugins
 from anonbench.data.annotations import FILE, read_annotations
 from anonbench.data.pictures import Picture
 from anonbench.stages.cut_faces import FACE_HEIGHT
+from anonbench.tasks.detection.groups import height_classes
 from anonbench.tasks.reid.people import read_people
 
 HEIGHTS_PX = (12, 16, 24, 48)  # bounds of the classes of face heights
-RECOGNITION = "recognition"
 
 
 @command("evaluate", plugin="anonbench.attacks:ATTACKS")
@@ -54,11 +54,9 @@ def attack(
     """
     load_plugins(plugins)
     plugin = ATTACKS.create(spec)
-    of_whom = ("query",) if spec["method"] == RECOGNITION else SPLITS
-    asked = read_pictures(probes, of_whom)
-    known = read_pictures(gallery, SPLITS[1:] if spec["method"] == RECOGNITION else SPLITS)
+    asked, known = read_pictures(probes, plugin.probe_splits), read_pictures(gallery, plugin.gallery_splits)
     found = _grouped(plugin(asked, known), read_people(manifest), truth)
-    tested = {picture.path for picture in read_people(people) if picture.split in of_whom}
+    tested = {picture.path for picture in read_people(people) if picture.split in plugin.probe_splits}
     parts = assess(found, resamples, seed)
     missing = len(tested - set(asked.paths.tolist()))
     write_trials(trials, found.trials)
@@ -93,7 +91,4 @@ def _size_group(picture: Picture) -> dict[str, str]:
     height = picture.labels.get(FACE_HEIGHT)
     if height is None:
         return {}
-    bounds = [0, *HEIGHTS_PX]
-    low = max(bound for bound in bounds if height >= bound)
-    above = [bound for bound in bounds if bound > low]
-    return {"size": f"{low}-{above[0]} px" if above else f"{low}+ px"}
+    return {"size": next(name for name, low, high in height_classes(HEIGHTS_PX) if low <= height < high)}

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from anonbench.core.command import Input, Output, command
 from anonbench.core.errors import DataError
-from anonbench.core.files import atomic_file
 from anonbench.core.registry import load_plugins
-from anonbench.tasks.reid.checkpoint import load_network
-from anonbench.tasks.reid.embedding import features_of
-from anonbench.tasks.reid.models._network import create_model, read_input_size
+from anonbench.tasks.reid.embedding import embed_files
+from anonbench.tasks.reid.features import write_features
 from anonbench.tasks.reid.people import read_people
-from anonbench.tasks.reid.recipe import Recipe
 from anonbench.training.device import select_device
 
 
@@ -48,21 +43,9 @@ def embed(
     Source of batch_size: Dietlmeier et al. 2020, section IV-A.
     """
     load_plugins(plugins)
-    network, entry = load_network(checkpoint)
     images = [i for i in read_people(manifest, splits, split) if i.split in ("query", "gallery")]
     if not images:
         raise DataError(f"{manifest}: no image has split 'query' or 'gallery'; there is nothing to embed.")
-    size = read_input_size(entry, create_model(entry))
-    precision = Recipe.from_config(entry.get("training")).precision
-    where = select_device(device, threads)
     paths = [i.path for i in images]
-    features = features_of(network, root, paths, size, precision, where, threads, batch_size)
-    with atomic_file(output) as temporary, temporary.open("wb") as file:
-        np.savez(
-            file,
-            features=features,
-            paths=np.array(paths),
-            pids=np.array([i.labels["pid"] for i in images], np.int64),
-            camids=np.array([i.labels["camid"] for i in images], np.int64),
-            splits=np.array([i.split for i in images]),
-        )
+    features = embed_files(checkpoint, root, paths, select_device(device, threads), threads, batch_size)
+    write_features(output, features, images)

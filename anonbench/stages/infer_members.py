@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +18,8 @@ from anonbench.data.pictures import Picture
 from anonbench.datasets import DISTRACTOR_PID
 from anonbench.statistics.risk import separation_risk
 from anonbench.statistics.verification import verify
-from anonbench.tasks.reid.checkpoint import load_network
-from anonbench.tasks.reid.embedding import features_of
-from anonbench.tasks.reid.models._network import create_model, read_input_size
+from anonbench.tasks.reid.embedding import embed_files
 from anonbench.tasks.reid.people import read_people
-from anonbench.tasks.reid.recipe import Recipe
 from anonbench.training.device import select_device
 
 NOT_RANKED = ("identification", "baseline", "control", "worst")
@@ -69,11 +67,10 @@ def infer_members(
     known = [score for pid, score in scores.items() if pid in members]
     unknown = [score for pid, score in scores.items() if pid not in members]
     found = separation_risk(known, unknown, resamples=resamples, seed=seed)
-    parts = {name: getattr(found, name) for name in ("value", "low", "high", "interval", "void", "why")}
     first = {p.labels["pid"]: p for p in reversed(people)}
     write_trials(trials, [_trial(first[pid], pid not in members, score) for pid, score in scores.items()])
     counts = {"n_probes": len(scores), "n_people": len(known), "n_gallery_images": 0, "without": 0, "unranked": 0}
-    told = {"verification": verify(known, [unknown]).as_values(), "risk": parts, "groups": {}}
+    told = {"verification": verify(known, [unknown]).as_values(), "risk": asdict(found), "groups": {}}
     write_outcome(output, {**labels, "method": spec["method"], **counts, **dict.fromkeys(NOT_RANKED), **told})
     print(
         f"infer_members: {len(known)} members and {len(unknown)} others, risk {found.value:.3f} [{found.low:.3f}, "
@@ -85,12 +82,8 @@ def _seen(
     checkpoint: Path, root: Path, people: Sequence[Picture], device: str, threads: int, batch_size: int
 ) -> Pictures:
     """All pictures as the network sees them."""
-    network, entry = load_network(checkpoint)
-    size = read_input_size(entry, create_model(entry))
-    precision = Recipe.from_config(entry.get("training")).precision
     paths = [picture.path for picture in people]
-    where = select_device(device, threads)
-    features = features_of(network, root, paths, size, precision, where, threads, batch_size)
+    features = embed_files(checkpoint, root, paths, select_device(device, threads), threads, batch_size)
     pids, camids = (np.array([p.labels[name] for p in people], np.int64) for name in ("pid", "camid"))
     return Pictures(features, np.array(paths), pids, camids)
 

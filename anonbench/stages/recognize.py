@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from anonbench.attacks.recognizers import RECOGNIZERS
 from anonbench.core.command import Input, Output, Spec, command
 from anonbench.core.errors import DataError
-from anonbench.core.files import atomic_file
 from anonbench.core.parallel import parallel_map
 from anonbench.core.registry import load_plugins
 from anonbench.data.images import read_image
+from anonbench.tasks.reid.features import write_features
 from anonbench.tasks.reid.people import read_people
 
 
@@ -43,15 +43,7 @@ def recognize(
     RECOGNIZERS.create(spec).open()  # what is missing is said here, and not by every process
     paths = [face.path for face in faces]
     features = parallel_map(_open_recognizer, (root, spec, tuple(plugins)), paths, threads, "recognize")
-    with atomic_file(output) as temporary, temporary.open("wb") as file:
-        np.savez(
-            file,
-            features=np.stack(features),
-            paths=np.array(paths),
-            pids=np.array([face.labels["pid"] for face in faces], np.int64),
-            camids=np.array([face.labels["camid"] for face in faces], np.int64),
-            splits=np.array([face.split for face in faces]),
-        )
+    write_features(output, np.stack(features), faces)
 
 
 def _open_recognizer(

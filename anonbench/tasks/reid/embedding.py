@@ -11,24 +11,26 @@ from numpy.typing import NDArray
 
 from anonbench.core.progress import ProgressBar
 from anonbench.tasks.reid.augmentation import normalize
-from anonbench.tasks.reid.models._network import ReidNetwork
+from anonbench.tasks.reid.checkpoint import load_network
+from anonbench.tasks.reid.models._network import create_model, read_input_size
+from anonbench.tasks.reid.recipe import Recipe
 from anonbench.training.device import autocast, place, reproducible
 from anonbench.training.loading import images_that_fit, load_images
 
 CHUNK = 4096  # images decoded at a time, if memory has room: 0.1 GB at 128 x 64, 0.4 GB at 256 x 128
 
 
-def features_of(
-    network: ReidNetwork,
-    root: Path,
-    paths: Sequence[str],
-    size: tuple[int, int],
-    precision: str,
-    device: torch.device,
-    threads: int,
-    batch_size: int,
+def embed_files(
+    checkpoint: Path, root: Path, paths: Sequence[str], device: torch.device, threads: int, batch_size: int
 ) -> NDArray[np.float32]:
-    """(N, D) float32 embeddings of image files, decoded and embedded in pieces of bounded size."""
+    """(N, D) embeddings of image files by a trained network, in the precision of its recipe.
+
+    checkpoint: of `train`.
+    root: folder that the paths are relative to. Files are decoded and embedded in pieces of bounded size.
+    """
+    network, entry = load_network(checkpoint)
+    size = read_input_size(entry, create_model(entry))
+    precision = Recipe.from_config(entry.get("training")).precision
     place(network, device, channels_last=True)
     features = np.empty((len(paths), network.feature_dim), np.float32)
     # Whole batches, so that the arithmetic does not depend on the memory.

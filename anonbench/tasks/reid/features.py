@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from anonbench.core.errors import ConfigError, DataError, nearest
 from anonbench.core.fields import build, refuse_unknown
+from anonbench.core.files import atomic_file
+from anonbench.data.pictures import Picture
 from anonbench.tasks.reid.reranking import Reranking
 
 METRICS = ("euclidean", "cosine")
@@ -28,6 +30,23 @@ def read_features(path: Path, split: str) -> dict[str, NDArray[Any]]:
     if not rows.any():
         raise DataError(f"{path}: holds no image of split '{split}'. Does the dataset's listing have one?")
     return {name: array[rows] for name, array in arrays.items()}
+
+
+def write_features(path: Path, features: NDArray[np.float32], pictures: Sequence[Picture]) -> None:
+    """Write what `read_features` reads: a row a picture, in their order.
+
+    features: (N, D) float32.
+    pictures: labelled pid and camid.
+    """
+    with atomic_file(path) as temporary, temporary.open("wb") as file:
+        np.savez(
+            file,
+            features=features,
+            paths=np.array([picture.path for picture in pictures]),
+            pids=np.array([picture.labels["pid"] for picture in pictures], np.int64),
+            camids=np.array([picture.labels["camid"] for picture in pictures], np.int64),
+            splits=np.array([picture.split for picture in pictures]),
+        )
 
 
 def read_settings(evaluation: Mapping[str, Any]) -> tuple[str, Reranking | None]:
