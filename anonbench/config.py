@@ -29,6 +29,7 @@ from anonbench.data.entries import (
     RUN,
     SCENE_FORMATS,
     built_tables,
+    datasets_of_people,
     members,
     tried_detectors,
 )
@@ -278,8 +279,7 @@ def _check_references(config: Mapping[str, Any]) -> None:
 def _check_cut(config: Mapping[str, Any], name: str, entry: Mapping[str, Any]) -> None:
     """A dataset of faces is cut out of another, which is none itself and has one split."""
     cut, where = entry["cut"], f"datasets.{name}"
-    others = [n for n, e in config["datasets"].items() if "cut" not in e and e["format"] not in SCENE_FORMATS]
-    check_known(f"{where}.cut.of", [cut["of"]], others)
+    check_known(f"{where}.cut.of", [cut["of"]], datasets_of_people(config))
     check_known(f"{where}.cut.detector", [cut["detector"]], config["detectors"])
     if entry["root"] != images(name, ORIGINAL):
         raise ConfigError(f"{where}.root is '{entry['root']}'; faces that are cut out go to {images(name, ORIGINAL)}")

@@ -92,6 +92,11 @@ def cut_from(config: Config, dataset: str) -> str | None:
     return None if cut is None else str(cut["of"])
 
 
+def datasets_of_people(config: Config) -> list[str]:
+    """The datasets of single people: neither of scenes nor of faces cut out of others."""
+    return [n for n in config["datasets"] if not is_scene(config, n) and cut_from(config, n) is None]
+
+
 def is_rendered(config: Config, name: str) -> bool:
     """Whether a dataset, or pictures for face detectors, are drawn, or cut out of drawn ones."""
     name = cut_from(config, name) or name

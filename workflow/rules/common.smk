@@ -40,6 +40,8 @@ DATASET_ENTRIES = config["datasets"]
 CAPTIONS = Path(str(workflow.current_basedir)).parent / "report"
 RENDERED = [name for name, entry in DATASET_ENTRIES.items() if "render" in entry]
 DRAWN_SCENES = [name for name in RENDERED if entries.is_scene(config, name)]
+CUT = [name for name in DATASET_ENTRIES if entries.cut_from(config, name)]
+MADE_HERE = RENDERED + CUT  # the workflow writes their originals
 UNPACKED = [name for name, entry in DATASET_ENTRIES.items() if entry.get("unpack")]
 UNIONS = entries.detectors_by(config, entries.UNION)
 COMPOSED = entries.detectors_by(config, *entries.COMPOSED)
@@ -86,7 +88,7 @@ def raw_folder(dataset):
     A dry run goes on without it, so that a study can be planned before its data is there; planning.smk says so.
     """
     entry = DATASET_ENTRIES[dataset]
-    if dataset in RENDERED or "cut" in entry or Path(entry["root"]).is_dir():
+    if dataset in MADE_HERE or Path(entry["root"]).is_dir():
         return entry["root"]
     if LISTING in os.environ:
         return entry["root"]  # data.smk has a stand-in for it
@@ -104,7 +106,7 @@ def raw_folder(dataset):
 
 def absent_roots():
     """The folders of real datasets, and of other tools' pictures, that are not there."""
-    real = [entry["root"] for name, entry in DATASET_ENTRIES.items() if name not in RENDERED and "cut" not in entry]
+    real = [entry["root"] for name, entry in DATASET_ENTRIES.items() if name not in MADE_HERE]
     real += [entries.files_root(config, dataset, name) for name in ACCEPTED for dataset in DATASET_ENTRIES]
     return [root for root in dict.fromkeys(real) if root and not Path(root).is_dir()]
 
@@ -112,7 +114,7 @@ def absent_roots():
 def image_folder(dataset, variant):
     """The folder with the images of a variant of a dataset."""
     if variant == "original" and dataset not in UNPACKED:
-        return listed(raw_folder(dataset), made_here=dataset in RENDERED or "cut" in DATASET_ENTRIES[dataset])
+        return listed(raw_folder(dataset), made_here=dataset in MADE_HERE)
     return paths.images(dataset, variant)
 
 

@@ -68,7 +68,7 @@ rule index:
     log:
         paths.log("index", "{dataset}"),
     wildcard_constraints:
-        dataset=any_of(name for name, entry in DATASET_ENTRIES.items() if "cut" not in entry),
+        dataset=any_of(name for name in DATASET_ENTRIES if name not in CUT),
     conda:
         "../../envs/cpu.yaml"
     threads: WORKERS
@@ -213,7 +213,7 @@ rule anonymize_whole:
     input:
         manifest=lambda w: source_manifest(w.dataset, w.stored),
         root=lambda w: source_images(w.dataset, w.stored),
-        sidecars=lambda w: [] if entries.cut_from(config, w.dataset) else paths.sidecars(w.dataset),
+        sidecars=lambda w: [] if w.dataset in CUT else paths.sidecars(w.dataset),
         weights=stored_weights,
         dropped=dropped_list,
     output:

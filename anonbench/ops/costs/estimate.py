@@ -20,6 +20,7 @@ from anonbench.data.entries import of_stored, picture_size
 from anonbench.ops.costs.rates import RATES, Rate, find_rate, read_rates
 from anonbench.ops.costs.sizes import UNKNOWN, DatasetSize, dataset_size
 from anonbench.ops.provenance import read_stamp
+from anonbench.stages.cut_faces import Cut
 
 UNLISTED = Rate("", images_per_s=5, start_s=60, memory_mb=2000, source="assumed: nobody measured this rule")
 NO_IMAGES = Rate("", start_s=3, memory_mb=340, source="measured: the most of 20 rules that write tables and figures")
@@ -123,7 +124,7 @@ class Estimator:
             entry = self.config["datasets"].get(dataset) or self.config["face_images"][dataset]
             found = dataset_size(dataset, entry, self.results)
             if "cut" in entry and found is UNKNOWN:  # before anything is cut: a face in every picture
-                height, width = entry["cut"].get("size", (48, 48))
+                height, width = Cut.of_entry(entry["cut"]).size
                 whole = self.size(entry["cut"]["of"])
                 found = replace(whole, pixels=float(height * width), largest=float(height * width))
             self._sizes[dataset] = found

@@ -11,7 +11,6 @@ from typing import Any
 import pandas as pd
 
 from anonbench.attacks._outcome import read_outcome
-from anonbench.core.errors import DataError
 from anonbench.data.variants import ORIGINAL
 from anonbench.studies.kinds import Files
 
@@ -44,6 +43,10 @@ class Measured:
     void: bool
     why: str
     proven: bool
+
+    def __str__(self) -> str:
+        """The risk with its interval, in percent."""
+        return f"{100 * self.risk:.0f} [{100 * self.low:.0f}, {100 * self.high:.0f}]"
 
     @property
     def silent(self) -> bool:
@@ -90,14 +93,6 @@ def strongest(outcomes: Sequence[Outcome], attacks: Iterable[str], variant: str)
 def long_table(outcomes: Sequence[Outcome]) -> pd.DataFrame:
     """All that was found, a row an attack, variant and run (`LONG`); rates in 0..1."""
     return pd.DataFrame([_row(outcome) for outcome in outcomes], columns=list(LONG))
-
-
-def demand(outcomes: Sequence[Outcome], attack: str, variant: str) -> Measured:
-    """Raises `DataError` where there is no outcome."""
-    found = measured(outcomes, attack, variant)
-    if found is None:
-        raise DataError(f"no outcome of {attack} on {variant}; the table needs it among its inputs.")
-    return found
 
 
 def _row(outcome: Outcome) -> dict[str, Any]:

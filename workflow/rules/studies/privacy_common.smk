@@ -2,7 +2,6 @@
 from anonbench.studies.privacy import plan as privacy
 from anonbench.stages.cut_faces import Cut
 
-CUT = [name for name in DATASET_ENTRIES if entries.cut_from(config, name)]
 RESTORED = [name for name in config["variants"] if entries.restores(config, name)]
 ATTACKS = config["attacks"]
 BY_SEARCH = [name for name in ATTACKS if not privacy.is_membership(config, name)]

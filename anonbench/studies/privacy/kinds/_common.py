@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from anonbench.core.errors import ConfigError
 from anonbench.core.structure import check_known
 from anonbench.data import paths
-from anonbench.data.entries import cut_from, is_scene
+from anonbench.data.entries import cut_from, datasets_of_people
 from anonbench.data.variants import ORIGINAL
 from anonbench.studies.kinds import Entry, Source
 from anonbench.studies.privacy import plan
@@ -24,33 +24,44 @@ NOTE = (
 )
 
 
+class OfAttacks:
+    """A kind of table that shows attacks on the variants of a dataset. It has `more` keys, each with its schema."""
+
+    key: Sequence[str] = ("variant",)
+    more: ClassVar[Mapping[str, Any]] = {}
+
+    def check(self, config: Mapping[str, Any], entry: Entry, where: str) -> None:
+        check_attacks(config, entry, where, self.more)
+
+    def datasets(self, config: Mapping[str, Any], entry: Entry) -> list[str]:
+        return [entry["dataset"]]
+
+    def inputs(self, config: Mapping[str, Any], entry: Entry) -> dict[str, list[str]]:
+        """The outcomes of every attack of the table."""
+        found = plan.conditions(config, entry)
+        return {"attacks": [path for condition in found for path in plan.outcomes(config, condition)]}
+
+    def spec(self, config: Mapping[str, Any], entry: Entry) -> dict[str, Any]:
+        """The entry with the risk that each attack is about."""
+        return {**entry, "risks": {attack: risk_of(config["attacks"][attack]) for attack in entry["attacks"]}}
+
+    def cells(self, config: Mapping[str, Any], entry: Entry) -> dict[str, dict[str, Source]]:
+        return {}
+
+
 def check_attacks(config: Mapping[str, Any], entry: Entry, where: str, more: Mapping[str, Any]) -> None:
     """Raise `ConfigError` for an entry that cannot be used.
 
     more: schemas of further keys that it needs.
     """
     check_keys(entry, where, {**KEYS, **more}, {})
-    people = [n for n in config["datasets"] if not is_scene(config, n) and cut_from(config, n) is None]
-    check_known(f"{where}.dataset", [entry["dataset"]], people)
+    check_known(f"{where}.dataset", [entry["dataset"]], datasets_of_people(config))
     of = [name for name in config["datasets"] if cut_from(config, name) == entry["dataset"]]
     if not of:
         raise ConfigError(f"{where}.faces: no dataset has the faces of '{entry['dataset']}' (`cut:` with `of:`)")
     check_known(f"{where}.faces", [entry["faces"]], of)
     check_known(f"{where}.attacks", entry["attacks"], config["attacks"])
     check_known(f"{where}.variants", entry["variants"], config["variants"])
-
-
-def attack_inputs(config: Mapping[str, Any], entry: Entry) -> list[str]:
-    """The outcomes of every attack of a table."""
-    return [path for found in plan.conditions(config, entry) for path in plan.outcomes(config, found)]
-
-
-def described(config: Mapping[str, Any], entry: Entry) -> dict[str, Any]:
-    """An entry with what `build` must know: which risk each attack is about."""
-    return {
-        **entry,
-        "risks": {attack: risk_of(config["attacks"][attack]) for attack in entry["attacks"]},
-    }
 
 
 def sources(config: Mapping[str, Any], entry: Entry) -> dict[str, dict[str, Source]]:

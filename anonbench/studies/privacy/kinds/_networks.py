@@ -7,7 +7,7 @@ from typing import Any
 
 from anonbench.core.errors import ConfigError
 from anonbench.core.structure import check_known
-from anonbench.data.entries import BODIES, MATCHED_FACES, cut_from, detectors_by, is_scene
+from anonbench.data.entries import BODIES, MATCHED_FACES, datasets_of_people, detectors_by
 from anonbench.data.variants import ORIGINAL
 from anonbench.report.layout import Headings
 from anonbench.studies.kinds import Entry
@@ -27,8 +27,7 @@ def check_networks(config: Mapping[str, Any], entry: Entry, where: str, more: Ma
     more: schemas of further keys that it needs: `model` or `models` among them.
     """
     check_keys(entry, where, {**KEYS, **more}, {})
-    people = [n for n in config["datasets"] if not is_scene(config, n) and cut_from(config, n) is None]
-    check_known(f"{where}.dataset", [entry["dataset"]], people)
+    check_known(f"{where}.dataset", [entry["dataset"]], datasets_of_people(config))
     for key in ("model", "models"):
         named = entry.get(key, [])
         check_known(f"{where}.{key}", [named] if isinstance(named, str) else named, config["models"])

@@ -23,35 +23,15 @@ from anonbench.report.layout import DASH
 from anonbench.report.tables import Table
 from anonbench.studies.kinds import Entry, Files, Source
 from anonbench.studies.privacy.kinds import KINDS
-from anonbench.studies.privacy.kinds._common import (
-    NOTE,
-    attack_inputs,
-    check_attacks,
-    described,
-    in_percent,
-    rows_of,
-    sources,
-)
+from anonbench.studies.privacy.kinds._common import NOTE, OfAttacks, in_percent, rows_of, sources
 from anonbench.studies.privacy.results import Measured, long_table, measured, read_outcomes
 
 CELL = "A cell: rank-1 in percent, then the risk in percent with its interval."
 
 
 @KINDS.register("attacks")
-class Attacks:
-    key, whole = ("variant",), ""
-
-    def check(self, config: Mapping[str, Any], entry: Entry, where: str) -> None:
-        check_attacks(config, entry, where, {})
-
-    def datasets(self, config: Mapping[str, Any], entry: Entry) -> list[str]:
-        return [entry["dataset"]]
-
-    def inputs(self, config: Mapping[str, Any], entry: Entry) -> dict[str, list[str]]:
-        return {"attacks": attack_inputs(config, entry)}
-
-    def spec(self, config: Mapping[str, Any], entry: Entry) -> dict[str, Any]:
-        return described(config, entry)
+class Attacks(OfAttacks):
+    whole = ""
 
     def build(self, name: str, files: Files, spec: Entry, label: str) -> Table:
         outcomes = read_outcomes(files)
@@ -87,4 +67,4 @@ def _shown(found: Measured | None) -> str:
     if found is None:
         return DASH
     rank = f"{100 * found.rank1:.0f}; " if found.rank1 is not None else ""
-    return rank + ("void" if found.void else f"{100 * found.risk:.0f} [{100 * found.low:.0f}, {100 * found.high:.0f}]")
+    return rank + ("void" if found.void else str(found))

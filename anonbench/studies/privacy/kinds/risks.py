@@ -20,16 +20,9 @@ from typing import Any
 import pandas as pd
 
 from anonbench.report.tables import Table
-from anonbench.studies.kinds import Entry, Files, Source
+from anonbench.studies.kinds import Entry, Files
 from anonbench.studies.privacy.kinds import KINDS
-from anonbench.studies.privacy.kinds._common import (
-    NOTE,
-    attack_inputs,
-    check_attacks,
-    described,
-    in_percent,
-    rows_of,
-)
+from anonbench.studies.privacy.kinds._common import NOTE, OfAttacks, in_percent, rows_of
 from anonbench.studies.privacy.results import Measured, long_table, read_outcomes, strongest
 from anonbench.studies.privacy.settings import INFERENCE, LINKABILITY, RISKS, SINGLING_OUT
 
@@ -42,20 +35,8 @@ TITLES = {
 
 
 @KINDS.register("risks")
-class Risks:
-    key, whole = ("variant",), "shows the strongest of several attacks"
-
-    def check(self, config: Mapping[str, Any], entry: Entry, where: str) -> None:
-        check_attacks(config, entry, where, {})
-
-    def datasets(self, config: Mapping[str, Any], entry: Entry) -> list[str]:
-        return [entry["dataset"]]
-
-    def inputs(self, config: Mapping[str, Any], entry: Entry) -> dict[str, list[str]]:
-        return {"attacks": attack_inputs(config, entry)}
-
-    def spec(self, config: Mapping[str, Any], entry: Entry) -> dict[str, Any]:
-        return described(config, entry)
+class Risks(OfAttacks):
+    whole = "shows the strongest of several attacks"
 
     def build(self, name: str, files: Files, spec: Entry, label: str) -> Table:
         outcomes = read_outcomes(files)
@@ -63,7 +44,7 @@ class Risks:
         found = {v: {risk: strongest(outcomes, by_risk[risk], v) for risk in RISKS} for v in rows_of(spec)}
         frame = pd.DataFrame([_row(variant, cells) for variant, cells in found.items()])
         shown = [
-            {"variant": v, **{TITLES[risk]: _shown(m) for risk, m in cells.items()}, "in words": _words(v, cells)}
+            {"variant": v, **{TITLES[risk]: _shown(m) for risk, m in cells.items()}, "in words": _words(cells)}
             for v, cells in found.items()
         ]
         by = "Of several attacks the one with the highest risk; its name stands behind it."
@@ -76,9 +57,6 @@ class Risks:
             runs=long_table(outcomes),
         )
 
-    def cells(self, config: Mapping[str, Any], entry: Entry) -> dict[str, dict[str, Source]]:
-        return {}
-
 
 def _row(variant: str, cells: Mapping[str, Measured | None]) -> dict[str, Any]:
     row: dict[str, Any] = {"variant": variant}
@@ -90,7 +68,7 @@ def _row(variant: str, cells: Mapping[str, Measured | None]) -> dict[str, Any]:
             f"{risk}_by": found.attack if found else None,
             f"{risk}_void": found.silent if found else None,
         }
-    return row | {"words": _words(variant, cells)}
+    return row | {"words": _words(cells)}
 
 
 def _shown(found: Measured | None) -> str:
@@ -98,10 +76,10 @@ def _shown(found: Measured | None) -> str:
         return NOT_TRIED
     if found.silent:
         return f"void ({found.attack})"
-    return f"{100 * found.risk:.0f} [{100 * found.low:.0f}, {100 * found.high:.0f}] ({found.attack})"
+    return f"{found} ({found.attack})"
 
 
-def _words(variant: str, cells: Mapping[str, Measured | None]) -> str:
+def _words(cells: Mapping[str, Measured | None]) -> str:
     """One line that needs no other: what happened to how many of a hundred."""
     said = []
     for risk, happens in (

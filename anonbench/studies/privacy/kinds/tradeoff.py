@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -36,16 +36,9 @@ from anonbench.data.variants import ORIGINAL
 from anonbench.report.layout import DASH
 from anonbench.report.tables import Table
 from anonbench.statistics.bootstrap import bootstrap_mean_difference
-from anonbench.studies.kinds import Entry, Files, Source
+from anonbench.studies.kinds import Entry, Files
 from anonbench.studies.privacy.kinds import KINDS
-from anonbench.studies.privacy.kinds._common import (
-    NOTE,
-    attack_inputs,
-    check_attacks,
-    described,
-    in_percent,
-    rows_of,
-)
+from anonbench.studies.privacy.kinds._common import NOTE, OfAttacks, in_percent, rows_of
 from anonbench.studies.privacy.results import Measured, long_table, read_outcomes, strongest
 from anonbench.studies.tables import NAME
 
@@ -61,23 +54,23 @@ RULE = (
 
 
 @KINDS.register("tradeoff")
-class Tradeoff:
-    key, whole = ("variant",), "shows the strongest of several attacks"
+class Tradeoff(OfAttacks):
+    whole = "shows the strongest of several attacks"
+    more: ClassVar[Mapping[str, Any]] = {
+        "model": NAME,
+        "curves": {"type": "object", "additionalProperties": {"type": "array", "minItems": 2}},
+    }
 
     def check(self, config: Mapping[str, Any], entry: Entry, where: str) -> None:
-        curves = {"type": "object", "additionalProperties": {"type": "array", "minItems": 2}}
-        check_attacks(config, entry, where, {"model": NAME, "curves": curves})
+        super().check(config, entry, where)
         check_known(f"{where}.model", [entry["model"]], config["models"])
         for name, doses in entry["curves"].items():
             check_known(f"{where}.curves.{name}", doses, entry["variants"])
         if ORIGINAL in entry["variants"]:
             raise ConfigError(f"{where}.variants: '{ORIGINAL}' is in every table; take it out")
 
-    def datasets(self, config: Mapping[str, Any], entry: Entry) -> list[str]:
-        return [entry["dataset"]]
-
     def inputs(self, config: Mapping[str, Any], entry: Entry) -> dict[str, list[str]]:
-        found = {"attacks": attack_inputs(config, entry)}
+        found = super().inputs(config, entry)
         for variant in rows_of(entry):
             found[f"queries {variant}"] = [
                 paths.queries(paths.metrics(entry["dataset"], entry["model"], ORIGINAL, run, variant))
@@ -86,7 +79,7 @@ class Tradeoff:
         return found
 
     def spec(self, config: Mapping[str, Any], entry: Entry) -> dict[str, Any]:
-        return {**described(config, entry), "statistics": config["privacy_statistics"]}
+        return {**super().spec(config, entry), "statistics": config["privacy_statistics"]}
 
     def build(self, name: str, files: Files, spec: Entry, label: str) -> Table:
         outcomes, chosen = read_outcomes(files), spec["statistics"]
@@ -108,9 +101,6 @@ class Tradeoff:
             shown=_shown(frame),
             runs=long_table(outcomes),
         )
-
-    def cells(self, config: Mapping[str, Any], entry: Entry) -> dict[str, dict[str, Source]]:
-        return {}
 
 
 def loss(before: Sequence[Path], after: Sequence[Path], level: float, resamples: int) -> tuple[float, float, float]:
